@@ -1,0 +1,121 @@
+//! Errors as the contract carries them: a gRPC status with `google.rpc.ErrorInfo`, and `RetryInfo` where it is known when.
+//!
+//! The reasons are the enum [`ErrorReason`]; which status a reason goes with is the business of the service that raises it.
+
+use std::{collections::HashMap, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+pub use v1::ErrorReason;
+
+/// The domain of every reason of ours.
+pub const DOMAIN: &str = "scim-gateway.delinea";
+
+mod v1 {
+    #![allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
+    tonic::include_proto!("delinea.scim.error.v1");
+}
+
+const PREFIX: &str = "ERROR_REASON_";
+
+impl ErrorReason {
+    /// The reason as `ErrorInfo` has it, such as `UNIQUENESS`.
+    pub fn name(self) -> &'static str {
+        let name = self.as_str_name();
+        name.strip_prefix(PREFIX).unwrap_or(name)
+    }
+
+    /// The reason of that name, if it is one of ours.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::from_str_name(&format!("{PREFIX}{name}"))
+    }
+}
+
+/// What an error says beside its code and message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Details {
+    /// Why it failed.
+    pub reason: ErrorReason,
+    /// What the text mentions, by name.
+    pub metadata: HashMap<String, String>,
+    /// How long to wait before the next try, where that is known.
+    pub retry_after: Option<Duration>,
+}
+
+impl Details {
+    /// Details that say no more than the reason.
+    pub fn new(reason: ErrorReason) -> Self {
+        Self {
+            reason,
+            metadata: HashMap::new(),
+            retry_after: None,
+        }
+    }
+
+    /// Adds a piece of metadata.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, after: Option<Duration>) -> Self {
+        self.retry_after = after;
+        self
+    }
+
+    /// The status that carries these details.
+    pub fn status(self, code: Code, message: impl Into<String>) -> Status {
+        let mut details = ErrorDetails::with_error_info(self.reason.name(), DOMAIN, self.metadata);
+        if let Some(after) = self.retry_after {
+            details.set_retry_info(Some(after));
+        }
+        Status::with_error_details(code, message, details)
+    }
+
+    /// The details of a status of ours; `None` when another hand made it (a proxy, the transport, tonic itself).
+    pub fn of(status: &Status) -> Option<Self> {
+        let info = status.get_details_error_info()?;
+        if info.domain != DOMAIN {
+            return None;
+        }
+        let reason = ErrorReason::from_name(&info.reason)?;
+        let retry_after = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
+        Some(Self {
+            reason,
+            metadata: info.metadata,
+            retry_after,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_survive_the_way_through_a_status() {
+        let details = Details::new(ErrorReason::PlatformThrottled)
+            .with("method", "CDirectoryService/CreateUser")
+            .retry_after(Some(Duration::from_secs(7)));
+        let status = details.clone().status(Code::Unavailable, "the Platform asked to wait");
+        assert_eq!(status.message(), "the Platform asked to wait");
+        assert_eq!(Details::of(&status), Some(details));
+    }
+
+    #[test]
+    fn a_status_from_another_hand_has_no_details() {
+        assert_eq!(Details::of(&Status::unavailable("connection refused")), None);
+    }
+
+    #[test]
+    fn every_reason_is_found_by_its_name() {
+        let all = (0..64).filter_map(|number| ErrorReason::try_from(number).ok());
+        for reason in all {
+            assert_eq!(ErrorReason::from_name(reason.name()), Some(reason));
+        }
+    }
+}
