@@ -1,0 +1,40 @@
+//! SCIM 2.0 as a language: schemas, canonical form, filters, paths, patches (RFC 7643, RFC 7644). Pure.
+//!
+//! Everything works on [`serde_json::Value`], guided by a schema table ([`Schemas`]):
+//!
+//! - [`canonicalize`] brings a body of any dialect into one form;
+//! - [`Filter`] and [`Path`] are read by one parser, printed, checked against the table, and evaluated;
+//! - [`PatchRequest`], [`steps`] and [`apply`] are PATCH;
+//! - [`Projection`] chooses attributes for an answer, [`SortBy`] its order;
+//! - [`Schemas::documents`] are the documents of `/Schemas`, made of the same table.
+//!
+//! No function panics or takes long on any input: lengths, depths and counts are bounded. This crate must never know
+//! transports, stores or the time of day.
+
+mod canonical;
+mod error;
+mod filter;
+mod message;
+mod name;
+mod parse;
+mod patch;
+mod path;
+mod projection;
+mod schema;
+mod sort;
+
+pub use canonical::{MAX_BINARY_CHARS, MAX_TEXT_CHARS, MAX_VALUES, canonicalize};
+pub use error::{Error, ErrorKind};
+pub use filter::{CompareOp, Filter, Literal, Restricted};
+pub use message::{error_body, list_response};
+pub use name::fold_case;
+pub use parse::{MAX_EXPRESSION_BYTES, MAX_NESTING};
+pub use patch::{MAX_OPERATIONS, MemberTarget, Op, Operation, PatchRequest, Step, apply, member_target, steps};
+pub use path::{AttrPath, Path};
+pub use projection::Projection;
+pub use schema::{
+    Attribute, AttributeType, Mutability, ResourceSchema, ResourceType, Returned, Schema, Schemas, Target,
+    URN_ENTERPRISE_USER, URN_ERROR, URN_GROUP, URN_LIST_RESPONSE, URN_PATCH_OP, URN_RESOURCE_TYPE, URN_SCHEMA,
+    URN_SEARCH_REQUEST, URN_SERVICE_PROVIDER_CONFIG, URN_USER, Uniqueness,
+};
+pub use sort::{SortBy, SortKey};

@@ -1,0 +1,355 @@
+//! The schema table: what attributes a resource has and how each behaves (RFC 7643 §2, §7).
+//!
+//! One table drives everything: canonical form, filters, patches and projection read it, and the documents served at
+//! `/Schemas` are made of it, so what is published is exactly what works.
+
+mod documents;
+mod enterprise;
+mod group;
+mod resolve;
+mod user;
+
+pub use resolve::Target;
+
+use crate::path::AttrPath;
+
+/// The core User schema.
+pub const URN_USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// The core Group schema.
+pub const URN_GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+/// The enterprise extension of User.
+pub const URN_ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// A list of results.
+pub const URN_LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+/// A PATCH request.
+pub const URN_PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+/// An error.
+pub const URN_ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+/// A search by POST.
+pub const URN_SEARCH_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+/// A schema document.
+pub const URN_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+/// A resource type document.
+pub const URN_RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
+/// The service provider's configuration.
+pub const URN_SERVICE_PROVIDER_CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+
+/// The two resource types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ResourceType {
+    /// A user.
+    User,
+    /// A group.
+    Group,
+}
+
+impl ResourceType {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::User, Self::Group];
+
+    /// The name, as in `meta.resourceType`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "User",
+            Self::Group => "Group",
+        }
+    }
+
+    /// The path below the base URL.
+    pub fn endpoint(self) -> &'static str {
+        match self {
+            Self::User => "/Users",
+            Self::Group => "/Groups",
+        }
+    }
+}
+
+/// The data type of an attribute (RFC 7643 §2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are the RFC's")]
+pub enum AttributeType {
+    String,
+    Boolean,
+    Decimal,
+    Integer,
+    DateTime,
+    Reference,
+    Binary,
+    Complex,
+}
+
+/// Who may write an attribute, and when (RFC 7643 §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are the RFC's")]
+pub enum Mutability {
+    ReadOnly,
+    ReadWrite,
+    Immutable,
+    WriteOnly,
+}
+
+/// When an attribute is returned (RFC 7643 §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are the RFC's")]
+pub enum Returned {
+    Always,
+    Never,
+    Default,
+    Request,
+}
+
+/// How far a value must be unique (RFC 7643 §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are the RFC's")]
+pub enum Uniqueness {
+    None,
+    Server,
+    Global,
+}
+
+/// One attribute and its characteristics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    /// The name in its proper spelling.
+    pub name: String,
+    /// What it is, for people.
+    pub description: String,
+    /// The data type.
+    pub kind: AttributeType,
+    /// Whether it has several values.
+    pub multi_valued: bool,
+    /// Whether a resource must have it.
+    pub required: bool,
+    /// Whether case matters when values are compared.
+    pub case_exact: bool,
+    /// Who may write it.
+    pub mutability: Mutability,
+    /// When it is returned.
+    pub returned: Returned,
+    /// How far its values are unique.
+    pub uniqueness: Uniqueness,
+    /// Values that clients are expected to use; others are accepted.
+    pub canonical_values: Vec<String>,
+    /// What a reference may point to.
+    pub reference_types: Vec<String>,
+    /// The parts of a complex attribute.
+    pub sub_attributes: Vec<Attribute>,
+}
+
+impl Attribute {
+    /// An attribute with the RFC's default characteristics.
+    pub fn new(name: &str, kind: AttributeType, description: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            kind,
+            multi_valued: false,
+            required: false,
+            case_exact: matches!(
+                kind,
+                AttributeType::Reference | AttributeType::Binary | AttributeType::DateTime
+            ),
+            mutability: Mutability::ReadWrite,
+            returned: Returned::Default,
+            uniqueness: Uniqueness::None,
+            canonical_values: Vec::new(),
+            reference_types: Vec::new(),
+            sub_attributes: Vec::new(),
+        }
+    }
+
+    /// The part of that name, in any letter case.
+    pub fn sub_attribute(&self, name: &str) -> Option<&Self> {
+        find(&self.sub_attributes, name)
+    }
+
+    fn text(name: &str, description: &str) -> Self {
+        Self::new(name, AttributeType::String, description)
+    }
+
+    fn complex(name: &str, description: &str, sub_attributes: Vec<Self>) -> Self {
+        Self {
+            sub_attributes,
+            ..Self::new(name, AttributeType::Complex, description)
+        }
+    }
+
+    fn multi_valued(self) -> Self {
+        Self {
+            multi_valued: true,
+            ..self
+        }
+    }
+
+    fn required(self) -> Self {
+        Self { required: true, ..self }
+    }
+
+    fn case_exact(self) -> Self {
+        Self {
+            case_exact: true,
+            ..self
+        }
+    }
+
+    fn unique(self) -> Self {
+        Self {
+            uniqueness: Uniqueness::Server,
+            ..self
+        }
+    }
+
+    fn mutability(self, mutability: Mutability) -> Self {
+        Self { mutability, ..self }
+    }
+
+    fn read_only(self) -> Self {
+        let sub_attributes = self.sub_attributes.into_iter().map(Self::read_only).collect();
+        Self {
+            mutability: Mutability::ReadOnly,
+            sub_attributes,
+            ..self
+        }
+    }
+
+    fn returned(self, returned: Returned) -> Self {
+        Self { returned, ..self }
+    }
+
+    fn canonical(self, values: &[&str]) -> Self {
+        Self {
+            canonical_values: values.iter().map(ToString::to_string).collect(),
+            ..self
+        }
+    }
+
+    fn references(self, types: &[&str]) -> Self {
+        Self {
+            reference_types: types.iter().map(ToString::to_string).collect(),
+            ..self
+        }
+    }
+}
+
+/// A schema: a set of attributes under a URN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schema {
+    /// The URN.
+    pub id: String,
+    /// The name for people.
+    pub name: String,
+    /// What it is, for people.
+    pub description: String,
+    /// The attributes.
+    pub attributes: Vec<Attribute>,
+}
+
+impl Schema {
+    /// The attribute of that name, in any letter case.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        find(&self.attributes, name)
+    }
+}
+
+/// Everything that a resource of one type may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceSchema {
+    /// The type.
+    pub resource_type: ResourceType,
+    /// The core schema.
+    pub core: Schema,
+    /// The extensions.
+    pub extensions: Vec<Schema>,
+    /// The attributes that every resource has (RFC 7643 §3.1), and `schemas`.
+    pub common: Vec<Attribute>,
+}
+
+impl ResourceSchema {
+    /// The core or common attribute of that name, in any letter case.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.core.attribute(name).or_else(|| find(&self.common, name))
+    }
+
+    /// What a path names; `None` when the table has no such thing.
+    pub fn resolve<'s>(&'s self, path: &AttrPath) -> Option<Target<'s>> {
+        resolve::resolve(self, path)
+    }
+}
+
+/// The schema table of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schemas {
+    user: ResourceSchema,
+    group: ResourceSchema,
+}
+
+impl Schemas {
+    /// User with the enterprise extension, and Group.
+    pub fn builtin() -> Self {
+        let table = |resource_type, core, extensions| ResourceSchema {
+            resource_type,
+            core,
+            extensions,
+            common: common(),
+        };
+        Self {
+            user: table(ResourceType::User, user::schema(), vec![enterprise::schema()]),
+            group: table(ResourceType::Group, group::schema(), Vec::new()),
+        }
+    }
+
+    /// The table of users.
+    pub fn user(&self) -> &ResourceSchema {
+        &self.user
+    }
+
+    /// The table of groups.
+    pub fn group(&self) -> &ResourceSchema {
+        &self.group
+    }
+
+    /// The table of a resource type.
+    pub fn resource(&self, resource_type: ResourceType) -> &ResourceSchema {
+        match resource_type {
+            ResourceType::User => &self.user,
+            ResourceType::Group => &self.group,
+        }
+    }
+}
+
+/// Attributes common to all resources (RFC 7643 §3.1).
+fn common() -> Vec<Attribute> {
+    use AttributeType::{DateTime, Reference};
+    vec![
+        Attribute::new("schemas", Reference, "URNs of the schemas that have values here.")
+            .multi_valued()
+            .required()
+            .read_only()
+            .references(&["uri"])
+            .returned(Returned::Always),
+        Attribute::text("id", "The service's own identifier of the resource.")
+            .case_exact()
+            .read_only()
+            .unique()
+            .returned(Returned::Always),
+        Attribute::text("externalId", "The client's identifier of the resource.").case_exact(),
+        Attribute::complex(
+            "meta",
+            "What the service knows of the resource.",
+            vec![
+                Attribute::text("resourceType", "The resource's type.").case_exact(),
+                Attribute::new("created", DateTime, "When the resource came into being."),
+                Attribute::new("lastModified", DateTime, "When the resource last changed."),
+                Attribute::new("location", Reference, "The resource's URL.").references(&["uri"]),
+                Attribute::text("version", "The entity tag of the resource's present version.").case_exact(),
+            ],
+        )
+        .read_only(),
+    ]
+}
+
+fn find<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
+    attributes
+        .iter()
+        .find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,189 @@
+//! The table as the documents that `/Schemas` and `/ResourceTypes` serve (RFC 7643 §6, §7). No nulls, no empty lists
+//! where the RFC leaves things out.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Attribute, AttributeType, Mutability, ResourceSchema, ResourceType, Returned, Schema, Schemas, URN_RESOURCE_TYPE,
+    URN_SCHEMA, Uniqueness,
+};
+
+impl Schemas {
+    /// The schema documents, core schemas first. Their `meta.location` is relative to the base URL. The core schemas also
+    /// show `externalId`, which RFC 7643 §3.1 makes part of each: Entra looks here for every attribute that it maps (R02).
+    pub fn documents(&self) -> Vec<Value> {
+        let tables = ResourceType::ALL.map(|kind| self.resource(kind));
+        let cores = tables.iter().map(|table| {
+            let external_id = table.common.iter().filter(|attribute| attribute.name == "externalId");
+            schema(&table.core, external_id)
+        });
+        let extensions = tables.iter().flat_map(|table| &table.extensions);
+        cores.chain(extensions.map(|extension| schema(extension, []))).collect()
+    }
+
+    /// The resource type documents. Their `meta.location` is relative to the base URL.
+    pub fn resource_types(&self) -> Vec<Value> {
+        ResourceType::ALL
+            .iter()
+            .map(|kind| resource_type(self.resource(*kind)))
+            .collect()
+    }
+}
+
+fn schema<'a>(schema: &'a Schema, common: impl IntoIterator<Item = &'a Attribute>) -> Value {
+    let attributes = common.into_iter().chain(&schema.attributes);
+    json!({
+        "schemas": [URN_SCHEMA],
+        "id": schema.id,
+        "name": schema.name,
+        "description": schema.description,
+        "attributes": attributes.map(attribute).collect::<Vec<_>>(),
+        "meta": {"resourceType": "Schema", "location": format!("/Schemas/{}", schema.id)},
+    })
+}
+
+fn attribute(attribute: &Attribute) -> Value {
+    let mut map = Map::new();
+    let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
+    put("name", json!(attribute.name));
+    put("type", json!(type_name(attribute.kind)));
+    put("multiValued", json!(attribute.multi_valued));
+    put("description", json!(attribute.description));
+    put("required", json!(attribute.required));
+    put("mutability", json!(mutability_name(attribute.mutability)));
+    put("returned", json!(returned_name(attribute.returned)));
+    if attribute.kind == AttributeType::Complex {
+        put(
+            "subAttributes",
+            attribute.sub_attributes.iter().map(self::attribute).collect(),
+        );
+    } else {
+        put("caseExact", json!(attribute.case_exact));
+        put("uniqueness", json!(uniqueness_name(attribute.uniqueness)));
+    }
+    if !attribute.canonical_values.is_empty() {
+        put("canonicalValues", json!(attribute.canonical_values));
+    }
+    if attribute.kind == AttributeType::Reference {
+        put("referenceTypes", json!(attribute.reference_types));
+    }
+    Value::Object(map)
+}
+
+fn resource_type(table: &ResourceSchema) -> Value {
+    let name = table.resource_type.name();
+    let mut document = json!({
+        "schemas": [URN_RESOURCE_TYPE],
+        "id": name,
+        "name": name,
+        "description": table.core.description,
+        "endpoint": table.resource_type.endpoint(),
+        "schema": table.core.id,
+        "meta": {"resourceType": "ResourceType", "location": format!("/ResourceTypes/{name}")},
+    });
+    if !table.extensions.is_empty() {
+        let extensions = table
+            .extensions
+            .iter()
+            .map(|extension| json!({"schema": extension.id, "required": false}));
+        document["schemaExtensions"] = extensions.collect();
+    }
+    document
+}
+
+fn type_name(kind: AttributeType) -> &'static str {
+    match kind {
+        AttributeType::String => "string",
+        AttributeType::Boolean => "boolean",
+        AttributeType::Decimal => "decimal",
+        AttributeType::Integer => "integer",
+        AttributeType::DateTime => "dateTime",
+        AttributeType::Reference => "reference",
+        AttributeType::Binary => "binary",
+        AttributeType::Complex => "complex",
+    }
+}
+
+fn mutability_name(mutability: Mutability) -> &'static str {
+    match mutability {
+        Mutability::ReadOnly => "readOnly",
+        Mutability::ReadWrite => "readWrite",
+        Mutability::Immutable => "immutable",
+        Mutability::WriteOnly => "writeOnly",
+    }
+}
+
+fn returned_name(returned: Returned) -> &'static str {
+    match returned {
+        Returned::Always => "always",
+        Returned::Never => "never",
+        Returned::Default => "default",
+        Returned::Request => "request",
+    }
+}
+
+fn uniqueness_name(uniqueness: Uniqueness) -> &'static str {
+    match uniqueness {
+        Uniqueness::None => "none",
+        Uniqueness::Server => "server",
+        Uniqueness::Global => "global",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has_null(value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::Array(values) => values.iter().any(has_null),
+            Value::Object(map) => map.values().any(has_null),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn documents_have_no_nulls_and_no_password() {
+        let schemas = Schemas::builtin();
+        let documents = Value::Array(
+            schemas
+                .documents()
+                .into_iter()
+                .chain(schemas.resource_types())
+                .collect(),
+        );
+        assert!(!has_null(&documents));
+        assert!(!documents.to_string().contains("password"));
+        assert_eq!(documents.as_array().unwrap().len(), 5);
+    }
+
+    #[test]
+    fn r02_every_attribute_that_entra_maps_is_shown() {
+        let documents = Schemas::builtin().documents();
+        let named = |urn: &str| -> Vec<String> {
+            let document = documents.iter().find(|document| document["id"] == urn).unwrap();
+            let attributes = document["attributes"].as_array().unwrap().iter();
+            attributes
+                .map(|attribute| attribute["name"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        let mapped = [
+            (
+                crate::URN_USER,
+                "userName active displayName title emails preferredLanguage name addresses phoneNumbers externalId",
+            ),
+            (crate::URN_ENTERPRISE_USER, "employeeNumber department manager"),
+            (crate::URN_GROUP, "displayName externalId members"),
+        ];
+        for (urn, names) in mapped {
+            for name in names.split(' ') {
+                assert_eq!(
+                    named(urn).iter().filter(|shown| *shown == name).count(),
+                    1,
+                    "{urn}: {name}"
+                );
+            }
+        }
+    }
+}
