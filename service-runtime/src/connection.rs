@@ -1,0 +1,133 @@
+//! How a service calls another by gRPC. A network channel and a server in the same process are one type, so neither the
+//! caller nor its tests can tell them apart: both carry the trace, the deadline and the full encoding.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tonic::Status;
+use tonic::transport::{ClientTlsConfig, Endpoint};
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Layer, Service, ServiceExt};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::deadline::{self, DeadlineLayer};
+use crate::observe::{grpc_client_layer, grpc_server_layer};
+use crate::{Error, install_crypto_provider};
+
+/// What a generated client is given: `UserServiceClient::new(connection)`. Cloning is cheap and shares the channel.
+pub type Connection = BoxCloneSyncService<Request<tonic::body::Body>, Response<tonic::body::Body>, CallFailed>;
+
+/// No answer came: the peer cannot be reached, or the connection broke. A generated client makes a `Status` of it.
+///
+/// A type of its own and not a boxed error: the compiler cannot prove that a future which holds a client with a boxed
+/// error is `Send`.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer")]
+pub struct CallFailed(#[source] BoxError);
+
+/// How long a connection attempt may take; after that the call fails as unavailable, and the next one tries again.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a peer that has been silent is asked whether it is still there, and how long it may take to say so.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection to `uri` (`http://host:port`, or `https` with the system's roots). Nothing is opened before the first
+/// call, and a lost connection is opened anew by the next. A call without a deadline of its own gets
+/// `request_timeout`, which covers the wait for the answer's head; zero means none.
+///
+/// Must be called inside a tokio runtime.
+pub fn connect(uri: &str, request_timeout: Duration) -> Result<Connection, Error> {
+    let invalid = |source| Error::Address {
+        uri: uri.to_owned(),
+        source,
+    };
+    let mut endpoint = Endpoint::from_shared(uri.to_owned())
+        .map_err(invalid)?
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true);
+    match endpoint.uri().scheme_str() {
+        Some("http") if endpoint.uri().authority().is_some() => {}
+        Some("https") => {
+            install_crypto_provider();
+            endpoint = endpoint
+                .tls_config(ClientTlsConfig::new().with_native_roots())
+                .map_err(invalid)?;
+        }
+        _ => {
+            return Err(Error::setting(
+                uri,
+                "expected an address of the form http://host:port or https://host:port",
+            ));
+        }
+    }
+    Ok(client(
+        endpoint.connect_lazy().map_err(|error| CallFailed(error.into())),
+        request_timeout,
+    ))
+}
+
+/// A connection to a generated server, or to whole `Routes`, in this process: no socket, but the full encoding, its own
+/// server span, and the caller's deadline.
+pub fn in_process<S, B>(service: S) -> Connection
+where
+    S: Service<Request<tonic::body::Body>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let guarded = DeadlineLayer.layer(catch_panic().layer(service));
+    let server = grpc_server_layer()
+        .layer(guarded)
+        .map_response(|response| response.map(tonic::body::Body::new));
+    client(server.map_err(|never: Infallible| match never {}), Duration::ZERO)
+}
+
+/// Turns a handler's panic into `INTERNAL`; the panic hook has logged it.
+pub(crate) fn catch_panic() -> CatchPanicLayer<PanicAnswer> {
+    CatchPanicLayer::custom(answer_panic as PanicAnswer)
+}
+
+pub(crate) type PanicAnswer = fn(Box<dyn std::any::Any + Send>) -> Response<tonic::body::Body>;
+
+fn answer_panic(_panic: Box<dyn std::any::Any + Send>) -> Response<tonic::body::Body> {
+    Status::internal("internal error").into_http()
+}
+
+fn client<S>(transport: S, request_timeout: Duration) -> Connection
+where
+    S: Service<Request<tonic::body::Body>, Response = Response<tonic::body::Body>, Error = CallFailed>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    let limit = (!request_timeout.is_zero()).then(|| deadline::header(request_timeout));
+    let limited = transport.map_request(move |mut request: Request<tonic::body::Body>| {
+        if let Some(limit) = &limit {
+            request
+                .headers_mut()
+                .entry(deadline::GRPC_TIMEOUT)
+                .or_insert_with(|| limit.clone());
+        }
+        request
+    });
+    let observed = grpc_client_layer().layer(limited);
+    BoxCloneSyncService::new(observed.map_response(|response| response.map(tonic::body::Body::new)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_without_a_scheme_or_host_is_refused() {
+        for uri in ["", "identity:50051", "localhost", "ftp://host", "http://", "http://a b"] {
+            assert!(connect(uri, Duration::ZERO).is_err(), "{uri:?}");
+        }
+        connect("http://127.0.0.1:1", Duration::from_secs(1)).unwrap();
+    }
+}

@@ -1,0 +1,330 @@
+//! Whether a service can do its work: the state of each thing it depends on, and whether it is starting, running or
+//! draining. Background tasks write it, `/readyz` and the gRPC health service read it. Liveness does not depend on it:
+//! restarting a service does not mend its database.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt, stream};
+use prost::Message;
+use serde::Serialize;
+use tokio::sync::watch;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+use crate::Error;
+
+/// The readiness of one service. A clone is the same readiness.
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    report: watch::Sender<Report>,
+}
+
+/// Where a service is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// It does not serve yet.
+    Starting,
+    /// It serves.
+    Running,
+    /// It finishes what it has begun and takes nothing new.
+    Draining,
+}
+
+/// The state of one dependency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", content = "reason", rename_all = "snake_case")]
+pub enum State {
+    /// It works.
+    Ready,
+    /// It works with a restriction; the service still takes requests.
+    Degraded(String),
+    /// It does not work; the service should not be sent requests.
+    NotReady(String),
+}
+
+/// What `/readyz` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Where the service is in its life.
+    pub phase: Phase,
+    /// Each dependency's state, by name.
+    pub dependencies: BTreeMap<String, State>,
+}
+
+impl Report {
+    /// Whether requests should be sent here: it runs, and no dependency says otherwise.
+    pub fn is_ready(&self) -> bool {
+        self.phase == Phase::Running
+            && !self
+                .dependencies
+                .values()
+                .any(|state| matches!(state, State::NotReady(_)))
+    }
+}
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Readiness {
+    /// A service that is starting and has named no dependency yet.
+    pub fn new() -> Self {
+        Self {
+            report: watch::Sender::new(Report {
+                phase: Phase::Starting,
+                dependencies: BTreeMap::new(),
+            }),
+        }
+    }
+
+    /// Names a dependency. It counts as not ready until it says otherwise.
+    pub fn dependency(&self, name: &str) -> Dependency {
+        let dependency = Dependency {
+            name: name.to_owned(),
+            report: self.report.clone(),
+        };
+        dependency.set(State::NotReady("not checked yet".to_owned()));
+        dependency
+    }
+
+    /// The present report.
+    pub fn report(&self) -> Report {
+        self.report.borrow().clone()
+    }
+
+    /// Follows the report as it changes.
+    pub fn subscribe(&self) -> watch::Receiver<Report> {
+        self.report.subscribe()
+    }
+
+    /// Waits until the service is ready.
+    pub async fn ready(&self) {
+        // The sender is ours, so the channel cannot be closed while we wait.
+        let _ = self.subscribe().wait_for(Report::is_ready).await;
+    }
+
+    /// Moves on to `phase`; a service that drains never goes back.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.report.send_if_modified(|report| {
+            let moves = report.phase != phase && report.phase != Phase::Draining;
+            if moves {
+                report.phase = phase;
+            }
+            moves
+        });
+    }
+}
+
+/// The handle by which one dependency's state is told. Telling the same state again costs nothing and wakes nobody.
+#[derive(Clone, Debug)]
+pub struct Dependency {
+    name: String,
+    report: watch::Sender<Report>,
+}
+
+impl Dependency {
+    /// It works.
+    pub fn ready(&self) {
+        self.set(State::Ready);
+    }
+
+    /// It works with a restriction, which the reason names for the operator.
+    pub fn degraded(&self, reason: impl Into<String>) {
+        self.set(State::Degraded(reason.into()));
+    }
+
+    /// It does not work, for a reason that tells the operator where to look.
+    pub fn not_ready(&self, reason: impl Into<String>) {
+        self.set(State::NotReady(reason.into()));
+    }
+
+    /// Tells the state.
+    pub fn set(&self, state: State) {
+        self.report.send_if_modified(|report| {
+            if report.dependencies.get(&self.name) == Some(&state) {
+                return false;
+            }
+            report.dependencies.insert(self.name.clone(), state);
+            true
+        });
+    }
+}
+
+/// Adds the health service (v1) and reflection (v1 and, for older clients, v1alpha) to a service's routes.
+/// `descriptors` are encoded file descriptor sets; the services they name are the ones health answers for.
+pub fn grpc_routes(routes: Routes, readiness: &Readiness, descriptors: &[&[u8]]) -> Result<Routes, Error> {
+    let health = GrpcHealth {
+        readiness: readiness.clone(),
+        services: service_names(descriptors)?,
+    };
+    let reflection = || {
+        let builder = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        descriptors.iter().fold(builder, |builder, set| {
+            builder.register_encoded_file_descriptor_set(set)
+        })
+    };
+    let v1 = reflection()
+        .build_v1()
+        .map_err(|error| Error::Descriptors(error.into()))?;
+    let v1alpha = reflection()
+        .build_v1alpha()
+        .map_err(|error| Error::Descriptors(error.into()))?;
+    Ok(routes
+        .add_service(HealthServer::new(health))
+        .add_service(v1)
+        .add_service(v1alpha))
+}
+
+fn service_names(descriptors: &[&[u8]]) -> Result<BTreeSet<String>, Error> {
+    // The empty name stands for the whole server.
+    let mut names = BTreeSet::from([String::new()]);
+    for set in descriptors {
+        let set = prost_types::FileDescriptorSet::decode(*set).map_err(|error| Error::Descriptors(error.into()))?;
+        for file in &set.file {
+            let package = file.package();
+            names.extend(file.service.iter().map(|service| match package {
+                "" => service.name().to_owned(),
+                package => format!("{package}.{}", service.name()),
+            }));
+        }
+    }
+    Ok(names)
+}
+
+/// The gRPC health service over a [`Readiness`].
+struct GrpcHealth {
+    readiness: Readiness,
+    services: BTreeSet<String>,
+}
+
+impl GrpcHealth {
+    fn known(&self, request: &Request<HealthCheckRequest>) -> Result<(), Status> {
+        match self.services.contains(&request.get_ref().service) {
+            true => Ok(()),
+            false => Err(Status::not_found("this server has no service of that name")),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Health for GrpcHealth {
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
+
+    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        self.known(&request)?;
+        Ok(Response::new(answer(self.readiness.report().is_ready())))
+    }
+
+    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        self.known(&request)?;
+        let mut reports = self.readiness.subscribe();
+        reports.mark_changed();
+        // The stream ends with the service, or an idle watcher would hold up every drain.
+        let answers = stream::unfold(Some((reports, None)), |state| async move {
+            let (mut reports, mut told) = state?;
+            loop {
+                reports.changed().await.ok()?;
+                let (ready, draining) = {
+                    let report = reports.borrow_and_update();
+                    (report.is_ready(), report.phase == Phase::Draining)
+                };
+                if told.replace(ready) != Some(ready) || draining {
+                    return Some((Ok(answer(ready)), (!draining).then_some((reports, told))));
+                }
+            }
+        });
+        Ok(Response::new(answers.boxed()))
+    }
+}
+
+fn answer(ready: bool) -> HealthCheckResponse {
+    let status = if ready {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
+    };
+    HealthCheckResponse { status: status.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health() -> GrpcHealth {
+        GrpcHealth {
+            readiness: Readiness::new(),
+            services: service_names(&[tonic_health::pb::FILE_DESCRIPTOR_SET]).unwrap(),
+        }
+    }
+
+    fn ask(service: &str) -> Request<HealthCheckRequest> {
+        Request::new(HealthCheckRequest {
+            service: service.to_owned(),
+        })
+    }
+
+    #[test]
+    fn readiness_follows_phase_and_dependencies() {
+        let readiness = Readiness::new();
+        assert!(!readiness.report().is_ready(), "a service that starts is not ready");
+        readiness.enter(Phase::Running);
+        assert!(readiness.report().is_ready());
+        let store = readiness.dependency("store");
+        assert!(
+            !readiness.report().is_ready(),
+            "a dependency not yet checked is not ready"
+        );
+        store.degraded("one replica");
+        assert!(readiness.report().is_ready());
+        store.not_ready("connection refused");
+        assert!(!readiness.report().is_ready());
+        store.ready();
+        readiness.enter(Phase::Draining);
+        readiness.enter(Phase::Running);
+        assert_eq!(readiness.report().phase, Phase::Draining, "a drain is final");
+    }
+
+    #[test]
+    fn an_unchanged_state_wakes_nobody() {
+        let readiness = Readiness::new();
+        let store = readiness.dependency("store");
+        store.ready();
+        let mut reports = readiness.subscribe();
+        reports.mark_unchanged();
+        store.ready();
+        assert!(!reports.has_changed().unwrap());
+    }
+
+    #[tokio::test]
+    async fn grpc_health_knows_its_services_and_its_watch_ends_with_the_drain() {
+        let health = health();
+        assert_eq!(
+            health.check(ask("no.such.Service")).await.unwrap_err().code(),
+            tonic::Code::NotFound
+        );
+        let mut watch = health.watch(ask("grpc.health.v1.Health")).await.unwrap().into_inner();
+        assert_eq!(watch.next().await.unwrap().unwrap(), answer(false));
+        health.readiness.enter(Phase::Running);
+        assert_eq!(watch.next().await.unwrap().unwrap(), answer(true));
+        assert_eq!(health.check(ask("")).await.unwrap().into_inner(), answer(true));
+        health.readiness.enter(Phase::Draining);
+        assert_eq!(watch.next().await.unwrap().unwrap(), answer(false));
+        assert!(watch.next().await.is_none());
+    }
+
+    #[test]
+    fn bytes_that_are_no_descriptors_are_an_error() {
+        assert!(matches!(
+            grpc_routes(Routes::default(), &Readiness::new(), &[b"\xff\xff"]),
+            Err(Error::Descriptors(_))
+        ));
+    }
+}

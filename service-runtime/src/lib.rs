@@ -1,0 +1,38 @@
+//! What every service does alike: settings, telemetry, health, servers that drain, and calls to other services.
+//!
+//! A service's `main` is `service_runtime::main::<TheService>()`; its library offers `start(config) -> Running`, which
+//! a test or another process calls just as well. Only telemetry and the crypto provider are process-wide; everything
+//! else is a value, so that several services can live in one process.
+//!
+//! This crate knows tracing, OTLP, metrics, health, signals and the connection type. It must never know SCIM, users,
+//! or any one service. It is the only crate that touches the OpenTelemetry SDK.
+
+pub mod connection;
+mod deadline;
+pub mod error;
+pub mod health;
+mod log_format;
+pub mod observe;
+pub mod ops;
+mod process;
+pub mod server;
+pub mod service;
+pub mod settings;
+pub mod shutdown;
+pub mod tasks;
+pub mod telemetry;
+pub mod trace_context;
+
+mod crypto;
+
+pub use connection::{CallFailed, Connection, connect, in_process};
+pub use crypto::install_crypto_provider;
+pub use error::{Chain, Error};
+pub use health::{Dependency, Readiness, grpc_routes};
+pub use observe::{grpc_server_layer, http_server_layer};
+pub use ops::{OpsArgs, healthcheck};
+pub use server::{Lifecycle, Running, bind, serve_grpc, serve_http};
+pub use service::{Service, main};
+pub use shutdown::{EX_START, EX_USAGE, run_all_until_stopped, run_until_stopped, signal};
+pub use tasks::Tasks;
+pub use telemetry::{LogFormat, Telemetry, TelemetryArgs, meter};

@@ -1,0 +1,219 @@
+//! One process's telemetry from end to end: a trace through HTTP and two kinds of gRPC connection, what `/metrics` then
+//! shows, and a second set-up. Telemetry is process-wide, hence a test binary of its own in which one test sets it up.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::routing::get;
+use futures_util::{Stream, StreamExt, stream};
+use service_runtime::{
+    Connection, Error, Lifecycle, OpsArgs, TelemetryArgs, bind, connect, grpc_routes, http_server_layer, in_process,
+    serve_grpc, serve_http, telemetry, trace_context,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
+
+/// A gRPC service that notes what trace it finds itself in: at the call, and while its answer streams.
+#[derive(Clone, Default)]
+struct Witness(Arc<Mutex<Vec<(String, String)>>>);
+
+impl Witness {
+    fn note(&self, header: Option<&str>) {
+        let inside = trace_context::current().unwrap_or_default();
+        self.0
+            .lock()
+            .unwrap()
+            .push((header.unwrap_or_default().to_owned(), inside));
+    }
+}
+
+#[tonic::async_trait]
+impl Health for Witness {
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
+
+    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        self.note(
+            request
+                .metadata()
+                .get("traceparent")
+                .and_then(|value| value.to_str().ok()),
+        );
+        match request.get_ref().service.as_str() {
+            "slow" => std::future::pending().await,
+            "panics" => panic!("a test"),
+            "" => Ok(Response::new(HealthCheckResponse::default())),
+            _ => Err(Status::not_found("no such service")),
+        }
+    }
+
+    async fn watch(&self, _: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let witness = self.clone();
+        let answer = stream::once(async move {
+            witness.note(trace_context::current().as_deref());
+            Ok(HealthCheckResponse::default())
+        });
+        Ok(Response::new(answer.boxed()))
+    }
+}
+
+async fn ask(connection: Connection, service: &str) -> Result<(), Status> {
+    let request = HealthCheckRequest {
+        service: service.to_owned(),
+    };
+    HealthClient::new(connection).check(request).await.map(|_| ())
+}
+
+async fn http(addr: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\ntraceparent: {CALLER}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_trace_through_http_and_grpc_and_its_metrics() {
+    // Nobody listens there: a collector that is down must not be felt.
+    let args = TelemetryArgs {
+        otlp_endpoint: Some("http://127.0.0.1:1".to_owned()),
+        ..TelemetryArgs::default()
+    };
+    let set_up = telemetry::init("test", &args).unwrap();
+    assert!(matches!(telemetry::init("test", &args), Err(Error::TelemetryTwice)));
+
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    let witness = Witness::default();
+
+    let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
+    let routes = Routes::new(HealthServer::new(witness.clone()));
+    let grpc = serve_grpc(bind(any_port).await.unwrap(), routes, life).unwrap();
+    let network = connect(&format!("http://{}", grpc.addr), Duration::from_secs(10)).unwrap();
+    let beside = in_process(HealthServer::new(witness.clone()));
+
+    let handler = {
+        let (network, beside) = (network.clone(), beside.clone());
+        move |Path(_id): Path<String>| async move {
+            ask(network, "").await.unwrap();
+            ask(beside.clone(), "").await.unwrap();
+            let mut watch = HealthClient::new(beside)
+                .watch(HealthCheckRequest::default())
+                .await
+                .unwrap()
+                .into_inner();
+            watch.message().await.unwrap().unwrap();
+            "done"
+        }
+    };
+    let router = Router::new()
+        .route("/users/{id}", get(handler))
+        .layer(http_server_layer());
+    let ops = OpsArgs {
+        ops_listen: Some(any_port),
+        ..OpsArgs::default()
+    };
+    let life = Lifecycle::start(&ops).await.unwrap();
+    let front = serve_http(bind(any_port).await.unwrap(), router, life).unwrap();
+
+    let answer = http(front.addr, "/users/anna@example.com?filter=anna").await;
+    assert!(answer.ends_with("done"), "{answer}");
+    let seen = witness.0.lock().unwrap().clone();
+    assert_eq!(seen.len(), 3);
+    for (header, inside) in &seen {
+        assert_eq!(&header[3..35], TRACE_ID, "the caller's trace is handed on");
+        assert_eq!(&inside[3..35], TRACE_ID, "the server's span continues it");
+        assert_ne!(header, CALLER, "the parent is a span of ours, not the first caller's");
+    }
+
+    // Ordinary answers, a deadline and a panic all reach the caller as what they are.
+    for connection in [&network, &beside] {
+        assert_eq!(
+            ask(connection.clone(), "other").await.unwrap_err().code(),
+            tonic::Code::NotFound
+        );
+        assert_eq!(
+            ask(connection.clone(), "panics").await.unwrap_err().code(),
+            tonic::Code::Internal
+        );
+        let mut request = Request::new(HealthCheckRequest {
+            service: "slow".to_owned(),
+        });
+        request.set_timeout(Duration::from_millis(50));
+        HealthClient::new(connection.clone()).check(request).await.unwrap_err();
+    }
+
+    let metrics = http(front.ops_addr.unwrap(), "/metrics").await;
+    let line = |parts: &[&str]| metrics.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+    assert!(
+        line(&[
+            "http_server_request_duration_seconds_bucket",
+            "http_route=\"/users/{id}\"",
+            "le=\"0.005\""
+        ]),
+        "{metrics}"
+    );
+    assert!(line(&[
+        "rpc_server_duration_seconds_count",
+        "rpc_method=\"Check\"",
+        "rpc_grpc_status_code=\"5\""
+    ]));
+    assert!(line(&[
+        "rpc_client_duration_seconds_count",
+        "rpc_service=\"grpc.health.v1.Health\""
+    ]));
+    assert!(line(&["process_memory_usage_bytes"]));
+    assert!(!metrics.contains("anna"), "nothing personal becomes a label");
+
+    assert!(front.stop(Duration::from_secs(10)).await);
+    assert!(
+        grpc.stop(Duration::from_secs(10)).await,
+        "an idle channel does not hold up the drain"
+    );
+    assert_eq!(ask(network, "").await.unwrap_err().code(), tonic::Code::Unavailable);
+    tokio::task::spawn_blocking(|| set_up.shutdown()).await.unwrap();
+}
+
+#[tokio::test]
+async fn health_and_reflection_are_served() {
+    let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
+    let descriptors: &[&[u8]] = &[tonic_health::pb::FILE_DESCRIPTOR_SET];
+    let store = life.readiness.dependency("store");
+    let routes = grpc_routes(Routes::default(), &life.readiness, descriptors).unwrap();
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let running = serve_grpc(listener, routes, life).unwrap();
+    let connection = connect(&format!("http://{}", running.addr), Duration::ZERO).unwrap();
+
+    let mut client = HealthClient::new(connection);
+    let mut watch = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(
+        watch.message().await.unwrap().unwrap().status().as_str_name(),
+        "NOT_SERVING"
+    );
+    store.ready();
+    assert_eq!(
+        watch.message().await.unwrap().unwrap().status().as_str_name(),
+        "SERVING"
+    );
+    assert!(
+        running.stop(Duration::from_secs(10)).await,
+        "a watcher does not hold up the drain"
+    );
+    assert_eq!(
+        watch.message().await.unwrap().unwrap().status().as_str_name(),
+        "NOT_SERVING"
+    );
+    assert!(watch.message().await.unwrap().is_none());
+}
