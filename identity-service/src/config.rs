@@ -1,0 +1,195 @@
+//! The settings of identity-service.
+
+use std::{collections::HashSet, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::ValueEnum;
+use scim::fold_case;
+use service_runtime::{OpsArgs, TelemetryArgs, settings::parse_duration};
+
+/// Settings: each is a flag and an environment variable.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Config {
+    /// Address to serve gRPC on; port 0 picks a free one.
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:50051")]
+    pub listen: SocketAddr,
+    /// Folder of the embedded store. It is made if it does not exist.
+    #[arg(long, env = "DATA_DIR", default_value = "./data")]
+    pub data_dir: PathBuf,
+    /// URL of delinea-adapter's gRPC service.
+    #[arg(long, env = "ADAPTER_URL", default_value = "http://127.0.0.1:50052")]
+    pub adapter_url: String,
+    /// Name of the tenant that is served.
+    #[arg(long, env = "TENANT", default_value = "default")]
+    pub tenant: String,
+    /// What identity-service does with what it is told.
+    #[command(flatten)]
+    pub policy: Policy,
+    /// How deliveries are tried.
+    #[command(flatten)]
+    pub delivery: DeliveryConfig,
+    /// The operators' listener.
+    #[command(flatten)]
+    pub ops: OpsArgs,
+    /// Logs, traces and metrics.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+}
+
+/// Rules that a tenant may set.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Policy {
+    /// A member id that names no resource: `reject` answers 400, `keep` keeps it and delivers it should it appear.
+    #[arg(long, env = "UNKNOWN_MEMBERS", value_enum, default_value_t = UnknownMembers::Reject)]
+    pub unknown_members: UnknownMembers,
+    /// `replace` on `members` in a PATCH: `exact` as RFC 7644 says; `additive` only ever adds.
+    #[arg(long, env = "MEMBERS_REPLACE", value_enum, default_value_t = MembersReplace::Exact)]
+    pub members_replace: MembersReplace,
+    /// What becomes of the Platform account of a deleted user: `remove` deletes it, `disable` keeps it disabled.
+    #[arg(long, env = "DELETE_MODE", value_enum, default_value_t = DeleteMode::Remove)]
+    pub delete_mode: DeleteMode,
+    /// Accounts and groups that exist on the Platform already: `never` take one over, take a `matching` one over, or
+    /// only those `listed` in the adopt list.
+    #[arg(long, env = "ADOPT", value_enum, default_value_t = Adopt::Never)]
+    pub adopt: Adopt,
+    /// File with the names that may be taken over, one a line; needed by `listed`. Lines that begin with `#` are comments.
+    #[arg(long, env = "ADOPT_LIST")]
+    pub adopt_list: Option<PathBuf>,
+    /// How many resources one filter may look at when no index helps; more is answered with `tooMany`.
+    #[arg(long, env = "SCAN_LIMIT", default_value_t = 50_000)]
+    pub scan_limit: usize,
+}
+
+/// How the relay delivers.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DeliveryConfig {
+    /// How many deliveries run at a time; 0 delivers nothing and keeps everything pending.
+    #[arg(long, env = "DELIVERY_CONCURRENCY", default_value_t = 8)]
+    pub delivery_concurrency: usize,
+    /// How long a delivery may hold its work before another may take it.
+    #[arg(long, env = "DELIVERY_LEASE", default_value = "120s", value_parser = parse_duration)]
+    pub delivery_lease: Duration,
+    /// How long one call of the adapter may take. Must be shorter than the lease, and longer than the adapter's
+    /// PLATFORM_TIMEOUT and READ_BACK_TIMEOUT together.
+    #[arg(long, env = "DELIVERY_TIMEOUT", default_value = "90s", value_parser = parse_duration)]
+    pub delivery_timeout: Duration,
+    /// The first pause after a failed delivery; each further one is up to twice as long.
+    #[arg(long, env = "BACKOFF_BASE", default_value = "500ms", value_parser = parse_duration)]
+    pub backoff_base: Duration,
+    /// The longest pause between two tries of a delivery that may yet succeed by itself.
+    #[arg(long, env = "BACKOFF_CEILING", default_value = "60s", value_parser = parse_duration)]
+    pub backoff_ceiling: Duration,
+    /// The pause between two tries of a delivery that was refused and waits for a person.
+    #[arg(long, env = "REFUSED_RETRY", default_value = "1h", value_parser = parse_duration)]
+    pub refused_retry: Duration,
+    /// How many members one delivery of a group puts in or out.
+    #[arg(long, env = "MEMBER_BATCH", default_value_t = 100)]
+    pub member_batch: usize,
+}
+
+/// See [`Policy::unknown_members`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UnknownMembers {
+    /// 400 that names the id.
+    Reject,
+    /// Kept.
+    Keep,
+}
+
+/// See [`Policy::members_replace`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MembersReplace {
+    /// The members are those given.
+    Exact,
+    /// Those given are added.
+    Additive,
+}
+
+/// See [`Policy::delete_mode`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DeleteMode {
+    /// The account is deleted.
+    Remove,
+    /// The account is kept, disabled.
+    Disable,
+}
+
+/// See [`Policy::adopt`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Adopt {
+    /// None is taken over.
+    Never,
+    /// Ordinary accounts and empty groups of the same name are.
+    Matching,
+    /// Those in the list are.
+    Listed,
+}
+
+/// Settings that do not go together.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// `ADOPT=listed` without a list.
+    #[error("ADOPT=listed needs ADOPT_LIST, the file with the names that may be taken over")]
+    NoAdoptList,
+    /// The list cannot be read.
+    #[error("cannot read ADOPT_LIST {path}")]
+    AdoptList {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A delivery could outlive its lease.
+    #[error(
+        "DELIVERY_TIMEOUT ({timeout:?}) must be shorter than DELIVERY_LEASE ({lease:?}), or two deliveries of one resource may run at once"
+    )]
+    LeaseTooShort {
+        /// The time-out set.
+        timeout: Duration,
+        /// The lease set.
+        lease: Duration,
+    },
+    /// A number that must not be 0.
+    #[error("{0} must be at least 1")]
+    Zero(&'static str),
+}
+
+impl Config {
+    /// Whether the settings go together.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let DeliveryConfig {
+            delivery_lease: lease,
+            delivery_timeout: timeout,
+            member_batch,
+            ..
+        } = self.delivery;
+        if timeout >= lease {
+            return Err(ConfigError::LeaseTooShort { timeout, lease });
+        }
+        if member_batch == 0 {
+            return Err(ConfigError::Zero("MEMBER_BATCH"));
+        }
+        if self.policy.adopt == Adopt::Listed && self.policy.adopt_list.is_none() {
+            return Err(ConfigError::NoAdoptList);
+        }
+        Ok(())
+    }
+}
+
+impl Policy {
+    /// The names that may be taken over, case-folded.
+    pub fn read_adopt_list(&self) -> Result<HashSet<String>, ConfigError> {
+        let Some(path) = &self.adopt_list else {
+            return Ok(HashSet::new());
+        };
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::AdoptList {
+            path: path.clone(),
+            source,
+        })?;
+        let names = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        Ok(names.map(fold_case).collect())
+    }
+}

@@ -1,0 +1,192 @@
+//! The relay: takes due work under a lease, asks delinea-adapter to make the Platform match, and settles.
+//!
+//! It looks at what is wanted now, never at what woke it, so any step may be repeated and any process may die at any
+//! moment: the work stays in the outbox until it is settled. It knows outcomes and schedules; it must not know the
+//! Platform's fields.
+
+mod apply;
+mod backoff;
+mod groups;
+mod users;
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use proto::adapter::v1::adapter_service_client::AdapterServiceClient;
+use service_runtime::{Connection, Dependency, trace_context};
+use tokio::{sync::Semaphore, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
+
+use crate::{
+    config::{DeliveryConfig, Policy},
+    id::Kind,
+    metrics,
+    store::{Applied, Claim, Settlement, Store, StoreError},
+    wake::Wake,
+};
+
+/// How long the relay sleeps at most, should a bell be missed or a clock jump.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// How long the relay waits after the store failed.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Delivers what is due, for as long as it runs.
+pub struct Relay {
+    /// Where the work is.
+    pub store: Arc<dyn Store>,
+    /// The adapter.
+    pub adapter: AdapterServiceClient<Connection>,
+    /// How deliveries are tried.
+    pub config: DeliveryConfig,
+    /// The tenant's rules.
+    pub policy: Policy,
+    /// Names that may be taken over, case-folded.
+    pub adopt_list: HashSet<String>,
+    /// Rings when there is new work.
+    pub wake: Wake,
+    /// The adapter's state, as the last call showed it.
+    pub adapter_state: Dependency,
+}
+
+impl Relay {
+    /// Runs until told to stop; then finishes what is under way.
+    pub async fn run(self, stop: CancellationToken) {
+        let concurrency = self.config.delivery_concurrency;
+        let relay = Arc::new(self);
+        if concurrency == 0 {
+            tracing::warn!("DELIVERY_CONCURRENCY is 0: nothing is delivered, everything stays pending");
+            return stop.cancelled().await;
+        }
+        let slots = Arc::new(Semaphore::new(concurrency));
+        let under_way = TaskTracker::new();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = relay.clone().take_work(&slots, &under_way) => {}
+        }
+        under_way.close();
+        under_way.wait().await;
+    }
+
+    async fn take_work(self: Arc<Self>, slots: &Arc<Semaphore>, under_way: &TaskTracker) {
+        let mut wakes = self.wake.listen();
+        loop {
+            // One free slot is enough to go on; the closed semaphore of a stopped relay is not reached.
+            let Ok(first) = slots.clone().acquire_owned().await else {
+                return;
+            };
+            let mut free = vec![first];
+            while let Ok(another) = slots.clone().try_acquire_owned() {
+                free.push(another);
+            }
+            let wanted = free.len();
+            let sleep = match self
+                .store
+                .claim(Timestamp::now(), self.config.delivery_lease, wanted)
+                .await
+            {
+                Ok(claims) => {
+                    let full = claims.claims.len() == wanted;
+                    for (claim, slot) in claims.claims.into_iter().zip(free) {
+                        let relay = self.clone();
+                        under_way.spawn(async move {
+                            relay.deliver(claim).await;
+                            drop(slot);
+                            relay.wake.ring();
+                        });
+                    }
+                    if full { Duration::ZERO } else { until(claims.next_due) }
+                }
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot take work from the store; trying again"
+                    );
+                    STORE_PAUSE
+                }
+            };
+            if !sleep.is_zero() {
+                tokio::select! {
+                    () = tokio::time::sleep_until(Instant::now() + sleep) => {}
+                    () = wakes.heard() => {}
+                }
+            }
+        }
+    }
+
+    /// Delivers one claim and settles it.
+    async fn deliver(&self, claim: Claim) {
+        let span = tracing::info_span!(
+            "deliver",
+            otel.kind = "internal",
+            scim.tenant = %claim.tenant,
+            scim.resource.type = claim.kind.name(),
+            scim.resource.id = %claim.id,
+            delivery.attempt = claim.attempts + 1,
+            delivery.outcome = tracing::field::Empty,
+        );
+        if let Some(traceparent) = &claim.traceparent {
+            if claim.attempts == 0 {
+                trace_context::continue_from(&span, traceparent);
+            } else {
+                trace_context::link_to(&span, traceparent);
+            }
+        }
+        let settled = async {
+            let settlement = self.try_deliver(&claim).await?;
+            note(&claim, &settlement);
+            self.store.settle(&claim, settlement, Timestamp::now()).await
+        };
+        if let Err(error) = settled.instrument(span).await {
+            // The lease ends by itself and the work is taken again.
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                scim.resource.id = %claim.id,
+                "a delivery could not be settled; it is repeated when its lease is over"
+            );
+        }
+    }
+
+    async fn try_deliver(&self, claim: &Claim) -> Result<Settlement, StoreError> {
+        let Some(order) = self.store.order(claim, self.config.member_batch).await? else {
+            return Ok(Settlement::Applied(Applied::default()));
+        };
+        match claim.kind {
+            Kind::User => self.deliver_user(claim, order).await,
+            Kind::Group => self.deliver_group(claim, order).await,
+        }
+    }
+}
+
+fn until(next_due: Option<Timestamp>) -> Duration {
+    let Some(due) = next_due else { return LONGEST_SLEEP };
+    let ahead = due.duration_since(Timestamp::now());
+    Duration::try_from(ahead)
+        .unwrap_or_default()
+        .clamp(Duration::from_millis(1), LONGEST_SLEEP)
+}
+
+/// Says what came of a delivery, in the span, the metrics and, where it is not as it should be, the log.
+fn note(claim: &Claim, settlement: &Settlement) {
+    let (outcome, failure) = match settlement {
+        Settlement::Applied(_) => ("applied", None),
+        Settlement::Postponed { failure, .. } => ("later", Some(failure)),
+        Settlement::Refused { failure, .. } => ("refused", Some(failure)),
+    };
+    tracing::Span::current().record("delivery.outcome", outcome);
+    metrics::delivered(&claim.tenant, claim.kind, outcome);
+    let Some(failure) = failure else { return };
+    // The Platform's words may name people: they are kept with the work, for those who may read it, and not logged.
+    tracing::warn!(
+        scim.tenant = %claim.tenant,
+        scim.resource.type = claim.kind.name(),
+        scim.resource.id = %claim.id,
+        delivery.outcome = outcome,
+        delivery.reason = failure.reason,
+        delivery.attempt = claim.attempts + 1,
+        "the delivery of {} {} was {outcome}: {}",
+        claim.kind.name(),
+        claim.id,
+        failure.reason
+    );
+}

@@ -1,0 +1,261 @@
+//! The rules of users and groups: what a request does to a record. It reads, computes, and asks the store for one atomic
+//! step; a lost race is read and computed again. It knows SCIM and the store; it must not know gRPC, HTTP or the Platform.
+
+mod groups;
+mod members;
+mod users;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use scim::{ResourceSchema, Schemas};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+pub use members::MEMBER_PAGE;
+pub(crate) use users::may_be_used;
+
+use crate::{
+    config::{Policy, UnknownMembers},
+    error::Error,
+    id::{Kind, ResourceId, Tenant},
+    index::name_attribute,
+    query::{Page, Query, Search},
+    record::{Record, etag, version_of_etag},
+    store::{Action, RequestKey, Store, Write, WriteError, Written},
+    wake::Wake,
+};
+
+/// How often a lost race is run again before the caller is told to come back.
+const RACES: usize = 64;
+/// How long a `request_id` may be.
+const REQUEST_ID_BYTES: usize = 64;
+
+/// The users and groups of the tenants.
+#[derive(Clone)]
+pub struct Directory {
+    store: Arc<dyn Store>,
+    schemas: Arc<Schemas>,
+    policy: Arc<Policy>,
+    tenant: Tenant,
+    /// Rings whenever something changed.
+    wake: Wake,
+}
+
+/// What a caller says beside what it wants.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// The entity tag that the resource must be at.
+    pub etag: Option<String>,
+    /// Makes a repeat harmless.
+    pub request: Option<RequestKey>,
+    /// The W3C trace context of the request.
+    pub traceparent: Option<String>,
+}
+
+impl Directory {
+    /// A directory over a store, serving one tenant.
+    pub fn new(store: Arc<dyn Store>, schemas: Arc<Schemas>, policy: Policy, tenant: Tenant, wake: Wake) -> Self {
+        Self {
+            store,
+            schemas,
+            policy: Arc::new(policy),
+            tenant,
+            wake,
+        }
+    }
+
+    /// The tenant of that name.
+    pub fn tenant(&self, name: &str) -> Result<Tenant, Error> {
+        if name == self.tenant.as_str() {
+            Ok(self.tenant.clone())
+        } else {
+            Err(Error::UnknownTenant(name.to_owned()))
+        }
+    }
+
+    /// Reads one resource.
+    pub async fn get(&self, tenant: &Tenant, kind: Kind, id: &str) -> Result<Record, Error> {
+        let parsed = parse_id(kind, id)?;
+        self.store
+            .get(tenant, kind, parsed)
+            .await?
+            .ok_or_else(|| not_found(kind, id))
+    }
+
+    /// Finds resources.
+    pub async fn find(&self, tenant: &Tenant, kind: Kind, search: Search<'_>) -> Result<Page, Error> {
+        let query = Query {
+            store: self.store.as_ref(),
+            tenant,
+            kind,
+            schema: self.schema(kind),
+            scan_limit: self.policy.scan_limit,
+        };
+        query.find(search).await
+    }
+
+    /// Deletes a resource.
+    pub async fn delete(&self, tenant: &Tenant, kind: Kind, id: &str, caller: Caller) -> Result<(), Error> {
+        let parsed = parse_id(kind, id)?;
+        if self.answered(tenant, &caller).await?.is_some() {
+            return Ok(());
+        }
+        for _ in 0..RACES {
+            let record = self.get(tenant, kind, id).await?;
+            let keys = crate::index::keys(kind, &record.document);
+            let action = Action::Delete {
+                expected: record.document_version,
+                keys,
+            };
+            if self
+                .attempt(tenant, self.step(kind, parsed, action, &caller), id, &caller)
+                .await?
+                .is_some()
+            {
+                return Ok(());
+            }
+        }
+        Err(Error::Contention)
+    }
+
+    /// The first answer to a repeated request. It is asked for before anything is computed: what the request was about may
+    /// have changed since, or be gone.
+    async fn answered(&self, tenant: &Tenant, caller: &Caller) -> Result<Option<Written>, Error> {
+        match &caller.request {
+            None => Ok(None),
+            Some(request) => self.store.answered(tenant, request).await.map_err(|error| match error {
+                WriteError::Store(error) => Error::Store(error),
+                _ => Error::RequestIdReused(request.id.clone()),
+            }),
+        }
+    }
+
+    fn schema(&self, kind: Kind) -> &ResourceSchema {
+        self.schemas.resource(kind.into())
+    }
+
+    fn step(&self, kind: Kind, id: ResourceId, action: Action, caller: &Caller) -> Write {
+        let if_version = match caller.etag.as_deref() {
+            None | Some("*") => None,
+            // A tag that we never issued matches no version.
+            Some(tag) => Some(version_of_etag(tag).unwrap_or(0)),
+        };
+        Write {
+            kind,
+            id,
+            action,
+            if_version,
+            keep_unknown_members: self.policy.unknown_members == UnknownMembers::Keep,
+            request: caller.request.clone(),
+            now: Timestamp::now(),
+            traceparent: caller.traceparent.clone(),
+        }
+    }
+
+    /// Runs a step; `None` when it was overtaken, so that it must be computed again.
+    async fn attempt(
+        &self,
+        tenant: &Tenant,
+        write: Write,
+        id: &str,
+        caller: &Caller,
+    ) -> Result<Option<Written>, Error> {
+        let kind = write.kind;
+        match self.store.write(tenant, write).await {
+            Ok(written) => {
+                if written.changed {
+                    self.wake.ring();
+                }
+                Ok(Some(written))
+            }
+            Err(WriteError::DocumentMoved) => {
+                tokio::task::yield_now().await;
+                Ok(None)
+            }
+            Err(error) => Err(refused(error, kind, id, caller)),
+        }
+    }
+}
+
+fn refused(error: WriteError, kind: Kind, id: &str, caller: &Caller) -> Error {
+    match error {
+        WriteError::NotFound => not_found(kind, id),
+        WriteError::NameTaken => Error::NameTaken {
+            kind,
+            attribute: name_attribute(kind),
+        },
+        WriteError::VersionMismatch { present } => Error::VersionMismatch {
+            present: etag(present),
+            wanted: caller.etag.clone().unwrap_or_default(),
+        },
+        WriteError::DocumentMoved => Error::Contention,
+        WriteError::UnknownMember(member) => Error::UnknownMember(member.to_string()),
+        WriteError::NestedGroup(member) => Error::NestedGroup(member.to_string()),
+        WriteError::RequestIdReused => Error::RequestIdReused(
+            caller
+                .request
+                .as_ref()
+                .map(|request| request.id.clone())
+                .unwrap_or_default(),
+        ),
+        WriteError::Store(error) => Error::Store(error),
+    }
+}
+
+fn parse_id(kind: Kind, id: &str) -> Result<ResourceId, Error> {
+    // A text that is no id of ours names nothing.
+    id.parse().map_err(|_| not_found(kind, id))
+}
+
+fn not_found(kind: Kind, id: &str) -> Error {
+    Error::NotFound {
+        kind,
+        id: id.chars().take(64).collect(),
+    }
+}
+
+/// The names of the attributes that differ between two documents.
+fn differences(old: &Value, new: &Value) -> Vec<String> {
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .map(|map| map.keys().cloned().collect::<Vec<_>>())
+            .unwrap_or_default()
+    };
+    let mut names: Vec<_> = keys(old)
+        .into_iter()
+        .chain(keys(new))
+        .filter(|name| old.get(name) != new.get(name))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The key that makes a repeat of this very request harmless. `body` is the resource of the request, which `request` must
+/// not carry: as a message its maps have no order, so that the same one could look like another.
+pub fn request_key(
+    id: Option<String>,
+    method: &str,
+    request: &impl prost::Message,
+    body: &Value,
+) -> Result<Option<RequestKey>, Error> {
+    let Some(id) = id.filter(|id| !id.is_empty()) else {
+        return Ok(None);
+    };
+    if id.len() > REQUEST_ID_BYTES {
+        return Err(Error::InvalidRequest {
+            field: "request_id",
+            problem: format!("longer than {REQUEST_ID_BYTES} bytes"),
+        });
+    }
+    let mut digest = Sha256::new();
+    digest.update(method.as_bytes());
+    digest.update(request.encode_to_vec());
+    digest.update(body.to_string());
+    Ok(Some(RequestKey {
+        id,
+        digest: digest.finalize().into(),
+    }))
+}

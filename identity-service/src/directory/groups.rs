@@ -1,0 +1,159 @@
+//! Groups: create, replace, patch. Attributes go through the document, members through the store's sets.
+
+use scim::{Operation, Step, canonicalize};
+use serde_json::Value;
+
+use super::{Caller, Directory, RACES, members::MemberPlan, parse_id, users::document_change};
+use crate::{
+    error::Error,
+    id::{Kind, ResourceId, Tenant},
+    index::keys,
+    record::Record,
+    store::{Action, MemberChange, Written},
+};
+
+const MEMBERS: &str = "members";
+
+impl Directory {
+    /// Creates a group from a SCIM body.
+    pub async fn create_group(&self, tenant: &Tenant, body: Value, caller: Caller) -> Result<Record, Error> {
+        let (document, members) = self.split(body)?;
+        let id = ResourceId::generate();
+        let keys = keys(Kind::Group, &document);
+        let action = Action::Create {
+            document,
+            keys,
+            members,
+        };
+        let written = self
+            .attempt(tenant, self.step(Kind::Group, id, action, &caller), "", &caller)
+            .await?;
+        written.map(|written| written.record).ok_or(Error::Contention)
+    }
+
+    /// Replaces a group, members included; gives it and whether anything changed.
+    pub async fn replace_group(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        body: Value,
+        caller: Caller,
+    ) -> Result<(Record, bool), Error> {
+        let (document, members) = self.split(body)?;
+        let change = MemberChange {
+            replace: true,
+            add: members,
+            remove: Vec::new(),
+        };
+        let parsed = parse_id(Kind::Group, id)?;
+        if let Some(first) = self.answered(tenant, &caller).await? {
+            return Ok((first.record, first.changed));
+        }
+        for _ in 0..RACES {
+            let present = self.get(tenant, Kind::Group, id).await?;
+            let document = document_change(Kind::Group, &present, document.clone());
+            let action = Action::Update {
+                document,
+                members: Some(change.clone()),
+            };
+            if let Some(written) = self
+                .attempt(tenant, self.step(Kind::Group, parsed, action, &caller), id, &caller)
+                .await?
+            {
+                return Ok((written.record, written.changed));
+            }
+        }
+        Err(Error::Contention)
+    }
+
+    /// Patches a group; gives it and whether anything changed.
+    pub async fn patch_group(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        operations: &[Operation],
+        caller: Caller,
+    ) -> Result<(Record, bool), Error> {
+        let schema = self.schema(Kind::Group);
+        let steps = scim::steps(schema, operations)?;
+        let (membership, attributes): (Vec<Step>, Vec<Step>) = steps
+            .into_iter()
+            .partition(|step| step.path.attr.attribute.eq_ignore_ascii_case(MEMBERS));
+        let parsed = parse_id(Kind::Group, id)?;
+        if let Some(first) = self.answered(tenant, &caller).await? {
+            return Ok((first.record, first.changed));
+        }
+        for _ in 0..RACES {
+            let mut document = None;
+            if !attributes.is_empty() {
+                let present = self.get(tenant, Kind::Group, id).await?;
+                let changed = scim::apply(schema, present.document.clone(), &attributes)?;
+                document = document_change(Kind::Group, &present, changed);
+            }
+            let members = self.member_change(tenant, parsed, &membership).await?;
+            let action = Action::Update { document, members };
+            if let Some(written) = self
+                .attempt(tenant, self.step(Kind::Group, parsed, action, &caller), id, &caller)
+                .await?
+            {
+                warn_of_dropped_members(tenant, &written);
+                return Ok((written.record, written.changed));
+            }
+        }
+        Err(Error::Contention)
+    }
+
+    async fn member_change(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        steps: &[Step],
+    ) -> Result<Option<MemberChange>, Error> {
+        if steps.is_empty() {
+            return Ok(None);
+        }
+        let mut plan = MemberPlan::new(self.policy.members_replace, self.schema(Kind::Group));
+        for step in steps {
+            let matching = match plan.needs_members(step)? {
+                None => Vec::new(),
+                Some(filter) => self.members_matching(tenant, group, &filter).await?,
+            };
+            plan.take(step, matching)?;
+        }
+        Ok(Some(plan.into_change()))
+    }
+
+    /// A body as the document that is kept, and the members beside it.
+    fn split(&self, body: Value) -> Result<(Value, Vec<ResourceId>), Error> {
+        let mut document = canonicalize(self.schema(Kind::Group), body)?;
+        let members = document.as_object_mut().and_then(|map| map.remove(MEMBERS));
+        let values = members.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let mut ids = Vec::new();
+        for value in values.filter_map(|member| member.get("value")?.as_str()) {
+            ids.push(
+                value
+                    .parse()
+                    .map_err(|_| Error::UnknownMember(value.chars().take(64).collect()))?,
+            );
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        Ok((document, ids))
+    }
+}
+
+/// `replace` on members is right by the RFC and dangerous when a client means "add": it is worth a look whenever it takes
+/// members out.
+fn warn_of_dropped_members(tenant: &Tenant, written: &Written) {
+    if written.replaced_out > 0 {
+        crate::metrics::members_dropped_by_replace(tenant, written.replaced_out);
+        tracing::warn!(
+            scim.tenant = %tenant,
+            scim.resource.id = %written.record.id,
+            members = written.replaced_out,
+            "a PATCH `replace` of members took {} members out of group {}; set MEMBERS_REPLACE=additive if that was not meant",
+            written.replaced_out,
+            written.record.id
+        );
+    }
+}

@@ -1,0 +1,199 @@
+//! What the member steps of a PATCH come to: one change of a set, in the order the steps were given.
+
+use std::collections::BTreeSet;
+
+use scim::{Filter, MemberTarget, Op, ResourceSchema, Step, member_target};
+use serde_json::json;
+
+use super::Directory;
+use crate::{
+    config::MembersReplace,
+    error::Error,
+    id::{Kind, ResourceId, Tenant},
+    store::{Member, MemberChange},
+};
+
+/// How many members one page of a group has.
+pub const MEMBER_PAGE: usize = 1_000;
+
+impl Directory {
+    /// A page of a group's members. The group's absence is an error; an empty group is an empty page.
+    pub async fn members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, Error> {
+        Ok(self.store.members(tenant, group, after, limit).await?)
+    }
+
+    /// The members of a group that match a filter over `value` and `type`.
+    pub(super) async fn members_matching(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        filter: &Filter,
+    ) -> Result<Vec<ResourceId>, Error> {
+        let mut matching = Vec::new();
+        let (mut after, mut seen) = (None, 0);
+        loop {
+            let page = self.store.members(tenant, group, after, MEMBER_PAGE).await?;
+            seen += page.len();
+            if seen > self.policy.scan_limit {
+                let detail = format!(
+                    "the filter on members would have to look at more than {} of them",
+                    self.policy.scan_limit
+                );
+                return Err(scim::Error {
+                    kind: scim::ErrorKind::TooMany,
+                    detail,
+                }
+                .into());
+            }
+            let Some(last) = page.last() else { return Ok(matching) };
+            after = Some(last.id);
+            let schema = self.schema(Kind::Group);
+            matching.extend(
+                page.iter()
+                    .filter(|member| matches(schema, filter, **member))
+                    .map(|member| member.id),
+            );
+        }
+    }
+}
+
+/// A filter such as `value eq "x" or type eq "Group"`, asked of one member.
+fn matches(schema: &ResourceSchema, filter: &Filter, member: Member) -> bool {
+    let group =
+        json!({"members": [{"value": member.id.to_string(), "type": member.kind.unwrap_or(Kind::User).name()}]});
+    let attr = scim::AttrPath {
+        urn: None,
+        attribute: "members".to_owned(),
+        sub: None,
+    };
+    Filter::ValuePath {
+        attr,
+        filter: Box::new(filter.clone()),
+    }
+    .matches(schema, &group)
+}
+
+/// The steps taken so far, as one change.
+pub(super) struct MemberPlan<'a> {
+    replace: bool,
+    add: BTreeSet<ResourceId>,
+    remove: BTreeSet<ResourceId>,
+    policy: MembersReplace,
+    schema: &'a ResourceSchema,
+}
+
+impl<'a> MemberPlan<'a> {
+    pub(super) fn new(policy: MembersReplace, schema: &'a ResourceSchema) -> Self {
+        Self {
+            replace: false,
+            add: BTreeSet::new(),
+            remove: BTreeSet::new(),
+            policy,
+            schema,
+        }
+    }
+
+    /// The filter that a step asks of the present members, if it needs them.
+    pub(super) fn needs_members(&self, step: &Step) -> Result<Option<Filter>, Error> {
+        Ok(match member_target(step)? {
+            MemberTarget::Matching(filter) if !self.replace => Some(filter),
+            _ => None,
+        })
+    }
+
+    /// Takes a step; `present` are the members that match its filter, if it has one.
+    pub(super) fn take(&mut self, step: &Step, present: Vec<ResourceId>) -> Result<(), Error> {
+        match (step.op, member_target(step)?) {
+            (Op::Add, MemberTarget::Ids(ids)) => self.put_in(&known(&ids)?),
+            (Op::Replace, MemberTarget::Ids(ids)) if step.path.filter.is_none() => {
+                let ids = known(&ids)?;
+                if self.policy == MembersReplace::Exact {
+                    self.put_all_out();
+                }
+                self.put_in(&ids);
+            }
+            (Op::Remove, MemberTarget::Ids(ids)) => {
+                // An id that is not ours is no member: nothing to remove.
+                let ids: Vec<_> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+                self.put_out(&ids);
+            }
+            (Op::Remove, MemberTarget::All) => self.put_all_out(),
+            (Op::Remove, MemberTarget::Matching(filter)) => {
+                let added = self
+                    .add
+                    .iter()
+                    .copied()
+                    .filter(|id| matches(self.schema, &filter, Member { id: *id, kind: None }));
+                let ids: Vec<_> = added.chain(present).collect();
+                self.put_out(&ids);
+            }
+            // `replace` without a value, or with an empty list, means none.
+            (Op::Replace, MemberTarget::All) => {
+                if self.policy == MembersReplace::Exact {
+                    self.put_all_out();
+                }
+            }
+            (Op::Add, MemberTarget::All) => {}
+            (Op::Add | Op::Replace, MemberTarget::Matching(_) | MemberTarget::Ids(_)) => {
+                let detail = format!(
+                    "`{}`: members are added and removed whole; their sub-attributes are immutable",
+                    step.path
+                );
+                return Err(scim::Error {
+                    kind: scim::ErrorKind::Mutability,
+                    detail,
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn into_change(self) -> MemberChange {
+        MemberChange {
+            replace: self.replace,
+            add: self.add.into_iter().collect(),
+            // All that is not in `add` goes anyway.
+            remove: if self.replace {
+                Vec::new()
+            } else {
+                self.remove.into_iter().collect()
+            },
+        }
+    }
+
+    fn put_in(&mut self, ids: &[ResourceId]) {
+        for id in ids {
+            self.remove.remove(id);
+            self.add.insert(*id);
+        }
+    }
+
+    fn put_out(&mut self, ids: &[ResourceId]) {
+        for id in ids {
+            self.add.remove(id);
+            self.remove.insert(*id);
+        }
+    }
+
+    fn put_all_out(&mut self) {
+        self.replace = true;
+        self.add.clear();
+        self.remove.clear();
+    }
+}
+
+fn known(ids: &[String]) -> Result<Vec<ResourceId>, Error> {
+    ids.iter()
+        .map(|id| {
+            id.parse()
+                .map_err(|_| Error::UnknownMember(id.chars().take(64).collect()))
+        })
+        .collect()
+}

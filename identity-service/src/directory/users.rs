@@ -1,0 +1,150 @@
+//! Users: create, replace, patch, and the groups they are in.
+
+use scim::{Operation, canonicalize};
+use serde_json::{Value, json};
+
+use super::{Caller, Directory, RACES, differences, parse_id};
+use crate::{
+    error::Error,
+    id::{Kind, ResourceId, Tenant},
+    index::keys,
+    record::Record,
+    store::{Action, DocumentChange},
+};
+
+/// How many groups of a user are shown; a user in more is rare, and each costs a look-up.
+const GROUPS_SHOWN: usize = 1_000;
+
+impl Directory {
+    /// Creates a user from a SCIM body.
+    pub async fn create_user(&self, tenant: &Tenant, body: Value, caller: Caller) -> Result<Record, Error> {
+        let mut document = canonicalize(self.schema(Kind::User), body)?;
+        // An account without a word about it may be used (RFC 7643 §4.1.1 leaves it to us).
+        set_default(&mut document, "active", || json!(true));
+        let id = ResourceId::generate();
+        let keys = keys(Kind::User, &document);
+        let action = Action::Create {
+            document,
+            keys,
+            members: Vec::new(),
+        };
+        let written = self
+            .attempt(tenant, self.step(Kind::User, id, action, &caller), "", &caller)
+            .await?;
+        written.map(|written| written.record).ok_or(Error::Contention)
+    }
+
+    /// Replaces a user; gives it and whether anything changed.
+    pub async fn replace_user(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        body: Value,
+        caller: Caller,
+    ) -> Result<(Record, bool), Error> {
+        let body = canonicalize(self.schema(Kind::User), body)?;
+        self.change_user(tenant, id, &caller, |present| {
+            let mut document = body.clone();
+            // A PUT that is silent about `active` must not let a disabled user in again.
+            set_default(&mut document, "active", || {
+                present.get("active").cloned().unwrap_or(json!(true))
+            });
+            Ok(document)
+        })
+        .await
+    }
+
+    /// Patches a user; gives it and whether anything changed.
+    pub async fn patch_user(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        operations: &[Operation],
+        caller: Caller,
+    ) -> Result<(Record, bool), Error> {
+        let schema = self.schema(Kind::User);
+        let steps = scim::steps(schema, operations)?;
+        self.change_user(tenant, id, &caller, |present| {
+            let mut document = scim::apply(schema, present.clone(), &steps)?;
+            // Removing `active` takes the word away, and changes nothing for the person: see `may_be_used`.
+            if !may_be_used(present) {
+                set_default(&mut document, "active", || Value::Null);
+            }
+            Ok(document)
+        })
+        .await
+    }
+
+    /// The groups that a user is a direct member of, as (id, displayName).
+    pub async fn groups_of(
+        &self,
+        tenant: &Tenant,
+        user: ResourceId,
+    ) -> Result<Vec<(ResourceId, Option<String>)>, Error> {
+        let ids = self.store.groups_of(tenant, user, None, GROUPS_SHOWN).await?;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let groups = self.store.get_many(tenant, Kind::Group, &ids).await?;
+        Ok(groups
+            .into_iter()
+            .map(|group| (group.id, group.text("displayName").map(str::to_owned)))
+            .collect())
+    }
+
+    async fn change_user(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        caller: &Caller,
+        compute: impl Fn(&Value) -> Result<Value, Error>,
+    ) -> Result<(Record, bool), Error> {
+        let parsed = parse_id(Kind::User, id)?;
+        if let Some(first) = self.answered(tenant, caller).await? {
+            return Ok((first.record, first.changed));
+        }
+        for _ in 0..RACES {
+            let present = self.get(tenant, Kind::User, id).await?;
+            let document = compute(&present.document)?;
+            let action = Action::Update {
+                document: document_change(Kind::User, &present, document),
+                members: None,
+            };
+            if let Some(written) = self
+                .attempt(tenant, self.step(Kind::User, parsed, action, caller), id, caller)
+                .await?
+            {
+                return Ok((written.record, written.changed));
+            }
+        }
+        Err(Error::Contention)
+    }
+}
+
+/// Whether the account of a user may be used. Where the attribute `active` was removed, it may as before: without it, it
+/// may; under the null that stands for a `false` that was removed, it may not.
+pub(crate) fn may_be_used(document: &Value) -> bool {
+    document
+        .get("active")
+        .is_none_or(|active| active.as_bool().unwrap_or(false))
+}
+
+/// The change from a record's document to another, if it is another.
+pub(super) fn document_change(kind: Kind, present: &Record, document: Value) -> Option<DocumentChange> {
+    if document == present.document {
+        return None;
+    }
+    Some(DocumentChange {
+        expected: present.document_version,
+        attributes: differences(&present.document, &document),
+        old_keys: keys(kind, &present.document),
+        new_keys: keys(kind, &document),
+        document,
+    })
+}
+
+fn set_default(document: &mut Value, attribute: &str, default: impl FnOnce() -> Value) {
+    if let Some(map) = document.as_object_mut() {
+        map.entry(attribute).or_insert_with(default);
+    }
+}

@@ -1,0 +1,175 @@
+//! What can go wrong in a request, and the one table that turns it into gRPC statuses.
+
+use proto::error::{Details, ErrorReason};
+use tonic::{Code, Status};
+
+use crate::{id::Kind, store::StoreError};
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request breaks a rule of SCIM.
+    #[error("{}", .0.detail)]
+    Scim(#[from] scim::Error),
+    /// No such resource.
+    #[error("no {} has the id {id}", .kind.name())]
+    NotFound {
+        /// The kind asked for.
+        kind: Kind,
+        /// The id asked for.
+        id: String,
+    },
+    /// Another resource has the name.
+    #[error("another {} has this {attribute}; it is unique without regard to case", .kind.name())]
+    NameTaken {
+        /// User or group.
+        kind: Kind,
+        /// The attribute that is unique.
+        attribute: &'static str,
+    },
+    /// The resource is not at the version that the caller insists on.
+    #[error("the resource is at version {present}, not at {wanted}")]
+    VersionMismatch {
+        /// The entity tag it is at.
+        present: String,
+        /// The entity tag the caller sent.
+        wanted: String,
+    },
+    /// A member does not exist.
+    #[error("the member {0} does not exist")]
+    UnknownMember(String),
+    /// A member is a group.
+    #[error("the member {0} is a group; nested groups are not delivered to the Platform")]
+    NestedGroup(String),
+    /// The tenant does not exist.
+    #[error("there is no tenant {0}")]
+    UnknownTenant(String),
+    /// The request id was used for something else.
+    #[error("the request_id {0} was used for another request")]
+    RequestIdReused(String),
+    /// A field of the request is missing or malformed.
+    #[error("{field}: {problem}")]
+    InvalidRequest {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Too many others changed the same resource at the same time.
+    #[error("the resource kept changing while the request was tried; try again")]
+    Contention,
+    /// The feed no longer goes back that far.
+    #[error("the change feed no longer goes back to this token; list everything and watch anew")]
+    ResumeTokenExpired(String),
+    /// The store failed.
+    #[error("the store is not available")]
+    Store(#[from] StoreError),
+    /// A stored resource could not be turned into a message.
+    #[error("a stored resource is not what its schema says")]
+    Malformed(#[source] serde_json::Error),
+}
+
+impl Error {
+    /// The table: what each error is outside.
+    fn parts(&self) -> (Code, Details) {
+        use ErrorReason as Reason;
+        let details = Details::new;
+        match self {
+            Self::Scim(error) => (
+                Code::InvalidArgument,
+                details(Reason::Scim).with("scim_type", error.kind.scim_type()),
+            ),
+            Self::NotFound { kind, id } => (
+                Code::NotFound,
+                details(Reason::NotFound)
+                    .with("resource_type", kind.name())
+                    .with("id", id),
+            ),
+            Self::NameTaken { attribute, .. } => (
+                Code::AlreadyExists,
+                details(Reason::Uniqueness).with("attribute", *attribute),
+            ),
+            Self::VersionMismatch { present, .. } => {
+                (Code::Aborted, details(Reason::VersionMismatch).with("etag", present))
+            }
+            Self::UnknownMember(id) => (Code::InvalidArgument, details(Reason::UnknownMember).with("member", id)),
+            Self::NestedGroup(id) => (Code::InvalidArgument, details(Reason::NestedGroup).with("member", id)),
+            Self::UnknownTenant(tenant) => (Code::NotFound, details(Reason::UnknownTenant).with("tenant", tenant)),
+            Self::RequestIdReused(id) => (
+                Code::InvalidArgument,
+                details(Reason::RequestIdReused).with("request_id", id),
+            ),
+            Self::InvalidRequest { field, .. } => (
+                Code::InvalidArgument,
+                details(Reason::InvalidRequest).with("field", *field),
+            ),
+            Self::Contention => (Code::Aborted, details(Reason::Contention)),
+            Self::ResumeTokenExpired(token) => (
+                Code::OutOfRange,
+                details(Reason::ResumeTokenExpired).with("resume_token", token),
+            ),
+            Self::Store(_) => (Code::Unavailable, details(Reason::StoreUnavailable)),
+            Self::Malformed(_) => (Code::Internal, details(Reason::Internal)),
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let (code, details) = error.parts();
+        if matches!(code, Code::Unavailable | Code::Internal) {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                reason = details.reason.name(),
+                "a request failed through a fault of ours"
+            );
+        }
+        details.status(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_names_what_it_is_about() {
+        let cases: [(Error, Code, &str, &str); 6] = [
+            (
+                Error::NotFound {
+                    kind: Kind::User,
+                    id: "u1".into(),
+                },
+                Code::NotFound,
+                "id",
+                "u1",
+            ),
+            (
+                Error::NameTaken {
+                    kind: Kind::Group,
+                    attribute: "displayName",
+                },
+                Code::AlreadyExists,
+                "attribute",
+                "displayName",
+            ),
+            (Error::UnknownMember("m1".into()), Code::InvalidArgument, "member", "m1"),
+            (Error::NestedGroup("g1".into()), Code::InvalidArgument, "member", "g1"),
+            (Error::UnknownTenant("t".into()), Code::NotFound, "tenant", "t"),
+            (
+                Error::InvalidRequest {
+                    field: "id",
+                    problem: "missing".into(),
+                },
+                Code::InvalidArgument,
+                "field",
+                "id",
+            ),
+        ];
+        for (error, code, key, value) in cases {
+            let status = Status::from(error);
+            assert_eq!(status.code(), code, "{status:?}");
+            assert_eq!(Details::of(&status).unwrap().metadata[key], value);
+        }
+    }
+}

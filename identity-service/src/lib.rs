@@ -1,0 +1,22 @@
+//! Owns users, groups and memberships, and knows what is still to be delivered.
+//!
+//! A request becomes one atomic step in the [`store`]; what it changed is in the outbox from that moment on, and the relay
+//! ([`delivery`]) brings it to the Platform through delinea-adapter, as often as it takes. This service knows what is
+//! wanted, versions, uniqueness and membership. It must never know HTTP, nor the Platform's fields.
+
+pub mod config;
+pub mod delivery;
+pub mod directory;
+pub mod error;
+pub mod id;
+pub mod index;
+mod metrics;
+pub mod query;
+pub mod record;
+mod service;
+mod start;
+pub mod store;
+pub mod wake;
+
+pub use config::Config;
+pub use start::{IdentityService, StartError, start};

@@ -1,0 +1,48 @@
+//! The figures that identity-service tells of itself. Names are dotted, units stand in the unit field, labels are bounded.
+
+use std::sync::LazyLock;
+
+use opentelemetry::{KeyValue, metrics::Counter};
+
+use crate::id::{Kind, Tenant};
+
+struct Instruments {
+    members_dropped: Counter<u64>,
+    deliveries: Counter<u64>,
+}
+
+/// Instruments are made once, on first use, from whatever meter the process has by then.
+static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| {
+    let meter = service_runtime::meter("identity-service");
+    Instruments {
+        members_dropped: meter
+            .u64_counter("scim.members.dropped_by_replace")
+            .with_unit("{member}")
+            .with_description("Members taken out of a group by a PATCH `replace` of its members.")
+            .build(),
+        deliveries: meter
+            .u64_counter("scim.deliveries")
+            .with_unit("{delivery}")
+            .with_description("Deliveries to the Platform by outcome: applied, later, refused.")
+            .build(),
+    }
+});
+
+/// Counts members that a `replace` took out.
+pub(crate) fn members_dropped_by_replace(tenant: &Tenant, members: u64) {
+    INSTRUMENTS
+        .members_dropped
+        .add(members, &[KeyValue::new("scim.tenant", tenant.to_string())]);
+}
+
+/// Counts a delivery.
+pub(crate) fn delivered(tenant: &Tenant, kind: Kind, outcome: &'static str) {
+    INSTRUMENTS.deliveries.add(
+        1,
+        &[
+            KeyValue::new("scim.tenant", tenant.to_string()),
+            KeyValue::new("scim.resource.type", kind.name()),
+            KeyValue::new("outcome", outcome),
+        ],
+    );
+}

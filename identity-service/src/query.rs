@@ -1,0 +1,451 @@
+//! Finding resources by a filter: through an index where one applies, else by looking at resources page by page, up to a
+//! limit. The filter itself always has the last word; an index only proposes.
+
+use scim::{CompareOp, Filter, Literal, ResourceSchema, SortBy, SortKey};
+
+use crate::{
+    error::Error,
+    id::{Kind, ResourceId, Tenant},
+    index::{Index, Key},
+    record::Record,
+    store::{From, Store},
+};
+
+/// How many resources are read at a time while looking.
+const SCAN_PAGE: usize = 500;
+/// How many candidates an index may propose before the search is as good as a scan.
+const CANDIDATES: usize = 10_000;
+
+/// What is searched for.
+#[derive(Debug, Clone, Copy)]
+pub struct Search<'a> {
+    /// Which resources match, as a SCIM filter; all without one.
+    pub filter: Option<&'a str>,
+    /// Their order; by creation without one.
+    pub sort: Option<Sort<'a>>,
+    /// Where the page begins.
+    pub start: Start,
+    /// How many resources it may have.
+    pub size: usize,
+}
+
+/// An order (RFC 7644 §3.4.2.3). Resources with equal values stand by creation.
+#[derive(Debug, Clone, Copy)]
+pub struct Sort<'a> {
+    /// The path of an attribute.
+    pub by: &'a str,
+    /// The greatest first, and before it what has no value.
+    pub descending: bool,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the n-th result, from 0.
+    Offset(u64),
+    /// After this resource, in the order of creation.
+    After(ResourceId),
+    /// After this resource, in another order.
+    AfterPlace(Place),
+}
+
+/// How far an earlier page went in an order that can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The last resource that was given.
+    pub id: ResourceId,
+    /// Its version then: at that version it still stands where it stood among the others.
+    pub version: u64,
+    /// How many results there were up to it, itself included.
+    pub count: u64,
+}
+
+/// A page of results.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The resources, in order.
+    pub records: Vec<Record>,
+    /// How many match, on all pages.
+    pub total: u64,
+    /// Whether there are more after this page.
+    pub more: bool,
+    /// How the next page is asked for; `None` at the end, and after a page for no resources.
+    pub next: Option<Start>,
+}
+
+/// The search of one request.
+pub struct Query<'a> {
+    /// Where to look.
+    pub store: &'a dyn Store,
+    /// Whose resources.
+    pub tenant: &'a Tenant,
+    /// Which resources.
+    pub kind: Kind,
+    /// What their attributes are.
+    pub schema: &'a ResourceSchema,
+    /// How many resources may be looked at without an index.
+    pub scan_limit: usize,
+}
+
+impl Query<'_> {
+    /// Finds a page.
+    pub async fn find(&self, search: Search<'_>) -> Result<Page, Error> {
+        let filter = search.filter.filter(|filter| !filter.trim().is_empty());
+        let Some(sort) = search.sort else {
+            return match filter {
+                None => self.all(search.start, search.size).await,
+                Some(filter) => {
+                    let mut matches = Vec::new();
+                    self.each(filter, &mut |record| matches.push(record)).await?;
+                    matches.sort_unstable_by_key(|record| record.id);
+                    Ok(cut(matches, search.start, search.size))
+                }
+            };
+        };
+        let by = self.sort_by(sort.by)?;
+        let mut found = Vec::new();
+        let mut keep = |record: Record| {
+            let (id, version) = (record.id, record.version);
+            let key = by.key(&record.into_resource());
+            found.push(Sorted { key, id, version });
+        };
+        match filter {
+            None => self.scan(&[], &mut keep).await?,
+            Some(filter) => self.each(filter, &mut keep).await?,
+        }
+        found.sort_unstable_by(|left, right| {
+            let order = left.key.cmp(&right.key);
+            let order = if sort.descending { order.reverse() } else { order };
+            order.then(left.id.cmp(&right.id))
+        });
+        self.sorted_page(&found, search.start, search.size).await
+    }
+
+    fn sort_by(&self, text: &str) -> Result<SortBy<'_>, Error> {
+        let by = SortBy::parse(self.schema, text)?;
+        if by.attribute().name == set_attribute(self.kind) {
+            let detail = format!("sortBy: `{}` has no order", set_attribute(self.kind));
+            return Err(scim::Error {
+                kind: scim::ErrorKind::InvalidPath,
+                detail,
+            }
+            .into());
+        }
+        Ok(by)
+    }
+
+    async fn sorted_page(&self, found: &[Sorted], start: Start, size: usize) -> Result<Page, Error> {
+        let skip = match start {
+            Start::Offset(offset) => usize::try_from(offset).unwrap_or(usize::MAX),
+            Start::After(id) => found.iter().position(|one| one.id == id).map_or(0, |at| at + 1),
+            Start::AfterPlace(place) => skipped(found, place),
+        };
+        let rest = found.get(skip..).unwrap_or_default();
+        let page = &rest[..size.min(rest.len())];
+        let ids: Vec<_> = page.iter().map(|one| one.id).collect();
+        let more = page.len() < rest.len();
+        let next = page.last().filter(|_| more).map(|last| {
+            Start::AfterPlace(Place {
+                id: last.id,
+                version: last.version,
+                count: (skip + page.len()) as u64,
+            })
+        });
+        Ok(Page {
+            records: self.store.get_many(self.tenant, self.kind, &ids).await?,
+            total: found.len() as u64,
+            more,
+            next,
+        })
+    }
+
+    /// Gives each resource that a filter matches, in no particular order.
+    async fn each(&self, filter: &str, keep: &mut (impl FnMut(Record) + Send)) -> Result<(), Error> {
+        let filter = Filter::parse(filter)?;
+        filter.check(self.schema)?;
+        let conjuncts = filter.conjuncts();
+        let (sets, rest): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(|part| self.set_of(part).is_some());
+        if let Some(part) = rest.iter().find(|part| mentions_set(part, self.kind)) {
+            let detail = format!(
+                "`{part}`: {} can be compared with `eq`, alone or joined by `and`",
+                set_attribute(self.kind)
+            );
+            return Err(scim::Error {
+                kind: scim::ErrorKind::InvalidFilter,
+                detail,
+            }
+            .into());
+        }
+        let candidates = self.candidates(&sets, &rest).await?;
+        match candidates {
+            Some(ids) => self.among(&ids, &sets, &rest, keep).await,
+            None => self.scan(&rest, keep).await,
+        }
+    }
+
+    async fn all(&self, start: Start, size: usize) -> Result<Page, Error> {
+        let from = match start {
+            Start::Offset(offset) => From::Offset(offset),
+            Start::After(id) | Start::AfterPlace(Place { id, .. }) => From::After(id),
+        };
+        let total = self.store.count(self.tenant, self.kind).await?;
+        if size == 0 {
+            return Ok(Page {
+                records: Vec::new(),
+                total,
+                more: total > 0,
+                next: None,
+            });
+        }
+        let mut records = self.store.list(self.tenant, self.kind, from, size + 1).await?;
+        let more = records.len() > size;
+        records.truncate(size);
+        let next = next(&records, more);
+        Ok(Page {
+            records,
+            total,
+            more,
+            next,
+        })
+    }
+
+    /// The ids that an index proposes; `None` when none applies. The narrowest comes first: a name names at most one.
+    async fn candidates(&self, sets: &[&Filter], rest: &[&Filter]) -> Result<Option<Vec<ResourceId>>, Error> {
+        let mut keys = Vec::new();
+        for part in rest {
+            match indexed(part, self.kind) {
+                Some(Lookup::Id(id)) => return Ok(Some(id.into_iter().collect())),
+                Some(Lookup::Key(key)) => keys.push(key),
+                None => {}
+            }
+        }
+        keys.sort_unstable_by_key(|key| key.index);
+        if let Some(key) = keys.first() {
+            let ids = self.store.find(self.tenant, self.kind, key, CANDIDATES + 1).await?;
+            if ids.len() > CANDIDATES {
+                return Err(too_many(CANDIDATES));
+            }
+            return Ok(Some(ids));
+        }
+        let Some(part) = sets.first() else { return Ok(None) };
+        let Some(other) = self.set_of(part).and_then(|text| text.parse::<ResourceId>().ok()) else {
+            return Ok(Some(Vec::new()));
+        };
+        let limit = self.scan_limit + 1;
+        let ids = match self.kind {
+            Kind::Group => self.store.groups_of(self.tenant, other, None, limit).await?,
+            Kind::User => self
+                .store
+                .members(self.tenant, other, None, limit)
+                .await?
+                .into_iter()
+                .map(|member| member.id)
+                .collect(),
+        };
+        if ids.len() > self.scan_limit {
+            Err(too_many(self.scan_limit))
+        } else {
+            Ok(Some(ids))
+        }
+    }
+
+    async fn among(
+        &self,
+        ids: &[ResourceId],
+        sets: &[&Filter],
+        rest: &[&Filter],
+        keep: &mut (impl FnMut(Record) + Send),
+    ) -> Result<(), Error> {
+        for page in ids.chunks(SCAN_PAGE) {
+            for record in self.store.get_many(self.tenant, self.kind, page).await? {
+                if self.matches(&record, rest) && self.in_sets(record.id, sets).await? {
+                    keep(record);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn scan(&self, rest: &[&Filter], keep: &mut (impl FnMut(Record) + Send)) -> Result<(), Error> {
+        let mut from = From::Offset(0);
+        let mut seen = 0;
+        loop {
+            let page = self.store.list(self.tenant, self.kind, from, SCAN_PAGE).await?;
+            let full = page.len() == SCAN_PAGE;
+            seen += page.len();
+            if seen > self.scan_limit {
+                return Err(too_many(self.scan_limit));
+            }
+            if let Some(last) = page.last() {
+                from = From::After(last.id);
+            }
+            for record in page {
+                if self.matches(&record, rest) {
+                    keep(record);
+                }
+            }
+            if !full {
+                return Ok(());
+            }
+            // A long scan must not keep others from the runtime.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn matches(&self, record: &Record, rest: &[&Filter]) -> bool {
+        if rest.is_empty() {
+            return true;
+        }
+        let resource = record.clone().into_resource();
+        rest.iter().all(|part| part.matches(self.schema, &resource))
+    }
+
+    async fn in_sets(&self, id: ResourceId, sets: &[&Filter]) -> Result<bool, Error> {
+        for part in sets {
+            let Some(other) = self.set_of(part).and_then(|text| text.parse::<ResourceId>().ok()) else {
+                return Ok(false);
+            };
+            let (group, member) = match self.kind {
+                Kind::Group => (id, other),
+                Kind::User => (other, id),
+            };
+            if !self.store.is_member(self.tenant, group, member).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The id in `members eq "…"` of groups or `groups eq "…"` of users, in all its spellings (R06).
+    fn set_of<'f>(&self, part: &'f Filter) -> Option<&'f str> {
+        match part {
+            Filter::Compare {
+                path,
+                op: CompareOp::Eq,
+                value: Literal::String(id),
+            } => {
+                let sub = path.sub.as_deref().is_none_or(|sub| sub.eq_ignore_ascii_case("value"));
+                (sub && path.attribute.eq_ignore_ascii_case(set_attribute(self.kind))).then_some(id.as_str())
+            }
+            Filter::ValuePath { attr, filter } if attr.attribute.eq_ignore_ascii_case(set_attribute(self.kind)) => {
+                match filter.as_ref() {
+                    Filter::Compare {
+                        path,
+                        op: CompareOp::Eq,
+                        value: Literal::String(id),
+                    } if path.attribute.eq_ignore_ascii_case("value") => Some(id),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The attribute that is a set of its own, outside the document.
+fn set_attribute(kind: Kind) -> &'static str {
+    match kind {
+        Kind::User => "groups",
+        Kind::Group => "members",
+    }
+}
+
+fn mentions_set(filter: &Filter, kind: Kind) -> bool {
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().any(|part| mentions_set(part, kind)),
+        Filter::Not(inner) => mentions_set(inner, kind),
+        Filter::Compare { path, .. } | Filter::Present(path) | Filter::ValuePath { attr: path, .. } => {
+            path.attribute.eq_ignore_ascii_case(set_attribute(kind))
+        }
+    }
+}
+
+enum Lookup {
+    Id(Option<ResourceId>),
+    Key(Key),
+}
+
+/// The look-up that proposes everything that this part of a filter can match.
+fn indexed(part: &Filter, kind: Kind) -> Option<Lookup> {
+    let key = |index, value: &str| Some(Lookup::Key(Key::new(index, value)));
+    match part {
+        Filter::Compare {
+            path,
+            op: CompareOp::Eq,
+            value: Literal::String(value),
+        } => {
+            let attribute = path.attribute.to_ascii_lowercase();
+            let sub = path.sub.as_deref().map(str::to_ascii_lowercase);
+            match (kind, attribute.as_str(), sub.as_deref()) {
+                (_, "id", None) => Some(Lookup::Id(value.parse().ok())),
+                (_, "externalid", None) => key(Index::ExternalId, value),
+                (Kind::User, "username", None) | (Kind::Group, "displayname", None) => key(Index::Name, value),
+                (Kind::User, "displayname", None) => key(Index::DisplayName, value),
+                (Kind::User, "emails", None | Some("value")) => key(Index::Email, value),
+                (Kind::User, "manager", None | Some("value")) => key(Index::Manager, value),
+                _ => None,
+            }
+        }
+        Filter::ValuePath { attr, filter } if kind == Kind::User && attr.attribute.eq_ignore_ascii_case("emails") => {
+            filter.conjuncts().into_iter().find_map(|part| match part {
+                Filter::Compare {
+                    path,
+                    op: CompareOp::Eq,
+                    value: Literal::String(value),
+                } if path.attribute.eq_ignore_ascii_case("value") => key(Index::Email, value),
+                _ => None,
+            })
+        }
+        _ => None,
+    }
+}
+
+fn cut(matches: Vec<Record>, start: Start, size: usize) -> Page {
+    let total = matches.len() as u64;
+    let skip = match start {
+        Start::Offset(offset) => usize::try_from(offset).unwrap_or(usize::MAX),
+        Start::After(id) | Start::AfterPlace(Place { id, .. }) => matches.partition_point(|record| record.id <= id),
+    };
+    let more = skip.saturating_add(size) < matches.len();
+    let records: Vec<_> = matches.into_iter().skip(skip).take(size).collect();
+    let next = next(&records, more);
+    Page {
+        records,
+        total,
+        more,
+        next,
+    }
+}
+
+/// How the page after this one is asked for, in the order of creation.
+fn next(records: &[Record], more: bool) -> Option<Start> {
+    records.last().filter(|_| more).map(|record| Start::After(record.id))
+}
+
+/// A resource and its place in an order.
+struct Sorted {
+    key: SortKey,
+    id: ResourceId,
+    version: u64,
+}
+
+/// How many results stand before a page that continues after `place`. Others may have come or gone: the resource that was
+/// the last shows where to go on, unless it changed and so may have moved, or is gone. Then their number does, less that
+/// one, so that none is left out for it; one may be given twice.
+fn skipped(found: &[Sorted], place: Place) -> usize {
+    let unmoved = |one: &Sorted| one.id == place.id && one.version == place.version;
+    match found.iter().position(unmoved) {
+        Some(at) => at + 1,
+        None => usize::try_from(place.count.saturating_sub(1)).unwrap_or(usize::MAX),
+    }
+}
+
+fn too_many(limit: usize) -> Error {
+    let detail =
+        format!("the search would have to look at more than {limit} resources; use an indexed attribute with `eq`");
+    scim::Error {
+        kind: scim::ErrorKind::TooMany,
+        detail,
+    }
+    .into()
+}

@@ -1,0 +1,129 @@
+//! A resource as it is kept: its document and what the service knows of it.
+//!
+//! The document is the canonical SCIM JSON without what is kept elsewhere: `id`, `meta`, a user's `groups`, a group's
+//! `members`. This module knows the shape of a record, not where it lies.
+
+use jiff::Timestamp;
+use scim::ResourceType;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::id::{Kind, ResourceId};
+
+/// A stored user or group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The resource's id.
+    pub id: ResourceId,
+    /// User or group.
+    pub kind: Kind,
+    /// Moves by one whenever something changed, members included. Starts at 1.
+    pub version: u64,
+    /// The version at which the document last changed. Writers of the document compare this one, so that a storm of
+    /// membership changes does not keep them waiting.
+    pub document_version: u64,
+    /// When the resource came into being.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub modified: Timestamp,
+    /// The number of members of a group.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub member_count: u64,
+    /// The canonical attributes.
+    pub document: Value,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Record {
+    /// A resource that has just come into being.
+    pub fn new(id: ResourceId, kind: Kind, document: Value, now: Timestamp) -> Self {
+        Self {
+            id,
+            kind,
+            version: 1,
+            document_version: 1,
+            created: now,
+            modified: now,
+            member_count: 0,
+            document,
+        }
+    }
+
+    /// The weak entity tag of the present version.
+    pub fn etag(&self) -> String {
+        etag(self.version)
+    }
+
+    /// The whole resource as SCIM shows it, but for `groups`, `members` and addresses.
+    pub fn into_resource(self) -> Value {
+        let mut resource = match self.document {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        };
+        resource.insert("id".to_owned(), Value::String(self.id.to_string()));
+        resource.insert(
+            "meta".to_owned(),
+            json!({
+                "resourceType": self.kind.name(),
+                "created": format!("{:.3}", self.created),
+                "lastModified": format!("{:.3}", self.modified),
+                "version": etag(self.version),
+            }),
+        );
+        Value::Object(resource)
+    }
+
+    /// A string attribute of the document.
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        self.document.get(attribute)?.as_str()
+    }
+}
+
+/// The weak entity tag of a version (RFC 7644 §3.14).
+pub fn etag(version: u64) -> String {
+    format!("W/\"{version}\"")
+}
+
+/// The version that an entity tag names; weak and strong forms compare alike here, since a PATCH may only use weak ones.
+pub fn version_of_etag(tag: &str) -> Option<u64> {
+    tag.trim()
+        .strip_prefix("W/")
+        .unwrap_or(tag.trim())
+        .strip_prefix('"')?
+        .strip_suffix('"')?
+        .parse()
+        .ok()
+}
+
+impl From<Kind> for ResourceType {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::User => Self::User,
+            Kind::Group => Self::Group,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entity_tag_names_its_version() {
+        for (tag, version) in [
+            ("W/\"7\"", Some(7)),
+            ("\"7\"", Some(7)),
+            (" W/\"12\" ", Some(12)),
+            ("7", None),
+            ("W/\"x\"", None),
+            ("*", None),
+        ] {
+            assert_eq!(version_of_etag(tag), version, "{tag}");
+        }
+        assert_eq!(version_of_etag(&etag(u64::MAX)), Some(u64::MAX));
+    }
+}

@@ -1,0 +1,81 @@
+//! The gRPC edge: messages in, messages out. It translates; the rules are in [`crate::directory`].
+
+mod changes;
+mod deliveries;
+mod groups;
+mod paging;
+mod users;
+
+pub(crate) use changes::ChangeFeed;
+pub(crate) use deliveries::Deliveries;
+pub(crate) use groups::Groups;
+pub(crate) use users::Users;
+
+use proto::identity::v1::PatchOperation;
+use scim::Operation;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{
+    directory::{Caller, request_key},
+    error::Error,
+    record::Record,
+};
+
+/// A message as the JSON that it is.
+fn to_json(message: Option<impl Serialize>, field: &'static str) -> Result<Value, Error> {
+    let message = message.ok_or(Error::InvalidRequest {
+        field,
+        problem: "is missing".to_owned(),
+    })?;
+    serde_json::to_value(message).map_err(|error| Error::InvalidRequest {
+        field,
+        problem: error.to_string(),
+    })
+}
+
+/// A record as its message.
+fn to_message<T: DeserializeOwned>(record: Record) -> Result<T, Error> {
+    serde_json::from_value(record.into_resource()).map_err(Error::Malformed)
+}
+
+fn operations(operations: Vec<PatchOperation>) -> Result<Vec<Operation>, Error> {
+    if operations.len() > scim::MAX_OPERATIONS {
+        let problem = format!(
+            "has {} entries; at most {} are taken",
+            operations.len(),
+            scim::MAX_OPERATIONS
+        );
+        return Err(Error::InvalidRequest {
+            field: "operations",
+            problem,
+        });
+    }
+    let read = |operation: PatchOperation| {
+        let invalid = |problem: String| Error::InvalidRequest {
+            field: "operations",
+            problem,
+        };
+        let value = operation.value.map(|text| serde_json::from_str(&text)).transpose();
+        Ok(Operation {
+            op: operation.op.parse().map_err(invalid)?,
+            path: operation.path.filter(|path| !path.trim().is_empty()),
+            value: value.map_err(|error| invalid(format!("a value is not JSON: {error}")))?,
+        })
+    };
+    operations.into_iter().map(read).collect()
+}
+
+fn caller(
+    etag: Option<String>,
+    request_id: Option<String>,
+    method: &str,
+    request: &impl prost::Message,
+    body: &Value,
+) -> Result<Caller, Error> {
+    Ok(Caller {
+        etag,
+        request: request_key(request_id, method, request, body)?,
+        traceparent: service_runtime::trace_context::current(),
+    })
+}

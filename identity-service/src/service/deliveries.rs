@@ -1,0 +1,171 @@
+//! `DeliveryService`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use proto::identity::v1::{
+    Delivery, DeliveryState, GetDeliveryRequest, GetDeliveryResponse, ListDeliveriesRequest, ListDeliveriesResponse,
+    RetryDeliveryRequest, RetryDeliveryResponse, SummarizeDeliveriesRequest, SummarizeDeliveriesResponse,
+    delivery_service_server::DeliveryService,
+};
+use tonic::{Request, Response, Status, async_trait};
+
+use super::paging;
+use crate::{
+    directory::Directory,
+    error::Error,
+    id::{Kind, ResourceId, Tenant},
+    store::{self, Store, WorkState},
+    wake::Wake,
+};
+
+/// The service.
+pub(crate) struct Deliveries {
+    directory: Directory,
+    store: Arc<dyn Store>,
+    wake: Wake,
+}
+
+impl Deliveries {
+    pub(crate) fn new(directory: Directory, store: Arc<dyn Store>, wake: Wake) -> Self {
+        Self { directory, store, wake }
+    }
+
+    async fn read(&self, tenant: &Tenant, id: &str) -> Result<store::Delivery, Error> {
+        let delivery = match id.parse::<ResourceId>() {
+            Ok(id) => self.store.delivery(tenant, id).await?,
+            Err(_) => None,
+        };
+        delivery.ok_or_else(|| no_resource(id))
+    }
+}
+
+#[async_trait]
+impl DeliveryService for Deliveries {
+    async fn get_delivery(
+        &self,
+        request: Request<GetDeliveryRequest>,
+    ) -> Result<Response<GetDeliveryResponse>, Status> {
+        let request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        let delivery = self.read(&tenant, &request.resource_id).await?;
+        Ok(Response::new(GetDeliveryResponse {
+            delivery: Some(shown(delivery)),
+        }))
+    }
+
+    async fn list_deliveries(
+        &self,
+        request: Request<ListDeliveriesRequest>,
+    ) -> Result<Response<ListDeliveriesResponse>, Status> {
+        let request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        let state = match request.state() {
+            DeliveryState::Unspecified => None,
+            DeliveryState::Pending => Some(WorkState::Pending),
+            DeliveryState::Refused => Some(WorkState::Refused),
+            DeliveryState::Applied => {
+                let problem = "applied deliveries are not listed; ask for a resource's own with GetDelivery".to_owned();
+                return Err(Error::InvalidRequest {
+                    field: "state",
+                    problem,
+                }
+                .into());
+            }
+        };
+        let size = paging::size(request.page_size).max(1);
+        let after = paging::after(request.page_token.as_deref())?;
+        let mut deliveries = self
+            .store
+            .deliveries(&tenant, state, after, size + 1)
+            .await
+            .map_err(Error::from)?;
+        let more = deliveries.len() > size;
+        deliveries.truncate(size);
+        let next_page_token = deliveries
+            .last()
+            .filter(|_| more)
+            .map(|delivery| delivery.id.to_string());
+        Ok(Response::new(ListDeliveriesResponse {
+            deliveries: deliveries.into_iter().map(shown).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn summarize_deliveries(
+        &self,
+        request: Request<SummarizeDeliveriesRequest>,
+    ) -> Result<Response<SummarizeDeliveriesResponse>, Status> {
+        let tenant = self.directory.tenant(&request.into_inner().tenant)?;
+        let summary = self.store.summary(&tenant).await.map_err(Error::from)?;
+        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        Ok(Response::new(SummarizeDeliveriesResponse {
+            pending: count(summary.pending),
+            refused: count(summary.refused),
+            users: count(summary.users),
+            groups: count(summary.groups),
+        }))
+    }
+
+    async fn retry_delivery(
+        &self,
+        request: Request<RetryDeliveryRequest>,
+    ) -> Result<Response<RetryDeliveryResponse>, Status> {
+        let request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        let id: ResourceId = request
+            .resource_id
+            .parse()
+            .map_err(|_| no_resource(&request.resource_id))?;
+        if !self
+            .store
+            .retry(&tenant, id, Timestamp::now())
+            .await
+            .map_err(Error::from)?
+        {
+            return Err(no_resource(&request.resource_id).into());
+        }
+        self.wake.ring();
+        let delivery = self.read(&tenant, &request.resource_id).await?;
+        Ok(Response::new(RetryDeliveryResponse {
+            delivery: Some(shown(delivery)),
+        }))
+    }
+}
+
+/// The id may be of either kind; it is spoken of as a user's.
+fn no_resource(id: &str) -> Error {
+    Error::NotFound {
+        kind: Kind::User,
+        id: id.chars().take(64).collect(),
+    }
+}
+
+fn shown(delivery: store::Delivery) -> Delivery {
+    let work = delivery.work;
+    let state = match work.as_ref().map(|work| work.state) {
+        None => DeliveryState::Applied,
+        Some(WorkState::Pending) => DeliveryState::Pending,
+        Some(WorkState::Refused) => DeliveryState::Refused,
+    };
+    let failure = work.as_ref().and_then(|work| work.failure.clone());
+    Delivery {
+        resource_type: delivery.kind.name().to_owned(),
+        resource_id: delivery.id.to_string(),
+        state: state as i32,
+        platform_id: delivery.link.platform_id,
+        version: delivery.version,
+        applied_version: if work.is_none() {
+            delivery.version
+        } else {
+            delivery.link.applied_version
+        },
+        deleted: delivery.deleted,
+        attempts: work.as_ref().map_or(0, |work| work.attempts),
+        last_error: failure.as_ref().map(|failure| failure.message.clone()),
+        last_error_reason: failure.map(|failure| failure.reason),
+        next_attempt_at: work.as_ref().map(|work| proto::time::to_proto(work.due)),
+        pending_since: work.as_ref().map(|work| proto::time::to_proto(work.since)),
+        pending_members: i64::try_from(delivery.pending_members).unwrap_or(i64::MAX),
+    }
+}

@@ -1,0 +1,227 @@
+//! Page sizes and page tokens: the same on every list.
+//!
+//! The token of a search says where an earlier page ended, and which search it was: with another filter, order or kind of
+//! resource it is refused (RFC 9865). It holds ids and counts, no value of an attribute, and does not expire.
+
+use scim::ErrorKind;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    error::Error,
+    id::{Kind, ResourceId},
+    query::{Page, Place, Search, Sort, Start},
+};
+
+/// The page size when none is asked for.
+pub(super) const DEFAULT_PAGE: usize = 100;
+/// The largest page; a larger wish is lowered.
+pub(super) const LARGEST_PAGE: usize = 1_000;
+
+/// The number of results to give.
+pub(super) fn size(asked: Option<i32>) -> usize {
+    asked.map_or(DEFAULT_PAGE, |size| {
+        usize::try_from(size).unwrap_or(0).min(LARGEST_PAGE)
+    })
+}
+
+/// A search as it was asked for, without its page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) kind: Kind,
+    pub(super) filter: Option<&'a str>,
+    pub(super) sort: Option<Sort<'a>>,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(kind: Kind, filter: Option<&'a str>, sort_by: Option<&'a str>, descending: bool) -> Self {
+        let sort_by = sort_by.filter(|by| !by.trim().is_empty());
+        let sort = sort_by.map(|by| Sort { by, descending });
+        Self { kind, filter, sort }
+    }
+
+    /// The page that begins where a token says, or else at a 1-based index.
+    pub(super) fn page(&self, token: Option<&str>, start_index: i64, size: Option<i32>) -> Result<Search<'a>, Error> {
+        let start = match token.filter(|token| !token.is_empty()) {
+            Some(token) => self.read(token)?,
+            None => Start::Offset(u64::try_from(start_index.saturating_sub(1)).unwrap_or(0)),
+        };
+        Ok(Search {
+            filter: self.filter,
+            sort: self.sort,
+            start,
+            size: self::size(size),
+        })
+    }
+
+    /// The token that continues after a page.
+    pub(super) fn next(&self, page: &Page) -> Option<String> {
+        let binding = self.binding();
+        match page.next? {
+            Start::After(id) => Some(format!("{binding:016x}{:032x}", id.as_u128())),
+            Start::AfterPlace(place) => Some(format!(
+                "{binding:016x}{:032x}{:016x}{:016x}",
+                place.id.as_u128(),
+                place.version,
+                place.count
+            )),
+            Start::Offset(_) => None,
+        }
+    }
+
+    fn read(&self, token: &str) -> Result<Start, Error> {
+        let refused = |detail: &str| {
+            Error::Scim(scim::Error {
+                kind: ErrorKind::InvalidCursor,
+                detail: detail.to_owned(),
+            })
+        };
+        let Some((binding, start)) = parts(token) else {
+            return Err(refused(
+                "the cursor is none of this service's; begin anew with an empty one",
+            ));
+        };
+        if binding != self.binding() || matches!(start, Start::AfterPlace(_)) != self.sort.is_some() {
+            return Err(refused(
+                "the cursor belongs to another search; repeat filter, sortBy and sortOrder as they were, or begin anew",
+            ));
+        }
+        Ok(start)
+    }
+
+    /// What a token is bound to.
+    fn binding(&self) -> u64 {
+        let mut digest = Sha256::new();
+        let sort = self.sort.map(|sort| (sort.by.to_ascii_lowercase(), sort.descending));
+        // The form of Debug keeps the parts apart, whatever text they have.
+        digest.update(format!("{:?}", (self.kind, self.filter, sort)));
+        let digest: [u8; 32] = digest.finalize().into();
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        u64::from_be_bytes(first)
+    }
+}
+
+fn parts(token: &str) -> Option<(u64, Start)> {
+    if !matches!(token.len(), 48 | 80) || !token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let number = |from: usize| u64::from_str_radix(&token[from..from + 16], 16).ok();
+    let id = ResourceId::from_u128(u128::from_str_radix(&token[16..48], 16).ok()?);
+    let start = if token.len() == 48 {
+        Start::After(id)
+    } else {
+        Start::AfterPlace(Place {
+            id,
+            version: number(48)?,
+            count: number(64)?,
+        })
+    };
+    Some((number(0)?, start))
+}
+
+/// The member that a token of a group's members continues after: its id.
+pub(super) fn after(token: Option<&str>) -> Result<Option<ResourceId>, Error> {
+    let Some(token) = token.filter(|token| !token.is_empty()) else {
+        return Ok(None);
+    };
+    let invalid = |_| Error::InvalidRequest {
+        field: "page_token",
+        problem: "is not a token of this service".to_owned(),
+    };
+    token.parse().map(Some).map_err(invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_never_larger_than_the_largest() {
+        let cases = [
+            (None, DEFAULT_PAGE),
+            (Some(0), 0),
+            (Some(-5), 0),
+            (Some(7), 7),
+            (Some(i32::MAX), LARGEST_PAGE),
+        ];
+        for (asked, given) in cases {
+            assert_eq!(size(asked), given, "{asked:?}");
+        }
+    }
+
+    const ASKED: Asked<'_> = Asked {
+        kind: Kind::User,
+        filter: Some("title pr"),
+        sort: None,
+    };
+
+    fn sorted(descending: bool) -> Asked<'static> {
+        Asked::new(Kind::User, Some("title pr"), Some("userName"), descending)
+    }
+
+    #[test]
+    fn an_index_below_one_is_one() {
+        for (index, offset) in [(i64::MIN, 0), (0, 0), (1, 0), (2, 1), (i64::MAX, i64::MAX as u64 - 1)] {
+            let search = ASKED.page(None, index, None).unwrap();
+            assert_eq!(search.start, Start::Offset(offset), "{index}");
+        }
+    }
+
+    /// A page that ends so.
+    fn ending(next: Start) -> Page {
+        Page {
+            records: Vec::new(),
+            total: 9,
+            more: true,
+            next: Some(next),
+        }
+    }
+
+    #[test]
+    fn a_token_goes_on_with_its_own_search_and_no_other() {
+        let id = ResourceId::generate();
+        let place = Start::AfterPlace(Place {
+            id,
+            version: 7,
+            count: u64::MAX,
+        });
+        for (asked, start) in [(ASKED, Start::After(id)), (sorted(false), place)] {
+            let token = asked.next(&ending(start)).unwrap();
+            assert_eq!(asked.page(Some(&token), 5, Some(2)).unwrap().start, start);
+            let group = Asked {
+                kind: Kind::Group,
+                ..asked
+            };
+            let unfiltered = Asked { filter: None, ..asked };
+            let others = [
+                group,
+                unfiltered,
+                sorted(true),
+                Asked::new(Kind::User, None, Some("title"), false),
+            ];
+            for other in others {
+                let refused = other.page(Some(&token), 1, None);
+                assert!(
+                    matches!(&refused, Err(Error::Scim(error)) if error.kind == ErrorKind::InvalidCursor),
+                    "{other:?}: {refused:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        let token = ASKED.next(&ending(Start::After(ResourceId::generate()))).unwrap();
+        for text in [
+            "nonsense",
+            &token[1..],
+            &format!("{token}0"),
+            &token.replace('0', "é"),
+            &"g".repeat(48),
+            " ",
+        ] {
+            assert!(ASKED.page(Some(text), 1, None).is_err(), "{text}");
+        }
+        assert_eq!(ASKED.page(Some(""), 3, None).unwrap().start, Start::Offset(2));
+    }
+}

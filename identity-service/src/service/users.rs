@@ -1,0 +1,151 @@
+//! `UserService`.
+
+use proto::{
+    identity::v1::{
+        CreateUserRequest, CreateUserResponse, DeleteUserRequest, DeleteUserResponse, GetUserRequest, GetUserResponse,
+        ListUsersRequest, ListUsersResponse, PatchUserRequest, PatchUserResponse, ReplaceUserRequest,
+        ReplaceUserResponse, user_service_server::UserService,
+    },
+    resource::v1::{MultiValue, User},
+};
+use serde_json::Value;
+use tonic::{Request, Response, Status, async_trait};
+
+use super::{caller, operations, paging::Asked, to_json, to_message};
+use crate::{
+    directory::Directory,
+    error::Error,
+    id::{Kind, Tenant},
+    record::Record,
+};
+
+/// The service.
+pub(crate) struct Users {
+    directory: Directory,
+}
+
+impl Users {
+    pub(crate) fn new(directory: Directory) -> Self {
+        Self { directory }
+    }
+
+    /// A user as it is shown, with its groups where they were asked for.
+    async fn shown(&self, tenant: &Tenant, record: Record, include_groups: bool) -> Result<User, Error> {
+        let id = record.id;
+        let mut user: User = to_message(record)?;
+        if include_groups {
+            let groups = self.directory.groups_of(tenant, id).await?.into_iter();
+            user.groups = groups
+                .map(|(id, name)| MultiValue {
+                    value: Some(id.to_string()),
+                    display: name,
+                    r#type: Some("direct".to_owned()),
+                    ..MultiValue::default()
+                })
+                .collect();
+        }
+        Ok(user)
+    }
+}
+
+#[async_trait]
+impl UserService for Users {
+    async fn create_user(&self, request: Request<CreateUserRequest>) -> Result<Response<CreateUserResponse>, Status> {
+        let mut request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        let body = to_json(request.user.take(), "user")?;
+        let caller = caller(None, request.request_id.clone(), "CreateUser", &request, &body)?;
+        let record = self.directory.create_user(&tenant, body, caller).await?;
+        Ok(Response::new(CreateUserResponse {
+            user: Some(to_message(record)?),
+        }))
+    }
+
+    async fn get_user(&self, request: Request<GetUserRequest>) -> Result<Response<GetUserResponse>, Status> {
+        let request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        let record = self.directory.get(&tenant, Kind::User, &request.id).await?;
+        let user = self.shown(&tenant, record, request.include_groups).await?;
+        Ok(Response::new(GetUserResponse { user: Some(user) }))
+    }
+
+    async fn list_users(&self, request: Request<ListUsersRequest>) -> Result<Response<ListUsersResponse>, Status> {
+        let request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        let asked = Asked::new(
+            Kind::User,
+            request.filter.as_deref(),
+            request.sort_by.as_deref(),
+            request.sort_descending,
+        );
+        let search = asked.page(request.page_token.as_deref(), request.start_index, request.page_size)?;
+        let page = self.directory.find(&tenant, Kind::User, search).await?;
+        let next_page_token = asked.next(&page);
+        let mut users = Vec::with_capacity(page.records.len());
+        for record in page.records {
+            users.push(self.shown(&tenant, record, request.include_groups).await?);
+        }
+        let total_results = i64::try_from(page.total).unwrap_or(i64::MAX);
+        Ok(Response::new(ListUsersResponse {
+            users,
+            total_results,
+            next_page_token,
+        }))
+    }
+
+    async fn replace_user(
+        &self,
+        request: Request<ReplaceUserRequest>,
+    ) -> Result<Response<ReplaceUserResponse>, Status> {
+        let mut request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        let body = to_json(request.user.take(), "user")?;
+        let caller = caller(
+            request.etag.clone(),
+            request.request_id.clone(),
+            "ReplaceUser",
+            &request,
+            &body,
+        )?;
+        let (record, changed) = self.directory.replace_user(&tenant, &request.id, body, caller).await?;
+        Ok(Response::new(ReplaceUserResponse {
+            user: Some(to_message(record)?),
+            changed,
+        }))
+    }
+
+    async fn patch_user(&self, request: Request<PatchUserRequest>) -> Result<Response<PatchUserResponse>, Status> {
+        let request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        let caller = caller(
+            request.etag.clone(),
+            request.request_id.clone(),
+            "PatchUser",
+            &request,
+            &Value::Null,
+        )?;
+        let operations = operations(request.operations)?;
+        let (record, changed) = self
+            .directory
+            .patch_user(&tenant, &request.id, &operations, caller)
+            .await?;
+        Ok(Response::new(PatchUserResponse {
+            user: Some(to_message(record)?),
+            changed,
+        }))
+    }
+
+    async fn delete_user(&self, request: Request<DeleteUserRequest>) -> Result<Response<DeleteUserResponse>, Status> {
+        let request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        let caller = caller(
+            request.etag.clone(),
+            request.request_id.clone(),
+            "DeleteUser",
+            &request,
+            &Value::Null,
+        )?;
+        self.directory.delete(&tenant, Kind::User, &request.id, caller).await?;
+        Ok(Response::new(DeleteUserResponse {}))
+    }
+}

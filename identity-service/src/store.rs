@@ -1,0 +1,136 @@
+//! What identity-service asks of a store: the one trait of the system, because it has more than one real engine.
+//!
+//! Each method is one atomic step: all of it is durable when it returns, or none of it happened. A store knows records,
+//! keys, sets and work that is due; it must not know SCIM attributes, the Platform, or why something is written. The steps
+//! are cut so that an engine with scripts needs one script for each.
+
+mod delivery;
+pub mod embedded;
+mod error;
+mod wanted;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tonic::async_trait;
+
+pub use self::{delivery::*, error::*, wanted::*};
+
+use crate::{
+    id::{Kind, ResourceId, Tenant},
+    index::Key,
+    record::Record,
+};
+
+/// A durable store of users, groups, memberships, and of what is still to be delivered.
+///
+/// Callers may rely on this, of every engine (the contract tests hold each to it):
+///
+/// - **Steps are atomic and durable.** What a method acknowledged survives the death of the process; what it refused left
+///   no trace. After a [`StoreError`] the caller cannot know; repeating the step is harmless, a [`Write`] by its
+///   [`RequestKey`]. Steps on one resource happen one after the other; a reader sees one state between two steps.
+/// - **A document is never overwritten unseen.** Who changes or deletes one says which version of it was read, and is told
+///   when it moved. Changes of members need not say: they are changes of a set, so none is lost, and none holds up a
+///   change of the document.
+/// - **Versions move by one, and only when something changed**, which is then in the feed, in order, and in the outbox.
+/// - **Work is claimed by one at a time.** A claim holds until it is settled or its lease is over; who lost it settles
+///   nothing and records no intent. A change during a delivery leaves the work due. Work waits for nothing that cannot
+///   come: what it waited for wakes it when it gets on or is gone.
+/// - **The Platform object of a deleted resource is not forgotten**: its tombstone owns it until the removal was applied,
+///   or a new user of the name took it over.
+/// - **Time comes from the caller**, so that a test may choose it. Replicas' clocks may differ by less than a lease.
+/// - **Tenants do not see each other.**
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // === What is wanted ===
+
+    /// One resource.
+    async fn get(&self, tenant: &Tenant, kind: Kind, id: ResourceId) -> Result<Option<Record>, StoreError>;
+
+    /// The resources of these ids that exist, in the order given.
+    async fn get_many(&self, tenant: &Tenant, kind: Kind, ids: &[ResourceId]) -> Result<Vec<Record>, StoreError>;
+
+    /// The ids that stand under a key of an index, ascending, at most `limit`.
+    async fn find(&self, tenant: &Tenant, kind: Kind, key: &Key, limit: usize) -> Result<Vec<ResourceId>, StoreError>;
+
+    /// Resources in the order of their creation.
+    async fn list(&self, tenant: &Tenant, kind: Kind, from: From, limit: usize) -> Result<Vec<Record>, StoreError>;
+
+    /// How many resources there are.
+    async fn count(&self, tenant: &Tenant, kind: Kind) -> Result<u64, StoreError>;
+
+    /// A group's members after one of them, ascending, at most `limit`.
+    async fn members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError>;
+
+    /// Whether `member` is a member of `group`.
+    async fn is_member(&self, tenant: &Tenant, group: ResourceId, member: ResourceId) -> Result<bool, StoreError>;
+
+    /// The groups that `member` is a direct member of, after one of them, ascending, at most `limit`.
+    async fn groups_of(
+        &self,
+        tenant: &Tenant,
+        member: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError>;
+
+    /// Creates, updates or deletes one resource: versions, uniqueness, document, indexes, memberships, change feed and
+    /// outbox, in one step. Who changes nothing writes nothing.
+    async fn write(&self, tenant: &Tenant, write: Write) -> Result<Written, WriteError>;
+
+    /// What was answered to a request id, if it was used in the last day: `RequestIdReused` when for something else.
+    async fn answered(&self, tenant: &Tenant, request: &RequestKey) -> Result<Option<Written>, WriteError>;
+
+    /// Changes after a position of the feed, at most `limit`, in the order they were made.
+    async fn changes(&self, tenant: &Tenant, after: u64, limit: usize) -> Result<Changes, StoreError>;
+
+    /// The position of the newest change; 0 when there was none.
+    async fn newest_change(&self, tenant: &Tenant) -> Result<u64, StoreError>;
+
+    // === What is still to be delivered ===
+
+    /// Takes up to `limit` pieces of due work, of all tenants, under a lease. Work under a lease is not given out again
+    /// before the lease is over.
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Claims, StoreError>;
+
+    /// What a claimed piece of work is about, as it is now: at most `batch` members whose wanted state is unconfirmed come
+    /// along. `None` when there is nothing left to deliver to.
+    async fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, StoreError>;
+
+    /// Notes that a create call of that name may be sent now. `false` when the claim no longer holds, or the resource was
+    /// deleted meanwhile: then nothing may be created.
+    async fn record_intent(&self, claim: &Claim, name: &str) -> Result<bool, StoreError>;
+
+    /// Ends a claim. A claim that no longer holds settles nothing.
+    async fn settle(&self, claim: &Claim, settlement: Settlement, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The link of a resource or tombstone.
+    async fn link(&self, tenant: &Tenant, id: ResourceId) -> Result<Option<Link>, StoreError>;
+
+    /// The resource or tombstone that owns a Platform object.
+    async fn owner(&self, tenant: &Tenant, kind: Kind, platform_id: &str) -> Result<Option<Owner>, StoreError>;
+
+    /// The delivery state of one resource or tombstone.
+    async fn delivery(&self, tenant: &Tenant, id: ResourceId) -> Result<Option<Delivery>, StoreError>;
+
+    /// Resources with work to do, after one of them, ascending, at most `limit`.
+    async fn deliveries(
+        &self,
+        tenant: &Tenant,
+        state: Option<WorkState>,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Makes a resource's work due now, applied or not. `false` when there is no such resource.
+    async fn retry(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Counts of resources and of work.
+    async fn summary(&self, tenant: &Tenant) -> Result<Summary, StoreError>;
+}

@@ -1,0 +1,219 @@
+//! What is still to be delivered: claims, orders, settlements, links.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{Kind, ResourceId, Tenant},
+    record::Record,
+};
+
+/// A piece of work under a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// User or group.
+    pub kind: Kind,
+    /// The resource or tombstone.
+    pub id: ResourceId,
+    /// Proves that the lease is this one.
+    pub token: u64,
+    /// The work's stamp when it was claimed; a newer change moves it.
+    pub stamp: u64,
+    /// Tries since the last success, this one not counted.
+    pub attempts: u32,
+    /// The trace context of the newest change.
+    pub traceparent: Option<String>,
+}
+
+/// What [`Store::claim`](super::Store::claim) gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// The work taken.
+    pub claims: Vec<Claim>,
+    /// When the next work is due that was not taken.
+    pub next_due: Option<Timestamp>,
+}
+
+/// What a claimed piece of work is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    /// The resource; `None` when it was deleted and its removal is what is wanted.
+    pub record: Option<Record>,
+    /// What is known of the Platform object.
+    pub link: Link,
+    /// Members whose wanted state is not confirmed and that have an account.
+    pub batch: Vec<PendingMember>,
+}
+
+/// A member whose state on the Platform is not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingMember {
+    /// The member.
+    pub id: ResourceId,
+    /// Tells this change of the member from a later one.
+    pub stamp: u64,
+    /// Whether it shall be in.
+    pub wanted: bool,
+    /// Its Platform account.
+    pub platform_id: String,
+}
+
+/// What ties a resource to its Platform object.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The object's id; `None` before there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform_id: Option<String>,
+    /// The interface that wrote it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub backend: String,
+    /// Names under which a create call may have been sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intents: Vec<String>,
+    /// The resource's version when it was last applied; 0 when it never was.
+    #[serde(default)]
+    pub applied_version: u64,
+    /// The document's version when it was last applied; 0 when it never was.
+    #[serde(default)]
+    pub applied_document: u64,
+}
+
+/// Who owns a Platform object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// The resource or tombstone.
+    pub id: ResourceId,
+    /// Whether there is nothing left to deliver for the owner, so that it will keep the object.
+    pub at_rest: bool,
+}
+
+/// How a claim ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// The Platform matches.
+    Applied(Applied),
+    /// Nothing was decided; try again then.
+    Postponed {
+        /// Why.
+        failure: Failure,
+        /// When.
+        retry_at: Timestamp,
+        /// The resource whose delivery makes a try worthwhile sooner, if it is one of ours.
+        waits_for: Option<ResourceId>,
+        /// The intent that turned out void: what stands under that name is another resource's.
+        void_intent: Option<String>,
+    },
+    /// The Platform, or a rule, said no.
+    Refused {
+        /// Why.
+        failure: Failure,
+        /// When it is tried again all the same.
+        retry_at: Timestamp,
+        /// The intent that turned out void: what stands under that name is somebody else's.
+        void_intent: Option<String>,
+    },
+}
+
+/// The Platform matches an [`Order`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The object's id and the interface that wrote it; `None` when the object is gone.
+    pub object: Option<(String, String)>,
+    /// The record's versions that were applied: `version`, `document_version`.
+    pub versions: (u64, u64),
+    /// The members of the batch that are confirmed.
+    pub confirmed: Vec<PendingMember>,
+    /// The members of the batch that the Platform refused.
+    pub refused: Vec<PendingMember>,
+    /// Why they were refused.
+    pub refused_because: Option<Failure>,
+    /// A resource that has no Platform object yet and that this one refers to: it is delivered again when that one has.
+    pub waits_for: Option<ResourceId>,
+    /// When to look again at what is refused or waiting.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// Why a delivery failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The reason, as a name of the contract's `ErrorReason`.
+    pub reason: String,
+    /// The reason in words, the Platform's where it had any.
+    pub message: String,
+}
+
+/// Whether work is being tried or waits for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WorkState {
+    /// To be delivered, or tried again.
+    Pending,
+    /// Refused; tried again slowly.
+    Refused,
+}
+
+/// The delivery state of one resource or tombstone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// User or group.
+    pub kind: Kind,
+    /// The resource or tombstone.
+    pub id: ResourceId,
+    /// Present version; the last one, for a tombstone.
+    pub version: u64,
+    /// Whether it is a tombstone.
+    pub deleted: bool,
+    /// What is known of the Platform object.
+    pub link: Link,
+    /// The work; `None` when there is none, so that all is applied.
+    pub work: Option<Work>,
+    /// Members whose wanted state is not confirmed.
+    pub pending_members: u64,
+}
+
+/// A piece of work in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// User or group.
+    pub kind: Kind,
+    /// Moves with every change, so that a settlement can tell whether there was a newer one.
+    pub stamp: u64,
+    /// When it is due; while it is leased, when the lease ends.
+    pub due: Timestamp,
+    /// Not before then, whatever changes: a delivery to the same Platform object may be under way until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// The claim whose end lifts `not_before` sooner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<u64>,
+    /// The present lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<u64>,
+    /// Tries since the last success or the last change.
+    pub attempts: u32,
+    /// When the oldest change not yet applied was made.
+    pub since: Timestamp,
+    /// Pending or refused.
+    pub state: WorkState,
+    /// The last failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// The trace context of the newest change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+/// Counts of one tenant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Users.
+    pub users: u64,
+    /// Groups.
+    pub groups: u64,
+    /// Resources with work pending.
+    pub pending: u64,
+    /// Resources whose work was refused.
+    pub refused: u64,
+}

@@ -1,0 +1,355 @@
+//! The embedded store: one redb file, durable, no server; right for one machine.
+//!
+//! All writes go through one thread, which takes whatever is waiting, runs each step in turn in one transaction, and
+//! commits once: many writers share one `fsync`. A step that fails its checks has written nothing. Readers see a snapshot
+//! and never wait for the writer.
+
+mod feed;
+mod membership;
+mod pending;
+mod read;
+mod tables;
+mod tombstone;
+mod work;
+mod write;
+mod writer;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, backends::InMemoryBackend};
+use tonic::async_trait;
+
+use self::{
+    tables::{Failed, META, Reading, Tables, create_all},
+    writer::Writer,
+};
+use super::{
+    Changes, Claim, Claims, Delivery, From, Link, Member, Order, Owner, RequestKey, Settlement, Store, StoreError,
+    Summary, WorkState, Write, WriteError, Written,
+};
+use crate::{
+    id::{Kind, ResourceId, Tenant},
+    index::Key,
+    record::Record,
+};
+
+/// The layout that this version writes.
+const LAYOUT: u64 = 1;
+/// How many changes a tenant's feed keeps unless told otherwise.
+const FEED_LENGTH: u64 = 100_000;
+/// How long after a crash leased work is left alone.
+const LEASE_GRACE: Duration = Duration::from_secs(2);
+/// Why the file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process, or another store of this one, has the file open.
+    #[error("the store {path} is in use; each process needs a data folder of its own")]
+    InUse {
+        /// The file.
+        path: String,
+    },
+    /// The file, or its folder, cannot be made or read, or it is no store.
+    #[error("cannot open the store {path}")]
+    Open {
+        /// The file.
+        path: String,
+        /// The engine's reason.
+        #[source]
+        source: Box<redb::Error>,
+    },
+    /// A newer version wrote the file.
+    #[error("the store {path} has layout {found}; this version reads layout {LAYOUT}. Use the version that wrote it")]
+    Layout {
+        /// The file.
+        path: String,
+        /// The layout found.
+        found: u64,
+    },
+}
+
+impl OpenError {
+    fn new(path: &str, source: impl Into<redb::Error>) -> Self {
+        Self::Open {
+            path: path.to_owned(),
+            source: Box::new(source.into()),
+        }
+    }
+}
+
+/// A store in one file. Clones share it; when the last is dropped the file is closed and may be opened again.
+#[derive(Clone)]
+pub struct EmbeddedStore {
+    database: Arc<Database>,
+    writer: Arc<Writer>,
+}
+
+impl EmbeddedStore {
+    /// Opens the file, or makes it.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_with_feed(path, FEED_LENGTH)
+    }
+
+    /// Opens the file, or makes it; each tenant's change feed keeps `feed_length` changes.
+    pub fn open_with_feed(path: &Path, feed_length: u64) -> Result<Self, OpenError> {
+        let shown = path.display().to_string();
+        let database = Database::create(path).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: shown.clone() },
+            error => OpenError::new(&shown, error),
+        })?;
+        Self::with(database, &shown, feed_length)
+    }
+
+    /// A store that lives in memory, and is gone with the process; for tests, by the same code.
+    pub fn in_memory() -> Result<Self, OpenError> {
+        Self::in_memory_with_feed(FEED_LENGTH)
+    }
+
+    /// A store in memory whose change feed keeps `feed_length` changes.
+    pub fn in_memory_with_feed(feed_length: u64) -> Result<Self, OpenError> {
+        let path = "(memory)";
+        let database = Database::builder()
+            .create_with_backend(InMemoryBackend::new())
+            .map_err(|error| OpenError::new(path, error))?;
+        Self::with(database, path, feed_length)
+    }
+
+    fn with(database: Database, path: &str, feed_length: u64) -> Result<Self, OpenError> {
+        if let Some(found) = prepare(&database).map_err(|error| OpenError::new(path, error))? {
+            return Err(OpenError::Layout {
+                path: path.to_owned(),
+                found,
+            });
+        }
+        let database = Arc::new(database);
+        let writer = Writer::start(Arc::clone(&database), feed_length)
+            .map_err(|error| OpenError::new(path, redb::Error::Io(error)))?;
+        Ok(Self {
+            writer: Arc::new(writer),
+            database,
+        })
+    }
+
+    /// Takes back the leases of a process that is gone: the file is ours alone, so nobody holds one. Gives how many.
+    pub async fn release_leases(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.step("release leases", move |tables| {
+            work::release_leases(tables, now + LEASE_GRACE)
+        })
+        .await
+    }
+
+    /// Runs a step on the writer's thread and waits until it is durable.
+    async fn step<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        run: impl for<'t> FnOnce(&mut Tables<'t>) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.step(doing, run).await
+    }
+
+    /// Reads from a snapshot, off the runtime's threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        run: impl FnOnce(&Reading) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let database = Arc::clone(&self.database);
+        let reading = tokio::task::spawn_blocking(move || run(&Reading(database.begin_read()?)));
+        match reading.await {
+            Ok(read) => read.map_err(|failed| failed.while_doing(doing)),
+            Err(_) => Err(StoreError::Closed),
+        }
+    }
+}
+
+/// Makes the tables of a new file; gives the layout of one that is too new.
+fn prepare(database: &Database) -> Result<Option<u64>, redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        let found = meta.get("layout")?.map(|layout| layout.value());
+        match found {
+            Some(found) if found > LAYOUT => return Ok(Some(found)),
+            Some(_) => {}
+            None => drop(meta.insert("layout", LAYOUT)?),
+        }
+    }
+    create_all(&transaction)?;
+    transaction.commit()?;
+    Ok(None)
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn get(&self, tenant: &Tenant, kind: Kind, id: ResourceId) -> Result<Option<Record>, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read a resource", move |file| file.get(tenant.as_str(), kind, id))
+            .await
+    }
+
+    async fn get_many(&self, tenant: &Tenant, kind: Kind, ids: &[ResourceId]) -> Result<Vec<Record>, StoreError> {
+        let (tenant, ids) = (tenant.clone(), ids.to_vec());
+        self.read("read resources", move |file| file.get_many(tenant.as_str(), kind, &ids))
+            .await
+    }
+
+    async fn find(&self, tenant: &Tenant, kind: Kind, key: &Key, limit: usize) -> Result<Vec<ResourceId>, StoreError> {
+        let (tenant, key) = (tenant.clone(), key.clone());
+        self.read("look up a key", move |file| {
+            file.find(tenant.as_str(), kind, &key, limit)
+        })
+        .await
+    }
+
+    async fn list(&self, tenant: &Tenant, kind: Kind, from: From, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let tenant = tenant.clone();
+        self.read("list resources", move |file| {
+            file.list(tenant.as_str(), kind, from, limit)
+        })
+        .await
+    }
+
+    async fn count(&self, tenant: &Tenant, kind: Kind) -> Result<u64, StoreError> {
+        let tenant = tenant.clone();
+        self.read("count resources", move |file| file.count(tenant.as_str(), kind))
+            .await
+    }
+
+    async fn members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read members", move |file| {
+            file.members(tenant.as_str(), group, after, limit)
+        })
+        .await
+    }
+
+    async fn is_member(&self, tenant: &Tenant, group: ResourceId, member: ResourceId) -> Result<bool, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read a membership", move |file| {
+            file.is_member(tenant.as_str(), group, member)
+        })
+        .await
+    }
+
+    async fn groups_of(
+        &self,
+        tenant: &Tenant,
+        member: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read memberships", move |file| {
+            file.groups_of(tenant.as_str(), member, after, limit)
+        })
+        .await
+    }
+
+    async fn write(&self, tenant: &Tenant, write: Write) -> Result<Written, WriteError> {
+        let tenant = tenant.clone();
+        self.step("write a resource", move |tables| {
+            write::write(tables, tenant.as_str(), &write)
+        })
+        .await?
+    }
+
+    async fn answered(&self, tenant: &Tenant, request: &RequestKey) -> Result<Option<Written>, WriteError> {
+        let (tenant, request) = (tenant.clone(), request.clone());
+        self.read("read an answer", move |file| file.answered(tenant.as_str(), &request))
+            .await?
+            .transpose()
+    }
+
+    async fn changes(&self, tenant: &Tenant, after: u64, limit: usize) -> Result<Changes, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read the change feed", move |file| {
+            file.changes(tenant.as_str(), after, limit)
+        })
+        .await
+    }
+
+    async fn newest_change(&self, tenant: &Tenant) -> Result<u64, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read the change feed", move |file| file.newest_change(tenant.as_str()))
+            .await
+    }
+
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Claims, StoreError> {
+        self.step("claim work", move |tables| work::claim(tables, now, lease, limit))
+            .await
+    }
+
+    async fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, StoreError> {
+        let claim = claim.clone();
+        self.read("read an order", move |file| file.order(&claim, batch)).await
+    }
+
+    async fn record_intent(&self, claim: &Claim, name: &str) -> Result<bool, StoreError> {
+        let (claim, name) = (claim.clone(), name.to_owned());
+        self.step("record an intent", move |tables| {
+            work::record_intent(tables, &claim, &name)
+        })
+        .await
+    }
+
+    async fn settle(&self, claim: &Claim, settlement: Settlement, now: Timestamp) -> Result<(), StoreError> {
+        let claim = claim.clone();
+        self.step("settle a claim", move |tables| {
+            work::settle(tables, &claim, &settlement, now)
+        })
+        .await
+    }
+
+    async fn link(&self, tenant: &Tenant, id: ResourceId) -> Result<Option<Link>, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read a link", move |file| file.link(tenant.as_str(), id))
+            .await
+    }
+
+    async fn owner(&self, tenant: &Tenant, kind: Kind, platform_id: &str) -> Result<Option<Owner>, StoreError> {
+        let (tenant, platform_id) = (tenant.clone(), platform_id.to_owned());
+        self.read("read an owner", move |file| {
+            file.owner(tenant.as_str(), kind, &platform_id)
+        })
+        .await
+    }
+
+    async fn delivery(&self, tenant: &Tenant, id: ResourceId) -> Result<Option<Delivery>, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read a delivery state", move |file| file.delivery(tenant.as_str(), id))
+            .await
+    }
+
+    async fn deliveries(
+        &self,
+        tenant: &Tenant,
+        state: Option<WorkState>,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let tenant = tenant.clone();
+        self.read("list deliveries", move |file| {
+            file.deliveries(tenant.as_str(), state, after, limit)
+        })
+        .await
+    }
+
+    async fn retry(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError> {
+        let tenant = tenant.clone();
+        self.step("make work due", move |tables| {
+            work::retry(tables, tenant.as_str(), id, now)
+        })
+        .await
+    }
+
+    async fn summary(&self, tenant: &Tenant) -> Result<Summary, StoreError> {
+        let tenant = tenant.clone();
+        self.read("count work", move |file| file.summary(tenant.as_str())).await
+    }
+}

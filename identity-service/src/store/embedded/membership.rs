@@ -1,0 +1,140 @@
+//! Memberships as sets, both ways.
+
+use std::collections::HashSet;
+
+use redb::ReadableTable;
+
+use super::{
+    pending::{self, Stage},
+    tables::{Failed, Tables},
+};
+use crate::{
+    id::{Kind, ResourceId},
+    store::{MemberChange, WriteError},
+};
+
+/// How many members came and went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Moved {
+    pub(super) added: u64,
+    pub(super) removed: u64,
+}
+
+/// What each id is, or which of them cannot be a member.
+pub(super) fn check(
+    tables: &Tables<'_>,
+    tenant: &str,
+    ids: &[ResourceId],
+    keep_unknown: bool,
+) -> Result<Result<Vec<u8>, WriteError>, Failed> {
+    let mut kinds = Vec::with_capacity(ids.len());
+    for id in ids {
+        let is = |kind: Kind| Ok::<_, Failed>(tables.records.get((tenant, kind.number(), id.as_u128()))?.is_some());
+        if is(Kind::User)? {
+            kinds.push(Kind::User.number());
+        } else if is(Kind::Group)? {
+            return Ok(Err(WriteError::NestedGroup(*id)));
+        } else if keep_unknown {
+            kinds.push(0);
+        } else {
+            return Ok(Err(WriteError::UnknownMember(*id)));
+        }
+    }
+    Ok(Ok(kinds))
+}
+
+/// Applies a change that was checked; `kinds` are those of `change.add`.
+pub(super) fn apply(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    group: ResourceId,
+    change: &MemberChange,
+    kinds: &[u8],
+) -> Result<Moved, Failed> {
+    let mut moved = Moved::default();
+    let mut stamp = None;
+    let mut out = change.remove.clone();
+    if change.replace {
+        let stay: HashSet<ResourceId> = change.add.iter().copied().collect();
+        out = all(tables, tenant, group)?
+            .into_iter()
+            .filter(|member| !stay.contains(member))
+            .collect();
+    }
+    for (member, kind) in change.add.iter().zip(kinds) {
+        let key = (tenant, group.as_u128(), member.as_u128());
+        if tables.members.get(key)?.is_some() {
+            continue;
+        }
+        tables.members.insert(key, kind)?;
+        tables
+            .groups_of
+            .insert((tenant, member.as_u128(), group.as_u128()), ())?;
+        moved.added += 1;
+        pending::unconfirm(tables, tenant, group, *member, &mut stamp)?;
+    }
+    for member in out {
+        if tables
+            .members
+            .remove((tenant, group.as_u128(), member.as_u128()))?
+            .is_none()
+        {
+            continue;
+        }
+        tables.groups_of.remove((tenant, member.as_u128(), group.as_u128()))?;
+        moved.removed += 1;
+        pending::leave(tables, tenant, group, member, &mut stamp)?;
+    }
+    Ok(moved)
+}
+
+/// Takes a deleted resource out of every group; gives the groups.
+pub(super) fn leave_all(tables: &mut Tables<'_>, tenant: &str, member: ResourceId) -> Result<Vec<ResourceId>, Failed> {
+    let groups = groups_of(tables, tenant, member)?;
+    let mut stamp = None;
+    for group in &groups {
+        tables.members.remove((tenant, group.as_u128(), member.as_u128()))?;
+        tables.groups_of.remove((tenant, member.as_u128(), group.as_u128()))?;
+        pending::leave(tables, tenant, *group, member, &mut stamp)?;
+    }
+    Ok(groups)
+}
+
+/// Removes all traces of a deleted group's members.
+pub(super) fn dissolve(tables: &mut Tables<'_>, tenant: &str, group: ResourceId) -> Result<(), Failed> {
+    tables.dirty = true;
+    for member in all(tables, tenant, group)? {
+        tables.members.remove((tenant, group.as_u128(), member.as_u128()))?;
+        tables.groups_of.remove((tenant, member.as_u128(), group.as_u128()))?;
+    }
+    for stage in [Stage::Ready, Stage::Waiting, Stage::Refused] {
+        for (member, _) in pending::members(tables, tenant, group, stage, usize::MAX)? {
+            pending::confirm(tables, tenant, group, member)?;
+        }
+    }
+    Ok(())
+}
+
+/// Every member of a group.
+pub(super) fn all(tables: &Tables<'_>, tenant: &str, group: ResourceId) -> Result<Vec<ResourceId>, Failed> {
+    let mut members = Vec::new();
+    for entry in tables
+        .members
+        .range((tenant, group.as_u128(), 0)..=(tenant, group.as_u128(), u128::MAX))?
+    {
+        members.push(ResourceId::from_u128(entry?.0.value().2));
+    }
+    Ok(members)
+}
+
+/// Every group of a member.
+pub(super) fn groups_of(tables: &Tables<'_>, tenant: &str, member: ResourceId) -> Result<Vec<ResourceId>, Failed> {
+    let mut groups = Vec::new();
+    for entry in tables
+        .groups_of
+        .range((tenant, member.as_u128(), 0)..=(tenant, member.as_u128(), u128::MAX))?
+    {
+        groups.push(ResourceId::from_u128(entry?.0.value().2));
+    }
+    Ok(groups)
+}

@@ -1,0 +1,282 @@
+//! Reading: each function sees one state of the file, whatever is being written meanwhile.
+
+use super::{
+    pending::Stage,
+    tables::{
+        COUNTERS, Counter, FEED, Failed, GROUPS_OF, LINKS, LOOKUPS, MEMBERS, NAMES, OWNERS, PENDING, RECORDS, REQUESTS,
+        Reading, TOMBSTONES, WORK, from_json, get, read_counter,
+    },
+    tombstone,
+    work::subject,
+    write::requests,
+};
+use crate::{
+    id::{Kind, ResourceId},
+    index::{Index, Key},
+    record::Record,
+    store::{
+        Change, Changes, Claim, Delivery, From, Link, Member, Order, Owner, PendingMember, RequestKey, Summary, Work,
+        WorkState, WriteError, Written,
+    },
+};
+
+impl Reading {
+    pub(super) fn get(&self, tenant: &str, kind: Kind, id: ResourceId) -> Result<Option<Record>, Failed> {
+        get(&self.table(RECORDS)?, (tenant, kind.number(), id.as_u128()), "record")
+    }
+
+    pub(super) fn get_many(&self, tenant: &str, kind: Kind, ids: &[ResourceId]) -> Result<Vec<Record>, Failed> {
+        let records = self.table(RECORDS)?;
+        ids.iter()
+            .filter_map(|id| get(&records, (tenant, kind.number(), id.as_u128()), "record").transpose())
+            .collect()
+    }
+
+    pub(super) fn find(&self, tenant: &str, kind: Kind, key: &Key, limit: usize) -> Result<Vec<ResourceId>, Failed> {
+        let value = key.value.as_str();
+        if key.index == Index::Name {
+            let id = self
+                .table(NAMES)?
+                .get((tenant, kind.number(), value))?
+                .map(|id| ResourceId::from_u128(id.value()));
+            return Ok(id.into_iter().take(limit).collect());
+        }
+        let stem = (tenant, kind.number(), key.index.number(), value);
+        let range = (stem.0, stem.1, stem.2, stem.3, 0)..=(stem.0, stem.1, stem.2, stem.3, u128::MAX);
+        let mut ids = Vec::new();
+        for entry in self.table(LOOKUPS)?.range(range)?.take(limit) {
+            ids.push(ResourceId::from_u128(entry?.0.value().4));
+        }
+        Ok(ids)
+    }
+
+    pub(super) fn list(&self, tenant: &str, kind: Kind, from: From, limit: usize) -> Result<Vec<Record>, Failed> {
+        let (first, skip) = match from {
+            From::Offset(offset) => (Some(0), usize::try_from(offset).unwrap_or(usize::MAX)),
+            From::After(id) => (id.as_u128().checked_add(1), 0),
+        };
+        let Some(first) = first else { return Ok(Vec::new()) };
+        let mut records = Vec::new();
+        let range = (tenant, kind.number(), first)..=(tenant, kind.number(), u128::MAX);
+        for entry in self.table(RECORDS)?.range(range)?.skip(skip).take(limit) {
+            records.push(from_json(entry?.1.value(), "record")?);
+        }
+        Ok(records)
+    }
+
+    pub(super) fn count(&self, tenant: &str, kind: Kind) -> Result<u64, Failed> {
+        let counter = match kind {
+            Kind::User => Counter::Users,
+            Kind::Group => Counter::Groups,
+        };
+        read_counter(&self.table(COUNTERS)?, tenant, counter)
+    }
+
+    pub(super) fn members(
+        &self,
+        tenant: &str,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, Failed> {
+        let Some(first) = first_after(after) else {
+            return Ok(Vec::new());
+        };
+        let range = (tenant, group.as_u128(), first)..=(tenant, group.as_u128(), u128::MAX);
+        let mut members = Vec::new();
+        for entry in self.table(MEMBERS)?.range(range)?.take(limit) {
+            let (key, kind) = entry?;
+            members.push(Member {
+                id: ResourceId::from_u128(key.value().2),
+                kind: Kind::from_number(kind.value()),
+            });
+        }
+        Ok(members)
+    }
+
+    pub(super) fn is_member(&self, tenant: &str, group: ResourceId, member: ResourceId) -> Result<bool, Failed> {
+        Ok(self
+            .table(MEMBERS)?
+            .get((tenant, group.as_u128(), member.as_u128()))?
+            .is_some())
+    }
+
+    pub(super) fn groups_of(
+        &self,
+        tenant: &str,
+        member: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, Failed> {
+        let Some(first) = first_after(after) else {
+            return Ok(Vec::new());
+        };
+        let range = (tenant, member.as_u128(), first)..=(tenant, member.as_u128(), u128::MAX);
+        let mut groups = Vec::new();
+        for entry in self.table(GROUPS_OF)?.range(range)?.take(limit) {
+            groups.push(ResourceId::from_u128(entry?.0.value().2));
+        }
+        Ok(groups)
+    }
+
+    pub(super) fn answered(
+        &self,
+        tenant: &str,
+        request: &RequestKey,
+    ) -> Result<Option<Result<Written, WriteError>>, Failed> {
+        requests::answered(&self.table(REQUESTS)?, tenant, request)
+    }
+
+    pub(super) fn changes(&self, tenant: &str, after: u64, limit: usize) -> Result<Changes, Failed> {
+        let trimmed = read_counter(&self.table(COUNTERS)?, tenant, Counter::Trimmed)?;
+        let mut changes = Vec::new();
+        for entry in self
+            .table(FEED)?
+            .range((tenant, after.saturating_add(1))..=(tenant, u64::MAX))?
+            .take(limit)
+        {
+            let (key, value) = entry?;
+            let change: Change = from_json(value.value(), "change")?;
+            changes.push(Change {
+                position: key.value().1,
+                ..change
+            });
+        }
+        Ok(Changes { changes, trimmed })
+    }
+
+    pub(super) fn newest_change(&self, tenant: &str) -> Result<u64, Failed> {
+        read_counter(&self.table(COUNTERS)?, tenant, Counter::Position)
+    }
+
+    pub(super) fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, Failed> {
+        let Some(record) = subject(&self.table(RECORDS)?, &self.table(TOMBSTONES)?, claim)? else {
+            return Ok(None);
+        };
+        let tenant = claim.tenant.as_str();
+        let link = self.link(tenant, claim.id)?.unwrap_or_default();
+        let mut members = Vec::new();
+        if claim.kind == Kind::Group && record.is_some() {
+            let stem = (tenant, claim.id.as_u128(), Stage::Ready as u8);
+            for entry in self
+                .table(PENDING)?
+                .range((stem.0, stem.1, stem.2, 0)..=(stem.0, stem.1, stem.2, u128::MAX))?
+                .take(batch)
+            {
+                let (key, stamp) = entry?;
+                let id = ResourceId::from_u128(key.value().3);
+                // Ready members have an account; one that lost it meanwhile is settled with its owner.
+                let Some(platform_id) = self.link(tenant, id)?.and_then(|link| link.platform_id) else {
+                    continue;
+                };
+                members.push(PendingMember {
+                    id,
+                    stamp: stamp.value(),
+                    wanted: self.is_member(tenant, claim.id, id)?,
+                    platform_id,
+                });
+            }
+        }
+        Ok(Some(Order {
+            record,
+            link,
+            batch: members,
+        }))
+    }
+
+    pub(super) fn link(&self, tenant: &str, id: ResourceId) -> Result<Option<Link>, Failed> {
+        get(&self.table(LINKS)?, (tenant, id.as_u128()), "link")
+    }
+
+    pub(super) fn owner(&self, tenant: &str, kind: Kind, platform_id: &str) -> Result<Option<Owner>, Failed> {
+        let Some(id) = self
+            .table(OWNERS)?
+            .get((tenant, kind.number(), platform_id))?
+            .map(|id| id.value())
+        else {
+            return Ok(None);
+        };
+        let at_rest = self.table(WORK)?.get((tenant, id))?.is_none();
+        Ok(Some(Owner {
+            id: ResourceId::from_u128(id),
+            at_rest,
+        }))
+    }
+
+    pub(super) fn delivery(&self, tenant: &str, id: ResourceId) -> Result<Option<Delivery>, Failed> {
+        let mut found = None;
+        for kind in Kind::ALL {
+            if let Some(record) = self.get(tenant, kind, id)? {
+                found = Some((kind, record.version, false));
+            }
+        }
+        if found.is_none() {
+            let tombstone = tombstone::read(&self.table(TOMBSTONES)?, tenant, id.as_u128())?;
+            found = tombstone.map(|tombstone| (tombstone.kind, tombstone.version, true));
+        }
+        let Some((kind, version, deleted)) = found else {
+            return Ok(None);
+        };
+        let link = self.link(tenant, id)?.unwrap_or_default();
+        let work: Option<Work> = get(&self.table(WORK)?, (tenant, id.as_u128()), "piece of work")?;
+        let pending_members = match kind {
+            Kind::User => 0,
+            Kind::Group => {
+                let range = (tenant, id.as_u128(), 0, 0)..=(tenant, id.as_u128(), u8::MAX, u128::MAX);
+                self.table(PENDING)?.range(range)?.count() as u64
+            }
+        };
+        Ok(Some(Delivery {
+            kind,
+            id,
+            version,
+            deleted,
+            link,
+            work,
+            pending_members,
+        }))
+    }
+
+    pub(super) fn deliveries(
+        &self,
+        tenant: &str,
+        state: Option<WorkState>,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, Failed> {
+        let Some(first) = first_after(after) else {
+            return Ok(Vec::new());
+        };
+        let mut deliveries = Vec::new();
+        for entry in self.table(WORK)?.range((tenant, first)..=(tenant, u128::MAX))? {
+            if deliveries.len() >= limit {
+                break;
+            }
+            let (key, value) = entry?;
+            let work: Work = from_json(value.value(), "piece of work")?;
+            if state.is_some_and(|state| state != work.state) {
+                continue;
+            }
+            deliveries.extend(self.delivery(tenant, ResourceId::from_u128(key.value().1))?);
+        }
+        Ok(deliveries)
+    }
+
+    pub(super) fn summary(&self, tenant: &str) -> Result<Summary, Failed> {
+        let counters = self.table(COUNTERS)?;
+        let read = |counter| read_counter(&counters, tenant, counter);
+        Ok(Summary {
+            users: read(Counter::Users)?,
+            groups: read(Counter::Groups)?,
+            pending: read(Counter::Pending)?,
+            refused: read(Counter::Refused)?,
+        })
+    }
+}
+
+fn first_after(after: Option<ResourceId>) -> Option<u128> {
+    match after {
+        None => Some(0),
+        Some(id) => id.as_u128().checked_add(1),
+    }
+}

@@ -1,0 +1,308 @@
+//! How a claim ends: what is kept of the Platform's answer, and what is still to be done.
+
+use jiff::Timestamp;
+use redb::ReadableTable;
+
+use super::{
+    mark, put, remove,
+    waiting::{release, wake_waiters},
+};
+use crate::{
+    id::{Kind, ResourceId},
+    store::{
+        Applied, Claim, Link, Settlement, Work, WorkState,
+        embedded::{
+            membership,
+            pending::{self, Stage},
+            tables::{Failed, Tables},
+            tombstone,
+        },
+    },
+};
+
+/// Ends a claim.
+pub(in crate::store::embedded) fn settle(
+    tables: &mut Tables<'_>,
+    claim: &Claim,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Result<(), Failed> {
+    let (tenant, id) = (claim.tenant.as_str(), claim.id.as_u128());
+    let present = tables.work(tenant, id)?;
+    if present.is_none() {
+        // Another took the resource over meanwhile, and waits for this to be over.
+        release(tables, tenant, claim, now)?;
+    }
+    let Some(old) = present.filter(|work| work.lease == Some(claim.token)) else {
+        return Ok(());
+    };
+    let newer = old.stamp != claim.stamp;
+    let released = Work {
+        lease: None,
+        ..old.clone()
+    };
+    match settlement {
+        Settlement::Applied(applied) => settle_applied(tables, claim, applied, &old, newer, now),
+        Settlement::Postponed {
+            failure,
+            retry_at,
+            waits_for,
+            void_intent,
+        } => {
+            forget_intent(tables, claim, void_intent.as_deref())?;
+            let mut due = *retry_at;
+            if let Some(on) = waits_for {
+                tables.waiting.insert((tenant, on.as_u128(), id), ())?;
+                // It may have got on between the look at it and now: then no bell will ring.
+                if tables.work(tenant, on.as_u128())?.is_none() {
+                    due = now;
+                }
+            }
+            let work = Work {
+                due,
+                attempts: old.attempts + 1,
+                failure: Some(failure.clone()),
+                ..released
+            };
+            put(tables, tenant, id, Some(&old), &work)
+        }
+        Settlement::Refused {
+            failure,
+            retry_at,
+            void_intent,
+        } => {
+            forget_intent(tables, claim, void_intent.as_deref())?;
+            let work = if newer {
+                Work { due: now, ..released }
+            } else {
+                Work {
+                    state: WorkState::Refused,
+                    due: *retry_at,
+                    attempts: old.attempts + 1,
+                    failure: Some(failure.clone()),
+                    ..released
+                }
+            };
+            put(tables, tenant, id, Some(&old), &work)
+        }
+    }
+}
+
+/// Forgets an intent that turned out void. The others stand: something may yet be found under them.
+fn forget_intent(tables: &mut Tables<'_>, claim: &Claim, void: Option<&str>) -> Result<(), Failed> {
+    let Some(void) = void else { return Ok(()) };
+    let (tenant, id) = (claim.tenant.as_str(), claim.id.as_u128());
+    let mut link = tables.link(tenant, id)?;
+    link.intents.retain(|name| name != void);
+    tables.put_link(tenant, claim.kind.number(), id, &link)
+}
+
+fn settle_applied(
+    tables: &mut Tables<'_>,
+    claim: &Claim,
+    applied: &Applied,
+    old: &Work,
+    newer: bool,
+    now: Timestamp,
+) -> Result<(), Failed> {
+    let (tenant, id, kind) = (claim.tenant.as_str(), claim.id.as_u128(), claim.kind);
+    if let Some(buried) = tombstone::read(&tables.tombstones, tenant, id)? {
+        return settle_removal(tables, claim, applied, &buried.name, newer, old, now);
+    }
+    if let Some(other) = other_owner(tables, claim, applied)? {
+        return contested(tables, claim, other, old, now);
+    }
+    relink(tables, claim, applied, now)?;
+    wake_waiters(tables, tenant, claim.id, now)?;
+    for member in &applied.confirmed {
+        if pending::stamp(tables, tenant, claim.id, member.id)? == Some(member.stamp) {
+            pending::confirm(tables, tenant, claim.id, member.id)?;
+        }
+    }
+    for member in &applied.refused {
+        if pending::stamp(tables, tenant, claim.id, member.id)? == Some(member.stamp) {
+            pending::restage(tables, tenant, claim.id, member.id, Stage::Refused)?;
+        }
+    }
+
+    let left =
+        |tables: &Tables<'_>, stage| Ok::<_, Failed>(!pending::members(tables, tenant, claim.id, stage, 1)?.is_empty());
+    let done = Work {
+        lease: None,
+        attempts: 0,
+        failure: None,
+        state: WorkState::Pending,
+        ..old.clone()
+    };
+    let later = applied.retry_at.unwrap_or(now);
+    let work = if newer || (kind == Kind::Group && left(tables, Stage::Ready)?) {
+        Work { due: now, ..done }
+    } else if kind == Kind::Group && left(tables, Stage::Refused)? {
+        let failure = applied.refused_because.clone().or_else(|| old.failure.clone());
+        Work {
+            state: WorkState::Refused,
+            due: later,
+            failure,
+            attempts: old.attempts + 1,
+            ..done
+        }
+    } else if kind == Kind::Group && left(tables, Stage::Waiting)? {
+        Work { due: later, ..done }
+    } else if let Some(on) = applied.waits_for {
+        tables.waiting.insert((tenant, on.as_u128(), id), ())?;
+        // It may have got its object between the reading of the order and now.
+        let there = tables.link(tenant, on.as_u128())?.platform_id.is_some();
+        Work {
+            due: if there { now } else { later },
+            ..done
+        }
+    } else {
+        remove(tables, tenant, id)?;
+        return Ok(());
+    };
+    put(tables, tenant, id, Some(old), &work)
+}
+
+/// Another resource that owns the object already.
+fn other_owner(tables: &Tables<'_>, claim: &Claim, applied: &Applied) -> Result<Option<ResourceId>, Failed> {
+    let Some((platform_id, _)) = &applied.object else {
+        return Ok(None);
+    };
+    let key = (claim.tenant.as_str(), claim.kind.number(), platform_id.as_str());
+    let owner = tables
+        .owners
+        .get(key)?
+        .map(|owner| ResourceId::from_u128(owner.value()));
+    Ok(owner.filter(|owner| *owner != claim.id))
+}
+
+/// Two resources came to the same object: who has it keeps it. It is delivered once more, since this one has just written
+/// over it; this one looks anew, and then finds it taken.
+fn contested(
+    tables: &mut Tables<'_>,
+    claim: &Claim,
+    owner: ResourceId,
+    old: &Work,
+    now: Timestamp,
+) -> Result<(), Failed> {
+    let (tenant, id) = (claim.tenant.as_str(), claim.id.as_u128());
+    let unapplied = Link {
+        applied_document: 0,
+        ..tables.link(tenant, owner.as_u128())?
+    };
+    tables.put_link(tenant, claim.kind.number(), owner.as_u128(), &unapplied)?;
+    mark(tables, tenant, claim.kind, owner, now, None)?;
+    let again = Work {
+        lease: None,
+        due: now,
+        attempts: old.attempts + 1,
+        ..old.clone()
+    };
+    put(tables, tenant, id, Some(old), &again)
+}
+
+/// Keeps what is now known of the Platform object, and sets going what that makes possible.
+fn relink(tables: &mut Tables<'_>, claim: &Claim, applied: &Applied, now: Timestamp) -> Result<(), Failed> {
+    let (tenant, id, kind) = (claim.tenant.as_str(), claim.id.as_u128(), claim.kind);
+    let Some((platform_id, backend)) = &applied.object else {
+        return Ok(());
+    };
+    let before = tables.link(tenant, id)?;
+    let moved = before.platform_id.as_ref() != Some(platform_id);
+    if moved {
+        tables.disown(tenant, kind.number(), id, before.platform_id.as_deref())?;
+    }
+    let link = Link {
+        platform_id: Some(platform_id.clone()),
+        backend: backend.clone(),
+        intents: Vec::new(),
+        applied_version: applied.versions.0,
+        applied_document: applied.versions.1,
+    };
+    tables.put_link(tenant, kind.number(), id, &link)?;
+    if !moved {
+        return Ok(());
+    }
+    // Another object than before: the memberships that the old one had are gone with it.
+    let replaced = before.platform_id.is_some();
+    let mut stamp = None;
+    match kind {
+        Kind::User => {
+            if replaced {
+                for group in membership::groups_of(tables, tenant, claim.id)? {
+                    pending::unconfirm(tables, tenant, group, claim.id, &mut stamp)?;
+                }
+            }
+            for (group, _) in pending::groups(tables, tenant, claim.id)? {
+                pending::restage(tables, tenant, group, claim.id, Stage::Ready)?;
+                mark(tables, tenant, Kind::Group, group, now, None)?;
+            }
+            Ok(())
+        }
+        Kind::Group if replaced => {
+            for member in membership::all(tables, tenant, claim.id)? {
+                pending::unconfirm(tables, tenant, claim.id, member, &mut stamp)?;
+            }
+            Ok(())
+        }
+        Kind::Group => Ok(()),
+    }
+}
+
+/// A removal was applied: either the object is gone, or its account is disabled and kept.
+fn settle_removal(
+    tables: &mut Tables<'_>,
+    claim: &Claim,
+    applied: &Applied,
+    name: &str,
+    newer: bool,
+    old: &Work,
+    now: Timestamp,
+) -> Result<(), Failed> {
+    let (tenant, id, kind) = (claim.tenant.as_str(), claim.id.as_u128(), claim.kind);
+    if let Some((platform_id, backend)) = &applied.object {
+        let before = tables.link(tenant, id)?;
+        if before.platform_id.as_ref() != Some(platform_id) {
+            tables.disown(tenant, kind.number(), id, before.platform_id.as_deref())?;
+        }
+        let link = Link {
+            platform_id: Some(platform_id.clone()),
+            backend: backend.clone(),
+            intents: Vec::new(),
+            ..before
+        };
+        tables.put_link(tenant, kind.number(), id, &link)?;
+        if newer {
+            return put(
+                tables,
+                tenant,
+                id,
+                Some(old),
+                &Work {
+                    lease: None,
+                    due: now,
+                    ..old.clone()
+                },
+            );
+        }
+    } else {
+        tables.remove_link(tenant, kind.number(), id)?;
+        tables.tombstones.remove((tenant, id))?;
+        let named = tables
+            .tombstone_names
+            .get((tenant, kind.number(), name))?
+            .map(|id| id.value());
+        if named == Some(id) {
+            tables.tombstone_names.remove((tenant, kind.number(), name))?;
+        }
+        // An account that is gone is in no group any more; a group that waited for this has one thing less to do.
+        for (group, _) in pending::groups(tables, tenant, claim.id)? {
+            pending::confirm(tables, tenant, group, claim.id)?;
+            if tables.work(tenant, group.as_u128())?.is_some() {
+                mark(tables, tenant, Kind::Group, group, now, None)?;
+            }
+        }
+    }
+    remove(tables, tenant, id)?;
+    wake_waiters(tables, tenant, claim.id, now)
+}

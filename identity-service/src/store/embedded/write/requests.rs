@@ -1,0 +1,82 @@
+//! What was answered to request ids, so that a repeat gets the first answer.
+
+use jiff::Timestamp;
+use redb::ReadableTable;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    record::Record,
+    store::{
+        RequestKey, WriteError, Written,
+        embedded::tables::{Failed, Tables, get, millis, to_json},
+    },
+};
+
+/// How long a request id is remembered.
+const REQUEST_MEMORY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// How many remembered requests one step forgets at most.
+const FORGET_AT_ONCE: usize = 8;
+
+/// What was answered to a request id.
+#[derive(Debug, Serialize, Deserialize)]
+struct Answered {
+    digest: [u8; 32],
+    record: Record,
+    changed: bool,
+}
+
+/// The first answer, if the request id was used before; an error if it was used for something else.
+pub(in crate::store::embedded) fn answered(
+    requests: &impl ReadableTable<(&'static str, &'static str), &'static [u8]>,
+    tenant: &str,
+    request: &RequestKey,
+) -> Result<Option<Result<Written, WriteError>>, Failed> {
+    let answered: Option<Answered> = get(requests, (tenant, request.id.as_str()), "request")?;
+    Ok(answered.map(|answered| {
+        if answered.digest == request.digest {
+            Ok(Written {
+                record: answered.record,
+                changed: answered.changed,
+                replaced_out: 0,
+            })
+        } else {
+            Err(WriteError::RequestIdReused)
+        }
+    }))
+}
+
+/// Keeps an answer, and forgets some that are too old.
+pub(super) fn remember(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    request: &RequestKey,
+    written: &Written,
+    now: Timestamp,
+) -> Result<(), Failed> {
+    tables.dirty = true;
+    let answered = Answered {
+        digest: request.digest,
+        record: written.record.clone(),
+        changed: written.changed,
+    };
+    tables
+        .requests
+        .insert((tenant, request.id.as_str()), to_json(&answered).as_slice())?;
+    tables
+        .request_ages
+        .insert((millis(now), tenant, request.id.as_str()), ())?;
+
+    let horizon = millis(now).saturating_sub(REQUEST_MEMORY_MS);
+    let mut old = Vec::new();
+    for entry in tables.request_ages.range(..(horizon, "", ""))?.take(FORGET_AT_ONCE) {
+        let (key, _) = entry?;
+        let (at, tenant, id) = key.value();
+        old.push((at, tenant.to_owned(), id.to_owned()));
+    }
+    for (at, tenant, id) in old {
+        tables.request_ages.remove((at, tenant.as_str(), id.as_str()))?;
+        tables.requests.remove((tenant.as_str(), id.as_str()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! What is wanted, and how it changes: writes, members, the change feed.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    id::{Kind, ResourceId},
+    index::Key,
+    record::Record,
+};
+
+/// One atomic change of one resource.
+#[derive(Debug, Clone)]
+pub struct Write {
+    /// User or group.
+    pub kind: Kind,
+    /// The resource.
+    pub id: ResourceId,
+    /// What to do.
+    pub action: Action,
+    /// The version that the caller saw, if it insists on it.
+    pub if_version: Option<u64>,
+    /// Whether members that do not exist are kept rather than refused.
+    pub keep_unknown_members: bool,
+    /// Makes a repeat harmless.
+    pub request: Option<RequestKey>,
+    /// The time of the change.
+    pub now: Timestamp,
+    /// The W3C trace context of the caller, kept with the work.
+    pub traceparent: Option<String>,
+}
+
+/// What a [`Write`] does.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Creates the resource.
+    Create {
+        /// The canonical document.
+        document: Value,
+        /// The document's keys.
+        keys: Vec<Key>,
+        /// The members of a group, each once.
+        members: Vec<ResourceId>,
+    },
+    /// Changes document, members, or both.
+    Update {
+        /// The new document, if it is another.
+        document: Option<DocumentChange>,
+        /// The change of members, if any.
+        members: Option<MemberChange>,
+    },
+    /// Deletes the resource.
+    Delete {
+        /// The `document_version` that `keys` were taken from.
+        expected: u64,
+        /// The document's keys.
+        keys: Vec<Key>,
+    },
+}
+
+/// A new document in place of one that was read.
+#[derive(Debug, Clone)]
+pub struct DocumentChange {
+    /// The `document_version` that the change was computed from.
+    pub expected: u64,
+    /// The new canonical document.
+    pub document: Value,
+    /// The keys of the document that was read.
+    pub old_keys: Vec<Key>,
+    /// The keys of the new document.
+    pub new_keys: Vec<Key>,
+    /// The names of the attributes that differ, for the change feed.
+    pub attributes: Vec<String>,
+}
+
+/// A change of a group's members. Adding a present member and removing an absent one change nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemberChange {
+    /// Whether all members not in `add` go.
+    pub replace: bool,
+    /// Members that shall be in, each once.
+    pub add: Vec<ResourceId>,
+    /// Members that shall be out, each once, none of them in `add`.
+    pub remove: Vec<ResourceId>,
+}
+
+/// A caller's `request_id` with a digest of what it asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestKey {
+    /// The caller's id.
+    pub id: String,
+    /// SHA-256 of the request.
+    pub digest: [u8; 32],
+}
+
+/// What came of a [`Write`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// The resource after the write; before it, for a deletion.
+    pub record: Record,
+    /// Whether anything changed.
+    pub changed: bool,
+    /// How many members a `replace` took out.
+    pub replaced_out: u64,
+}
+
+/// Where a listing begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// After skipping so many.
+    Offset(u64),
+    /// After this resource.
+    After(ResourceId),
+}
+
+/// A member of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// The member's id.
+    pub id: ResourceId,
+    /// What it is; `None` for a kept id that is no resource.
+    pub kind: Option<Kind>,
+}
+
+/// A stretch of the change feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// The changes, oldest first.
+    pub changes: Vec<Change>,
+    /// The position up to which the feed was trimmed: what is older is gone.
+    pub trimmed: u64,
+}
+
+/// One entry of the change feed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The entry's position; ascends within a tenant.
+    #[serde(skip)]
+    pub position: u64,
+    /// What happened.
+    pub what: ChangeKind,
+    /// User or group.
+    pub kind: Kind,
+    /// The resource.
+    pub id: ResourceId,
+    /// Its version after the change.
+    pub version: u64,
+    /// The attributes that changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What happened to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    /// It came into being.
+    Created,
+    /// Attributes or members changed.
+    Updated,
+    /// It is gone.
+    Deleted,
+}

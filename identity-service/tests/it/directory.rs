@@ -1,0 +1,98 @@
+//! The rules of users and groups, on a store in memory: what a request makes of a resource.
+
+mod groups;
+mod queries;
+mod races;
+mod users;
+
+use std::sync::Arc;
+
+use identity_service::{
+    config::{Adopt, DeleteMode, MembersReplace, Policy, UnknownMembers},
+    directory::{Caller, Directory},
+    id::{Kind, ResourceId, Tenant},
+    record::Record,
+    store::{Store, embedded::EmbeddedStore},
+    wake::Wake,
+};
+use scim::{Operation, PatchRequest, Schemas};
+use serde_json::{Value, json};
+
+const ENTERPRISE: &str = scim::URN_ENTERPRISE_USER;
+
+fn policy() -> Policy {
+    Policy {
+        unknown_members: UnknownMembers::Reject,
+        members_replace: MembersReplace::Exact,
+        delete_mode: DeleteMode::Remove,
+        adopt: Adopt::Never,
+        adopt_list: None,
+        scan_limit: 50,
+    }
+}
+
+/// A directory with one tenant and an empty store.
+struct Home {
+    directory: Directory,
+    store: Arc<dyn Store>,
+    tenant: Tenant,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self::with(policy())
+    }
+
+    fn with(policy: Policy) -> Self {
+        let store: Arc<dyn Store> = Arc::new(EmbeddedStore::in_memory().unwrap());
+        let tenant = Tenant::new("acme");
+        let schemas = Arc::new(Schemas::builtin());
+        let directory = Directory::new(Arc::clone(&store), schemas, policy, tenant.clone(), Wake::new());
+        Self {
+            directory,
+            store,
+            tenant,
+        }
+    }
+
+    async fn user(&self, name: &str) -> ResourceId {
+        self.create(json!({"userName": name})).await.id
+    }
+
+    async fn create(&self, body: Value) -> Record {
+        let created = self.directory.create_user(&self.tenant, body, Caller::default()).await;
+        created.unwrap()
+    }
+
+    async fn group(&self, name: &str, members: &[ResourceId]) -> ResourceId {
+        let members: Vec<_> = members.iter().map(|id| json!({"value": id.to_string()})).collect();
+        let body = json!({"displayName": name, "members": members});
+        let created = self.directory.create_group(&self.tenant, body, Caller::default()).await;
+        created.unwrap().id
+    }
+
+    async fn patch_user(&self, id: ResourceId, operations: Value) -> (Record, bool) {
+        let (id, operations) = (id.to_string(), read(operations));
+        let patched = self
+            .directory
+            .patch_user(&self.tenant, &id, &operations, Caller::default())
+            .await;
+        patched.unwrap()
+    }
+
+    async fn members(&self, group: ResourceId) -> Vec<ResourceId> {
+        let members = self.store.members(&self.tenant, group, None, 1_000).await.unwrap();
+        members.into_iter().map(|member| member.id).collect()
+    }
+
+    async fn record(&self, kind: Kind, id: ResourceId) -> Record {
+        self.directory.get(&self.tenant, kind, &id.to_string()).await.unwrap()
+    }
+}
+
+/// The operations of a PATCH body.
+#[expect(clippy::needless_pass_by_value, reason = "callers write the JSON in place")]
+fn read(operations: Value) -> Vec<Operation> {
+    let body = json!({"Operations": operations});
+    PatchRequest::from_json(&body).unwrap().operations
+}

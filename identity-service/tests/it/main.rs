@@ -1,0 +1,7 @@
+//! The promises of identity-service's library, one module for each kind of them: what every store keeps, and what the
+//! rules of users and groups make of requests.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod directory;
+mod store;

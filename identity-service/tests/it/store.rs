@@ -1,0 +1,205 @@
+//! The contract of `Store`: laws in plain words, held by every engine. An engine joins by implementing [`Engine`] and
+//! by one `contract!` line; the random test then drives it against the reference model, too.
+
+mod bench;
+mod claims;
+mod feed;
+mod file;
+mod intents;
+mod members;
+mod model;
+mod names;
+mod random;
+mod reading;
+mod requests;
+mod settling;
+mod tombstones;
+mod versions;
+mod waiting;
+
+use std::{any::Any, sync::Arc};
+
+use identity_service::store::{Store, embedded::EmbeddedStore};
+use tonic::async_trait;
+
+/// How the suite gets a store of an engine.
+#[async_trait]
+pub(crate) trait Engine: Sync {
+    /// An empty store that nobody else uses, whose change feed keeps so many changes. What comes with it lives as long as
+    /// the store: a folder, a server.
+    async fn open(&self, feed_length: u64) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>);
+
+    /// How many cases the random test tries: as many as take a few seconds.
+    fn random_cases(&self) -> u32;
+}
+
+/// The embedded store, in memory.
+pub(crate) struct InMemory;
+
+#[async_trait]
+impl Engine for InMemory {
+    async fn open(&self, feed_length: u64) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>) {
+        let store = EmbeddedStore::in_memory_with_feed(feed_length).unwrap();
+        (Arc::new(store), Box::new(()))
+    }
+
+    fn random_cases(&self) -> u32 {
+        200
+    }
+}
+
+/// The embedded store, in a file.
+pub(crate) struct InAFile;
+
+#[async_trait]
+impl Engine for InAFile {
+    async fn open(&self, feed_length: u64) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = EmbeddedStore::open_with_feed(&folder.path().join("identity.redb"), feed_length).unwrap();
+        (Arc::new(store), Box::new(folder))
+    }
+
+    fn random_cases(&self) -> u32 {
+        16
+    }
+}
+
+/// Every law, as a test of an engine.
+macro_rules! contract {
+    ($engine:expr) => {
+        contract! { @ $engine;
+            names {
+                a_name_is_taken_in_any_letter_case
+                a_name_is_free_again_after_a_rename
+                a_name_is_free_again_after_a_deletion
+                users_and_groups_have_names_of_their_own
+                a_resource_may_change_the_letter_case_of_its_own_name
+                tenants_do_not_see_each_other
+                of_many_who_want_a_name_one_gets_it
+            }
+            reading {
+                what_was_created_is_read_back
+                what_does_not_exist_is_not_found
+                every_key_finds_its_resource_until_it_is_given_up
+                a_listing_is_in_order_of_creation_and_pages_both_ways
+                limits_are_kept
+            }
+            versions {
+                a_version_moves_only_when_something_changed
+                a_document_that_moved_is_not_overwritten
+                a_membership_change_does_not_hold_a_document_change_up
+                an_insisting_caller_is_refused_at_another_version
+                a_refused_write_leaves_no_trace
+                of_many_who_read_the_same_document_one_wins
+            }
+            members {
+                membership_is_seen_from_both_sides
+                adding_and_removing_again_changes_nothing
+                a_replacement_is_exact
+                an_unknown_member_is_refused_and_nothing_is_written
+                a_group_is_no_member_of_a_group
+                unknown_members_are_kept_where_that_is_wanted
+                all_of_many_concurrent_adds_survive
+                a_deleted_user_leaves_every_group
+                a_deleted_group_leaves_nobody_in_it
+                members_are_read_in_pages
+            }
+            feed {
+                each_change_is_one_entry_in_order
+                what_changed_nothing_is_not_in_the_feed
+                a_reader_resumes_where_it_stopped
+                an_old_feed_is_trimmed_and_says_so
+            }
+            requests {
+                a_repeat_gets_the_first_answer
+                a_repeat_of_a_deletion_gets_the_first_answer
+                a_request_id_is_good_for_one_request
+                a_refused_request_may_be_tried_again_under_its_id
+                a_request_id_is_forgotten_after_a_day
+            }
+            claims {
+                a_change_makes_work_that_is_claimed_once
+                a_claim_comes_again_when_its_lease_is_over
+                the_longest_due_comes_first_and_the_limit_is_kept
+                the_next_due_time_is_told
+                many_claimers_share_the_work_without_overlap
+                a_claim_carries_the_newest_trace
+                a_claim_knows_what_is_wanted_now
+            }
+            settling {
+                what_was_applied_needs_nothing_more
+                a_settlement_of_a_lost_claim_is_ignored
+                a_change_during_a_delivery_stays_pending
+                what_is_postponed_comes_again_at_its_time
+                what_is_refused_waits_long_and_a_change_makes_it_due
+                a_refusal_of_what_changed_meanwhile_is_none
+                a_batch_at_a_time_until_no_member_is_left
+                a_member_that_changed_meanwhile_is_not_confirmed
+                a_refused_member_holds_nobody_up_and_is_tried_again
+                the_summary_is_what_the_list_shows
+                a_retry_makes_anything_due_and_everything_applied_anew
+                a_retry_of_what_does_not_exist_says_so
+            }
+            intents {
+                an_intent_is_kept_until_the_object_is_linked
+                no_intent_without_a_claim_that_holds
+                no_intent_for_what_was_deleted
+                a_failure_may_void_one_intent
+                a_name_is_intended_by_one_resource_at_a_time
+                an_object_that_has_an_owner_is_not_taken
+                an_object_has_one_owner
+                a_replaced_object_makes_its_memberships_unconfirmed
+                a_replaced_group_gets_all_its_members_anew
+            }
+            tombstones {
+                what_never_reached_the_platform_leaves_nothing
+                a_deleted_resource_is_removed_from_the_platform
+                a_deletion_during_the_first_delivery_is_not_forgotten
+                an_account_that_is_kept_keeps_its_tombstone
+                a_new_user_of_the_name_takes_the_account_over
+                a_takeover_brings_the_intents
+                a_removal_under_way_is_not_overtaken
+                a_lost_claim_on_a_removal_lets_nobody_overtake_the_present_one
+                a_removal_that_never_ends_holds_nobody_beyond_its_lease
+                memberships_of_the_old_user_are_ended_on_the_new_one
+                a_new_group_of_the_name_waits_for_the_removal
+                a_second_deletion_finds_nothing
+            }
+            waiting {
+                a_report_is_delivered_again_when_its_manager_has_an_account
+                a_manager_linked_meanwhile_is_not_waited_for
+                a_member_without_an_account_is_put_in_when_it_has_one
+                a_member_that_left_before_it_had_an_account_is_not_waited_for
+                a_member_deleted_before_it_had_an_account_is_not_waited_for
+                a_name_is_tried_again_when_its_owner_gave_it_up
+                an_owner_that_came_to_rest_meanwhile_is_not_waited_for
+                a_group_is_done_when_its_last_unconfirmed_account_is_gone
+            }
+        }
+    };
+    (@ $engine:expr; $($module:ident { $($law:ident)* })*) => {
+        $(
+            mod $module {
+                $(
+                    #[tokio::test]
+                    async fn $law() {
+                        crate::store::$module::$law(&$engine).await;
+                    }
+                )*
+            }
+        )*
+
+        #[test]
+        fn any_steps_come_to_what_the_model_says() {
+            crate::store::random::any_steps_come_to_what_the_model_says(&$engine);
+        }
+    };
+}
+
+mod embedded_in_memory {
+    contract!(crate::store::InMemory);
+}
+
+mod embedded_in_a_file {
+    contract!(crate::store::InAFile);
+}

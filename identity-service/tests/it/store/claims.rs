@@ -1,0 +1,116 @@
+//! Claims: due work under a lease, each piece to one claimer at a time.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use identity_service::{
+    id::Kind,
+    store::{Claim, WorkState},
+};
+
+use super::{
+    Engine,
+    bench::{Bench, LEASE, at, create, postponed},
+};
+
+pub(super) async fn a_change_makes_work_that_is_claimed_once(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    assert!(bench.claim_all(at(1)).await.is_empty());
+    let user = bench.user("odile").await;
+    bench.touch(Kind::User, user).await;
+    bench.touch(Kind::User, user).await;
+    let claim = bench.claim(at(1)).await;
+    assert_eq!(
+        (claim.id, claim.kind, &claim.tenant, claim.attempts),
+        (user, Kind::User, &bench.tenant, 0)
+    );
+    assert!(bench.claim_all(at(1)).await.is_empty(), "it is under a lease");
+    assert_eq!(bench.state(user).await, Some(WorkState::Pending));
+}
+
+pub(super) async fn a_claim_comes_again_when_its_lease_is_over(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    bench.user("odile").await;
+    let first = bench.claim(at(1)).await;
+    assert!(bench.claim_all(at(60)).await.is_empty());
+    let second = bench.claim(at(61)).await;
+    assert_eq!(second.id, first.id);
+    assert_ne!(second.token, first.token);
+}
+
+pub(super) async fn the_longest_due_comes_first_and_the_limit_is_kept(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let mut users = Vec::new();
+    for (number, seconds) in [30, 10, 20].into_iter().enumerate() {
+        let mut write = create(Kind::User, &format!("u{number}"), &[]);
+        write.now = at(seconds);
+        users.push(bench.write(write).await.unwrap().record.id);
+    }
+    let claims = bench.store.claim(at(40), LEASE, 2).await.unwrap().claims;
+    assert_eq!(
+        claims.iter().map(|claim| claim.id).collect::<Vec<_>>(),
+        [users[1], users[2]]
+    );
+    assert!(bench.store.claim(at(40), LEASE, 0).await.unwrap().claims.is_empty());
+    assert_eq!(bench.claim(at(40)).await.id, users[0]);
+}
+
+pub(super) async fn the_next_due_time_is_told(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let next_due = async |now| bench.store.claim(now, LEASE, 1).await.unwrap().next_due;
+    assert_eq!(next_due(at(0)).await, None, "there is no work at all");
+    bench.user("odile").await;
+    let claim = bench.claim(at(1)).await;
+    assert_eq!(next_due(at(2)).await, Some(at(61)), "the end of the lease");
+    bench.settle(&claim, postponed(at(30)), at(2)).await;
+    assert_eq!(next_due(at(3)).await, Some(at(30)));
+    bench.user("anders").await;
+    assert_eq!(
+        next_due(at(30)).await,
+        Some(at(30)),
+        "more is due than the limit lets be taken"
+    );
+}
+
+pub(super) async fn many_claimers_share_the_work_without_overlap(engine: &dyn Engine) {
+    let bench = Arc::new(Bench::new(engine).await);
+    for number in 0..40 {
+        bench.user(&format!("u{number}")).await;
+    }
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let bench = Arc::clone(&bench);
+        tasks.spawn(async move { bench.store.claim(at(1), LEASE, 7).await.unwrap().claims });
+    }
+    let claims: Vec<Claim> = tasks.join_all().await.into_iter().flatten().collect();
+    let distinct: BTreeSet<_> = claims.iter().map(|claim| claim.id).collect();
+    let tokens: BTreeSet<_> = claims.iter().map(|claim| claim.token).collect();
+    assert_eq!((claims.len(), distinct.len(), tokens.len()), (40, 40, 40));
+}
+
+pub(super) async fn a_claim_carries_the_newest_trace(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let mut write = create(Kind::User, "odile", &[]);
+    write.traceparent = Some("00-11-22-01".to_owned());
+    let user = bench.write(write).await.unwrap().record.id;
+    bench.touch(Kind::User, user).await;
+    let claim = bench.claim(at(1)).await;
+    assert_eq!(
+        claim.traceparent.as_deref(),
+        Some("00-11-22-01"),
+        "the newest that there is"
+    );
+}
+
+pub(super) async fn a_claim_knows_what_is_wanted_now(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let user = bench.user("odile").await;
+    let claims = bench
+        .store
+        .claim(at(1), Duration::from_secs(5), 1)
+        .await
+        .unwrap()
+        .claims;
+    bench.rename(Kind::User, user, "odile.mercier").await.unwrap();
+    let record = bench.order(&claims[0]).await.record.unwrap();
+    assert_eq!((record.version, record.text("userName")), (2, Some("odile.mercier")));
+}

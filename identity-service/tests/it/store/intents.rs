@@ -1,0 +1,193 @@
+//! Intents, links and owners: what is known of Platform objects.
+
+use identity_service::{
+    id::{Kind, ResourceId},
+    store::{Applied, Owner, Settlement},
+};
+
+use super::{
+    Engine,
+    bench::{Bench, applied, at, failure},
+};
+
+async fn owner(bench: &Bench, kind: Kind, object: &str) -> Option<Owner> {
+    bench.store.owner(&bench.tenant, kind, object).await.unwrap()
+}
+
+/// Delivers the only work that is due, by that object.
+async fn apply_as(bench: &Bench, object: &str, now: i64) -> ResourceId {
+    let claim = bench.claim(at(now)).await;
+    let order = bench.order(&claim).await;
+    let settlement = Settlement::Applied(Applied {
+        object: Some((object.to_owned(), "rpc".to_owned())),
+        ..applied(&claim, &order)
+    });
+    bench.settle(&claim, settlement, at(now)).await;
+    claim.id
+}
+
+pub(super) async fn an_intent_is_kept_until_the_object_is_linked(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    bench.user("odile").await;
+    let claim = bench.claim(at(1)).await;
+    for name in ["odile@x", "odile@y", "odile@x"] {
+        assert!(bench.store.record_intent(&claim, name).await.unwrap());
+    }
+    // The process dies; another finds the intents.
+    let claim = bench.claim(at(100)).await;
+    assert_eq!(bench.order(&claim).await.link.intents, ["odile@x", "odile@y"]);
+    bench.apply(&claim, at(101)).await;
+    let link = bench.store.link(&bench.tenant, claim.id).await.unwrap().unwrap();
+    assert!(link.intents.is_empty() && link.platform_id.is_some(), "{link:?}");
+}
+
+pub(super) async fn no_intent_without_a_claim_that_holds(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let user = bench.user("odile").await;
+    let lost = bench.claim(at(1)).await;
+    let present = bench.claim(at(100)).await;
+    assert!(!bench.store.record_intent(&lost, "odile").await.unwrap());
+    bench.apply(&present, at(101)).await;
+    assert!(!bench.store.record_intent(&present, "odile").await.unwrap());
+    let link = bench.store.link(&bench.tenant, user).await.unwrap().unwrap();
+    assert!(link.intents.is_empty(), "{link:?}");
+}
+
+pub(super) async fn no_intent_for_what_was_deleted(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let user = bench.user("odile").await;
+    let claim = bench.claim(at(1)).await;
+    bench.delete(Kind::User, user).await.unwrap();
+    assert!(!bench.store.record_intent(&claim, "odile").await.unwrap());
+}
+
+pub(super) async fn a_failure_may_void_one_intent(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let user = bench.user("odile").await;
+    let (retry_at, void) = (at(1), |name: &str| Some(name.to_owned()));
+    let cases = [
+        (None, vec!["odile", "roy"]),
+        (void("roy"), vec!["odile"]),
+        (void("nobody"), vec!["odile", "roy"]),
+    ];
+    for (void_intent, left) in cases {
+        for later in [false, true] {
+            let claim = bench.claim(at(1)).await;
+            for name in ["odile", "roy"] {
+                assert!(bench.store.record_intent(&claim, name).await.unwrap());
+            }
+            let (failure, void_intent) = (failure(), void_intent.clone());
+            let end = if later {
+                Settlement::Postponed {
+                    failure,
+                    retry_at,
+                    waits_for: None,
+                    void_intent,
+                }
+            } else {
+                Settlement::Refused {
+                    failure,
+                    retry_at,
+                    void_intent,
+                }
+            };
+            bench.settle(&claim, end, at(1)).await;
+            let link = bench.store.link(&bench.tenant, user).await.unwrap().unwrap();
+            assert_eq!(link.intents, left);
+        }
+    }
+}
+
+/// The name was found free by who records it: what another meant to create under it never came to be, and must not make
+/// the other take this one's object for its own.
+pub(super) async fn a_name_is_intended_by_one_resource_at_a_time(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let first = bench.user("odile").await;
+    let claim = bench.claim(at(1)).await;
+    assert!(bench.store.record_intent(&claim, "Odile@x").await.unwrap());
+    bench.settle(&claim, super::bench::postponed(at(50)), at(1)).await;
+    let second = bench.user("jurgen").await;
+    let claim = bench.claim(at(2)).await;
+    assert_eq!(claim.id, second);
+    assert!(bench.store.record_intent(&claim, "odile@X").await.unwrap());
+    let intents = async |id| bench.store.link(&bench.tenant, id).await.unwrap().unwrap().intents;
+    assert_eq!(
+        (intents(first).await, intents(second).await),
+        (vec![], vec!["odile@X".to_owned()])
+    );
+}
+
+/// Whatever happened, one object never belongs to two resources: who has it keeps it, and is delivered once more.
+pub(super) async fn an_object_that_has_an_owner_is_not_taken(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let first = bench.user("odile").await;
+    apply_as(&bench, "account 1", 1).await;
+    let second = bench.user("jurgen").await;
+    apply_as(&bench, "account 1", 2).await;
+    let link = bench.store.link(&bench.tenant, second).await.unwrap();
+    assert_eq!(link.and_then(|link| link.platform_id), None);
+    assert_eq!(owner(&bench, Kind::User, "account 1").await.unwrap().id, first);
+    let mut due: Vec<_> = bench.claim_all(at(3)).await.into_iter().map(|claim| claim.id).collect();
+    due.sort_unstable();
+    assert_eq!(due, [first, second]);
+}
+
+pub(super) async fn an_object_has_one_owner(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let user = bench.user("odile").await;
+    assert_eq!(owner(&bench, Kind::User, "account 1").await, None);
+    apply_as(&bench, "account 1", 1).await;
+    let owned = |at_rest| Some(Owner { id: user, at_rest });
+    assert_eq!(owner(&bench, Kind::User, "account 1").await, owned(true));
+    assert_eq!(
+        owner(&bench, Kind::Group, "account 1").await,
+        None,
+        "kinds have ids of their own"
+    );
+    bench.touch(Kind::User, user).await;
+    assert_eq!(owner(&bench, Kind::User, "account 1").await, owned(false));
+    // The account was deleted by hand and made anew.
+    apply_as(&bench, "account 2", 2).await;
+    assert_eq!(owner(&bench, Kind::User, "account 1").await, None);
+    assert_eq!(owner(&bench, Kind::User, "account 2").await, owned(true));
+    bench.delete(Kind::User, user).await.unwrap();
+    assert_eq!(
+        owner(&bench, Kind::User, "account 2").await,
+        owned(false),
+        "the tombstone owns it"
+    );
+    bench.deliver_all(at(3)).await;
+    assert_eq!(owner(&bench, Kind::User, "account 2").await, None);
+}
+
+pub(super) async fn a_replaced_object_makes_its_memberships_unconfirmed(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let user = bench.user("odile").await;
+    let (one, two) = (bench.group("one", &[user]).await, bench.group("two", &[user]).await);
+    let apart = bench.group("apart", &[]).await;
+    bench.deliver_all(at(1)).await;
+    assert_eq!(bench.summary().await.pending, 0);
+    bench.touch(Kind::User, user).await;
+    apply_as(&bench, "another account", 2).await;
+    for (group, pending) in [(one, 1), (two, 1), (apart, 0)] {
+        assert_eq!(bench.delivery(group).await.unwrap().pending_members, pending);
+    }
+    let claims = bench.claim_all(at(2)).await;
+    assert_eq!(claims.iter().map(|claim| claim.id).collect::<Vec<_>>(), [one, two]);
+    let batch = bench.order(&claims[0]).await.batch;
+    assert_eq!(
+        (batch[0].platform_id.as_str(), batch[0].wanted),
+        ("another account", true)
+    );
+}
+
+pub(super) async fn a_replaced_group_gets_all_its_members_anew(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let users = [bench.user("a").await, bench.user("b").await];
+    let group = bench.group("g", &users).await;
+    bench.deliver_all(at(1)).await;
+    bench.touch(Kind::Group, group).await;
+    apply_as(&bench, "another role", 2).await;
+    let batch = bench.order(&bench.claim(at(2)).await).await.batch;
+    assert_eq!(batch.iter().map(|member| member.id).collect::<Vec<_>>(), users);
+}

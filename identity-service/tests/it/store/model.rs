@@ -1,0 +1,501 @@
+//! The reference: what a store must show after any steps, written with plain sets and maps and no thought of speed. The
+//! random test and a reader who wants the rules in one place both look here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use identity_service::{
+    id::{Kind, ResourceId},
+    store::WorkState,
+};
+use jiff::Timestamp;
+
+use super::bench::LEASE;
+
+/// How long a new group waits at most for its deleted namesake.
+const NAMESAKE_WAIT: i64 = 60;
+
+/// A resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Resource {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    pub(super) external: u8,
+    pub(super) version: u64,
+    pub(super) document_version: u64,
+    pub(super) members: BTreeSet<ResourceId>,
+}
+
+/// A piece of work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Work {
+    pub(super) kind: Kind,
+    pub(super) state: WorkState,
+    pub(super) due: Timestamp,
+    pub(super) leased: bool,
+    pub(super) attempts: u32,
+    /// Whether it changed since it was claimed.
+    changed: bool,
+    /// Tells the present claim from earlier ones.
+    claim: u64,
+    /// Not before then, unless that claim ends sooner.
+    held: Option<(Timestamp, u64)>,
+}
+
+/// An unconfirmed member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unconfirmed {
+    pub(super) refused: bool,
+    /// Tells this change of the member from a later one.
+    pub(super) stamp: u64,
+}
+
+/// A claim, with what it saw.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) id: ResourceId,
+    claim: u64,
+    batch: Vec<(ResourceId, u64)>,
+    lives: bool,
+}
+
+/// What becomes of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Applied,
+    MembersRefused,
+    Postponed(Timestamp),
+    Refused(Timestamp),
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    pub(super) resources: BTreeMap<ResourceId, Resource>,
+    pub(super) tombstones: BTreeMap<ResourceId, Resource>,
+    pub(super) work: BTreeMap<ResourceId, Work>,
+    pub(super) accounts: BTreeMap<ResourceId, String>,
+    pub(super) intents: BTreeSet<ResourceId>,
+    pub(super) unconfirmed: BTreeMap<(ResourceId, ResourceId), Unconfirmed>,
+    waiting: BTreeSet<(ResourceId, ResourceId)>,
+    /// The tombstone that a new resource of that name meets: the newest.
+    tombstone_names: BTreeMap<(Kind, String), ResourceId>,
+    stamp: u64,
+    pub(super) changes: u64,
+}
+
+impl Model {
+    // === Writes ===
+
+    pub(super) fn create(
+        &mut self,
+        id: ResourceId,
+        kind: Kind,
+        name: &str,
+        members: &BTreeSet<ResourceId>,
+        now: Timestamp,
+    ) {
+        let resource = Resource {
+            kind,
+            name: name.to_owned(),
+            external: 0,
+            version: 1,
+            document_version: 1,
+            members: members.clone(),
+        };
+        self.resources.insert(id, resource);
+        self.changes += 1;
+        self.stamp += 1;
+        for member in members {
+            self.unconfirm(id, *member);
+        }
+        self.mark(id, kind, now);
+        self.take_over(id, kind, name, now);
+    }
+
+    fn take_over(&mut self, id: ResourceId, kind: Kind, name: &str, now: Timestamp) {
+        let Some(&old) = self.tombstone_names.get(&(kind, folded(name))) else {
+            return;
+        };
+        if kind == Kind::Group {
+            self.waiting.insert((old, id));
+            if let Some(work) = self.work.get_mut(&id) {
+                work.due = after(now, NAMESAKE_WAIT);
+            }
+            return;
+        }
+        self.tombstones.remove(&old);
+        self.tombstone_names.remove(&(kind, folded(name)));
+        if let Some(account) = self.accounts.remove(&old) {
+            self.accounts.insert(id, account);
+        }
+        if self.intents.remove(&old) {
+            self.intents.insert(id);
+        }
+        self.stamp += 1;
+        for group in self.groups_unconfirmed(old) {
+            self.unconfirmed.remove(&(group, old));
+            self.unconfirm(group, id);
+        }
+        let removal = self.work.remove(&old);
+        self.wake(old, now);
+        let held = removal.and_then(|work| {
+            if work.leased {
+                Some((work.due, work.claim))
+            } else {
+                work.held
+            }
+        });
+        if let Some((until, claim)) = held.filter(|(until, _)| *until > now)
+            && let Some(work) = self.work.get_mut(&id)
+        {
+            work.due = until;
+            work.held = Some((until, claim));
+            self.waiting.insert((old, id));
+        }
+    }
+
+    /// Gives a resource another name, or another external id.
+    pub(super) fn change(&mut self, id: ResourceId, name: &str, external: u8, now: Timestamp) {
+        let Some(resource) = self.resources.get_mut(&id) else {
+            return;
+        };
+        if resource.name == name && resource.external == external {
+            return;
+        }
+        name.clone_into(&mut resource.name);
+        resource.external = external;
+        resource.version += 1;
+        resource.document_version = resource.version;
+        let kind = resource.kind;
+        self.changes += 1;
+        self.mark(id, kind, now);
+    }
+
+    pub(super) fn set_members(&mut self, group: ResourceId, wanted: &BTreeSet<ResourceId>, now: Timestamp) {
+        let Some(resource) = self.resources.get_mut(&group) else {
+            return;
+        };
+        if resource.members == *wanted {
+            return;
+        }
+        let before = std::mem::replace(&mut resource.members, wanted.clone());
+        resource.version += 1;
+        self.stamp += 1;
+        for joined in wanted.difference(&before) {
+            self.unconfirm(group, *joined);
+        }
+        for left in before.difference(wanted) {
+            self.leave(group, *left);
+        }
+        self.changes += 1;
+        self.mark(group, Kind::Group, now);
+    }
+
+    pub(super) fn delete(&mut self, id: ResourceId, now: Timestamp) {
+        let Some(resource) = self.resources.remove(&id) else {
+            return;
+        };
+        self.stamp += 1;
+        for group in self.groups_of(id) {
+            if let Some(left) = self.resources.get_mut(&group) {
+                left.members.remove(&id);
+                left.version += 1;
+            }
+            self.leave(group, id);
+            self.changes += 1;
+            self.mark(group, Kind::Group, now);
+        }
+        self.unconfirmed.retain(|(group, _), _| *group != id);
+        self.changes += 1;
+        let under_way = self.work.get(&id).is_some_and(|work| work.leased);
+        if !self.accounts.contains_key(&id) && !self.intents.contains(&id) && !under_way {
+            self.work.remove(&id);
+            return self.wake(id, now);
+        }
+        let kind = resource.kind;
+        self.tombstone_names.insert((kind, folded(&resource.name)), id);
+        self.tombstones.insert(id, resource);
+        self.mark(id, kind, now);
+    }
+
+    pub(super) fn groups_of(&self, member: ResourceId) -> Vec<ResourceId> {
+        let of = |(id, resource): (&ResourceId, &Resource)| resource.members.contains(&member).then_some(*id);
+        self.resources.iter().filter_map(of).collect()
+    }
+
+    pub(super) fn name_taken(&self, kind: Kind, name: &str) -> Option<ResourceId> {
+        let named =
+            |(_, resource): &(&ResourceId, &Resource)| resource.kind == kind && folded(&resource.name) == folded(name);
+        self.resources.iter().find(named).map(|(id, _)| *id)
+    }
+
+    // === Deliveries ===
+
+    pub(super) fn retry(&mut self, id: ResourceId, now: Timestamp) -> bool {
+        let Some(kind) = self
+            .resources
+            .get(&id)
+            .or(self.tombstones.get(&id))
+            .map(|resource| resource.kind)
+        else {
+            return false;
+        };
+        self.restage(id);
+        self.mark(id, kind, now);
+        true
+    }
+
+    /// What may be claimed now, as a set: among work due at the same time the order is the store's own.
+    pub(super) fn due(&self, now: Timestamp) -> BTreeSet<ResourceId> {
+        self.work
+            .iter()
+            .filter(|(_, work)| work.due <= now)
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    pub(super) fn claim(&mut self, id: ResourceId, now: Timestamp) -> Seen {
+        if self.work[&id].state == WorkState::Refused {
+            self.restage(id);
+        }
+        let work = self.work.get_mut(&id).expect("only due work is claimed");
+        work.leased = true;
+        work.changed = false;
+        work.held = None;
+        work.due = now + LEASE;
+        self.stamp += 1;
+        work.claim = self.stamp;
+        let claim = self.stamp;
+        Seen {
+            id,
+            claim,
+            batch: self.ready(id),
+            lives: self.resources.contains_key(&id),
+        }
+    }
+
+    /// A group's members that a delivery may put in or out now.
+    pub(super) fn ready(&self, group: ResourceId) -> Vec<(ResourceId, u64)> {
+        let of_group = self.unconfirmed.iter().filter(|((of, _), _)| *of == group);
+        let ready = of_group.filter(|((_, member), pending)| !pending.refused && self.accounts.contains_key(member));
+        ready.map(|((_, member), pending)| (*member, pending.stamp)).collect()
+    }
+
+    pub(super) fn intend(&mut self, seen: &Seen) -> bool {
+        let may = self.holds(seen) && self.resources.contains_key(&seen.id);
+        if may {
+            self.intents.insert(seen.id);
+        }
+        may
+    }
+
+    fn holds(&self, seen: &Seen) -> bool {
+        self.work
+            .get(&seen.id)
+            .is_some_and(|work| work.leased && work.claim == seen.claim)
+    }
+
+    pub(super) fn settle(&mut self, seen: &Seen, end: End, now: Timestamp) {
+        if !self.work.contains_key(&seen.id) {
+            self.release(seen.id, seen.claim, now);
+        }
+        if !self.holds(seen) {
+            return;
+        }
+        let id = seen.id;
+        let work = self.work.get_mut(&id).expect("a claim that holds has work");
+        work.leased = false;
+        match end {
+            End::Postponed(due) => {
+                work.due = due;
+                work.attempts += 1;
+            }
+            End::Refused(_) if work.changed => work.due = now,
+            End::Refused(due) => {
+                work.due = due;
+                work.attempts += 1;
+                work.state = WorkState::Refused;
+            }
+            End::Applied | End::MembersRefused if self.tombstones.contains_key(&id) => self.settle_removal(seen, now),
+            End::Applied | End::MembersRefused => self.settle_applied(seen, end, now),
+        }
+    }
+
+    fn settle_applied(&mut self, seen: &Seen, end: End, now: Timestamp) {
+        let id = seen.id;
+        let first = !self.accounts.contains_key(&id);
+        self.accounts.entry(id).or_insert_with(|| account(id));
+        self.intents.remove(&id);
+        if first {
+            for group in self.groups_unconfirmed(id) {
+                self.mark(group, Kind::Group, now);
+            }
+        }
+        self.wake(id, now);
+        for (member, stamp) in &seen.batch {
+            if let Some(pending) = self.unconfirmed.get_mut(&(id, *member))
+                && pending.stamp == *stamp
+            {
+                pending.refused = true;
+                if end == End::Applied {
+                    self.unconfirmed.remove(&(id, *member));
+                }
+            }
+        }
+        let ready = !self.ready(id).is_empty();
+        let left: Vec<_> = self
+            .unconfirmed
+            .iter()
+            .filter(|((group, _), _)| *group == id)
+            .map(|(_, left)| *left)
+            .collect();
+        let work = self.work.get_mut(&id).expect("a claim that holds has work");
+        work.state = WorkState::Pending;
+        let attempts = std::mem::take(&mut work.attempts);
+        if work.changed || ready {
+            work.due = now;
+        } else if left.iter().any(|member| member.refused) {
+            work.state = WorkState::Refused;
+            work.attempts = attempts + 1;
+            work.due = after(now, LOOK_AGAIN);
+        } else if !left.is_empty() {
+            work.due = after(now, LOOK_AGAIN);
+        } else {
+            self.work.remove(&id);
+        }
+    }
+
+    fn settle_removal(&mut self, seen: &Seen, now: Timestamp) {
+        let id = seen.id;
+        if seen.lives {
+            // What was applied is the resource as it was before its deletion: the removal is still to come.
+            self.accounts.entry(id).or_insert_with(|| account(id));
+            self.intents.remove(&id);
+            if let Some(work) = self.work.get_mut(&id) {
+                work.due = now;
+            }
+            return;
+        }
+        self.tombstones.remove(&id);
+        self.tombstone_names.retain(|_, named| *named != id);
+        self.accounts.remove(&id);
+        self.intents.remove(&id);
+        for group in self.groups_unconfirmed(id) {
+            self.unconfirmed.remove(&(group, id));
+            if self.work.contains_key(&group) {
+                self.mark(group, Kind::Group, now);
+            }
+        }
+        self.work.remove(&id);
+        self.wake(id, now);
+    }
+
+    // === Sets ===
+
+    fn mark(&mut self, id: ResourceId, kind: Kind, now: Timestamp) {
+        let work = self.work.entry(id).or_insert(Work {
+            kind,
+            state: WorkState::Pending,
+            due: now,
+            leased: false,
+            attempts: 0,
+            changed: true,
+            claim: 0,
+            held: None,
+        });
+        work.state = WorkState::Pending;
+        work.attempts = 0;
+        work.changed = true;
+        if !work.leased {
+            work.due = work.held.map_or(now, |(earliest, _)| earliest.max(now));
+        }
+    }
+
+    fn wake(&mut self, on: ResourceId, now: Timestamp) {
+        let waiters: Vec<_> = self
+            .waiting
+            .iter()
+            .filter(|(of, _)| *of == on)
+            .map(|(_, waiter)| *waiter)
+            .collect();
+        for waiter in waiters {
+            self.waiting.remove(&(on, waiter));
+            if let Some(kind) = self.work.get(&waiter).map(|work| work.kind) {
+                self.mark(waiter, kind, now);
+            }
+        }
+    }
+
+    /// Frees who was held back by a claim that has ended, through all who took over from each other meanwhile.
+    fn release(&mut self, on: ResourceId, claim: u64, now: Timestamp) {
+        let waiters: Vec<_> = self
+            .waiting
+            .iter()
+            .filter(|(of, _)| *of == on)
+            .map(|(_, waiter)| *waiter)
+            .collect();
+        for waiter in waiters {
+            match self.work.get_mut(&waiter) {
+                None => {
+                    self.waiting.remove(&(on, waiter));
+                    self.release(waiter, claim, now);
+                }
+                Some(work) if work.held.is_some_and(|(_, by)| by == claim) => {
+                    work.held = None;
+                    let kind = work.kind;
+                    self.waiting.remove(&(on, waiter));
+                    self.mark(waiter, kind, now);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn unconfirm(&mut self, group: ResourceId, member: ResourceId) {
+        let pending = Unconfirmed {
+            refused: false,
+            stamp: self.stamp,
+        };
+        self.unconfirmed.insert((group, member), pending);
+    }
+
+    fn leave(&mut self, group: ResourceId, member: ResourceId) {
+        if self.accounts.contains_key(&member) {
+            self.unconfirm(group, member);
+        } else {
+            self.unconfirmed.remove(&(group, member));
+        }
+    }
+
+    fn restage(&mut self, group: ResourceId) {
+        for ((of, _), pending) in &mut self.unconfirmed {
+            if *of == group {
+                pending.refused = false;
+            }
+        }
+    }
+
+    fn groups_unconfirmed(&self, member: ResourceId) -> Vec<ResourceId> {
+        self.unconfirmed
+            .keys()
+            .filter(|(_, of)| *of == member)
+            .map(|(group, _)| *group)
+            .collect()
+    }
+}
+
+/// How long what is refused or waits is left alone.
+pub(super) const LOOK_AGAIN: i64 = 500;
+
+/// The account that the Platform gives a resource.
+pub(super) fn account(id: ResourceId) -> String {
+    format!("object of {id}")
+}
+
+fn after(now: Timestamp, seconds: i64) -> Timestamp {
+    now + jiff::SignedDuration::from_secs(seconds)
+}
+
+fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
