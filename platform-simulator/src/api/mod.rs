@@ -1,0 +1,195 @@
+//! The Platform's own paths: which call is meant, whether it goes wrong on purpose, who asks, and what is logged.
+//! What `methods` does not list is a bare 404, as on a real tenant.
+
+mod core;
+mod lookup;
+mod members;
+mod methods;
+mod params;
+mod redrock;
+mod reports;
+mod roles;
+mod sabotage;
+mod token;
+mod users;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::MAX_BODY;
+use crate::calls;
+use crate::envelope;
+use crate::faults::{Fault, FaultRule};
+use crate::platform::Platform;
+use crate::profile::{Profile, RoleWrites};
+use crate::server::Scissors;
+use methods::{Effect, REDROCK, Target};
+use params::Params;
+
+/// One call under way, as its handler sees it.
+struct Call<'a> {
+    platform: &'a Platform,
+    profile: &'a Profile,
+    params: Params,
+}
+
+/// The tenant is up.
+pub(crate) async fn health() -> Response {
+    envelope::json_response(&serde_json::json!({ "healthy": true }))
+}
+
+/// Answers every path that is not the simulator's own.
+pub(crate) async fn serve(
+    State(platform): State<Arc<Platform>>,
+    ConnectInfo(scissors): ConnectInfo<Scissors>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let target = Target::of(&parts);
+    platform.calls().count(target.name(), target.writes());
+    let rule = platform.faults().hit(target.name());
+    let mut entry = Entry::new(&platform, target, &parts.headers, rule.as_ref());
+    sleep(Duration::from_millis(platform.profile().latency_ms)).await;
+
+    let mut response = match rule.as_ref().and_then(sabotage::instead) {
+        Some(response) => response,
+        None => answer(&platform, target, &parts, body, &mut entry).await,
+    };
+    if let Some(rule) = &rule {
+        let pause = rule
+            .delay_ms
+            .or((rule.fault == Fault::Slow).then_some(5000))
+            .unwrap_or(0);
+        sleep(Duration::from_millis(pause)).await;
+        match rule.fault {
+            Fault::LostAnswer | Fault::Drop => {
+                scissors.cut();
+                return response;
+            }
+            Fault::Truncated => response = sabotage::truncated(response).await,
+            _ => {}
+        }
+    }
+    entry.call.status = Some(response.status().as_u16());
+    let transaction = Uuid::new_v4().to_string();
+    let transaction = HeaderValue::from_str(&transaction).expect("a UUID is plain ASCII");
+    response.headers_mut().insert("X-CFY-TX-ID", transaction);
+    response
+}
+
+async fn answer(platform: &Platform, target: Target, parts: &Parts, body: Bytes, entry: &mut Entry<'_>) -> Response {
+    let profile = platform.profile();
+    match target {
+        Target::Unknown => return StatusCode::NOT_FOUND.into_response(),
+        Target::Token => return token::issue(platform, &profile, parts, body).await,
+        Target::LocalUsers | Target::Rpc(_) => {}
+    }
+    if !platform.within_rate(profile.max_rps) {
+        return (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "1")]).into_response();
+    }
+    if !bearer(&parts.headers).is_some_and(|token| platform.tokens().is_valid(token)) {
+        return unauthorized();
+    }
+    let Target::Rpc(method) = target else {
+        return lookup::list_local(platform);
+    };
+    let exposed = match method.effect {
+        Effect::WritesRoles => profile.role_writes == RoleWrites::Rpc,
+        Effect::Reads | Effect::Writes => profile.redrock || method.name != REDROCK,
+    };
+    if !exposed {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let outcome = match Params::parse(&parts.uri, &body) {
+        Ok(params) => (method.handle)(&Call {
+            platform,
+            profile: &profile,
+            params,
+        }),
+        Err(failure) => Err(failure),
+    };
+    entry.call.success = Some(outcome.is_ok());
+    let (response, commit) = match outcome {
+        Ok(done) => {
+            entry.call.object = done.object;
+            (envelope::success(&done.result), done.commit)
+        }
+        Err(failure) => (
+            envelope::failure(&failure.message, failure.error_id.as_deref()),
+            failure.commit,
+        ),
+    };
+    match commit.durable().await {
+        Ok(()) => response,
+        Err(error) => {
+            entry.call.success = None;
+            (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+        }
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn unauthorized() -> Response {
+    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response()
+}
+
+/// The log's entry of one call: written when the call ends, also where the client has gone before.
+struct Entry<'a> {
+    platform: &'a Platform,
+    started: Instant,
+    call: calls::Call,
+}
+
+impl<'a> Entry<'a> {
+    fn new(platform: &'a Platform, target: Target, headers: &HeaderMap, rule: Option<&FaultRule>) -> Self {
+        let call = calls::Call {
+            time: Timestamp::now(),
+            method: target.name().to_owned(),
+            status: None,
+            success: None,
+            object: String::new(),
+            traceparent: headers
+                .get("traceparent")
+                .and_then(|value| value.to_str().ok())
+                .map(|value| value.chars().take(128).collect()),
+            fault: rule.map(FaultRule::name),
+            duration_ms: 0,
+        };
+        Self {
+            platform,
+            started: Instant::now(),
+            call,
+        }
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.call.time = Timestamp::now();
+        self.call.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(
+            method = self.call.method,
+            status = self.call.status,
+            success = self.call.success,
+            "call"
+        );
+        self.platform.calls().log(self.call.clone());
+    }
+}

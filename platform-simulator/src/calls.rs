@@ -1,0 +1,67 @@
+//! What was called: counters for each method and a bounded log of the recent calls. It never sees a body.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// So many calls are remembered.
+const KEPT: usize = 2000;
+
+/// One call.
+#[derive(Clone, Debug, Serialize)]
+pub struct Call {
+    /// When it was answered.
+    pub time: Timestamp,
+    /// `Controller/Method`, `entities/localusers`, `token`, or `unknown`.
+    pub method: String,
+    /// The HTTP status; null: the connection was cut.
+    pub status: Option<u16>,
+    /// The envelope's verdict; null: there was no envelope.
+    pub success: Option<bool>,
+    /// The id of the object it was about, where there is one.
+    pub object: String,
+    /// The caller's trace context, as received.
+    pub traceparent: Option<String>,
+    /// The fault that hit it, if any.
+    pub fault: Option<String>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// The counters and the log.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    /// How often each method was called.
+    pub(crate) by_method: BTreeMap<&'static str, u64>,
+    /// How many calls would change something.
+    pub(crate) writes: u64,
+    /// How many calls only read.
+    pub(crate) reads: u64,
+    recent: VecDeque<Call>,
+}
+
+impl Calls {
+    /// Counts a call as it arrives.
+    pub(crate) fn count(&mut self, method: &'static str, writes: Option<bool>) {
+        *self.by_method.entry(method).or_default() += 1;
+        match writes {
+            Some(true) => self.writes += 1,
+            Some(false) => self.reads += 1,
+            None => {}
+        }
+    }
+
+    /// Remembers a call that has ended.
+    pub(crate) fn log(&mut self, call: Call) {
+        if self.recent.len() == KEPT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(call);
+    }
+
+    /// The recent calls, newest first.
+    pub(crate) fn recent(&self) -> impl Iterator<Item = &Call> {
+        self.recent.iter().rev()
+    }
+}

@@ -1,0 +1,187 @@
+//! `/_sim` as JSON: the state for programs to compare with, the log of calls, faults, the profile, and changes by hand, as
+//! an administrator of the tenant makes them. It is not part of the Platform and asks for no token.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::by_hand;
+use crate::calls::Call;
+use crate::envelope::json_response;
+use crate::faults::FaultRule;
+use crate::journal::Commit;
+use crate::platform::Platform;
+use crate::profile::Profile;
+use crate::records::{Group, User};
+
+pub(crate) type Shared = State<Arc<Platform>>;
+
+/// The simulator's own paths, below `/_sim`.
+pub(crate) fn router() -> Router<Arc<Platform>> {
+    Router::new()
+        .route("/state", get(show_state))
+        .route("/calls", get(show_calls).delete(forget_calls))
+        .route("/faults", get(show_faults).post(add_faults).delete(drop_faults))
+        .route("/profile", get(show_profile).put(put_profile).patch(patch_profile))
+        .route("/tokens", delete(revoke_tokens))
+        .route("/users", post(by_hand::add_users))
+        .route(
+            "/users/{id}",
+            get(by_hand::show_user)
+                .patch(by_hand::patch_user)
+                .delete(by_hand::remove_user),
+        )
+        .route("/groups", post(by_hand::add_groups))
+        .route("/groups/{id}", get(by_hand::show_group).delete(by_hand::remove_group))
+        .route("/reset", post(reset))
+        .fallback(|| async { refuse(StatusCode::NOT_FOUND, "no such path") })
+}
+
+fn refuse(status: StatusCode, reason: impl Into<String>) -> Response {
+    (status, Json(json!({ "error": reason.into() }))).into_response()
+}
+
+/// A change by hand that cannot be made.
+pub(crate) struct Refused(pub(crate) StatusCode, pub(crate) String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        refuse(self.0, self.1)
+    }
+}
+
+pub(crate) fn invalid(reason: impl Into<String>) -> Refused {
+    Refused(StatusCode::BAD_REQUEST, reason.into())
+}
+
+pub(crate) fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
+    serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))
+}
+
+/// One thing or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany {
+    Many(Vec<Value>),
+    One(Value),
+}
+
+impl OneOrMany {
+    pub(crate) fn read<T: DeserializeOwned>(self) -> Result<Vec<T>, Refused> {
+        let values = match self {
+            Self::Many(values) => values,
+            Self::One(value) => vec![value],
+        };
+        values
+            .into_iter()
+            .map(|value| serde_json::from_value(value).map_err(|error| invalid(error.to_string())))
+            .collect()
+    }
+}
+
+pub(crate) async fn settle(commit: Commit, answer: Response) -> Result<Response, Refused> {
+    match commit.durable().await {
+        Ok(()) => Ok(answer),
+        Err(error) => Err(Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+    }
+}
+
+#[derive(Serialize)]
+struct WholeState<'a> {
+    users: Vec<&'a User>,
+    groups: Vec<&'a Group>,
+    calls: std::collections::BTreeMap<&'static str, u64>,
+    writes: u64,
+    reads: u64,
+    caller_edits: u64,
+}
+
+async fn show_state(State(platform): Shared) -> Response {
+    let (calls, writes, reads) = {
+        let calls = platform.calls();
+        (calls.by_method.clone(), calls.writes, calls.reads)
+    };
+    let (users, groups, caller_edits) = platform.read(|state| {
+        let users: Vec<Arc<User>> = state.users().cloned().collect();
+        let groups: Vec<Arc<Group>> = state.groups().cloned().collect();
+        (users, groups, state.caller_edits)
+    });
+    let users = users.iter().map(AsRef::as_ref).collect();
+    let groups = groups.iter().map(AsRef::as_ref).collect();
+    json_response(&WholeState {
+        users,
+        groups,
+        calls,
+        writes,
+        reads,
+        caller_edits,
+    })
+}
+
+async fn show_calls(State(platform): Shared) -> Response {
+    let recent: Vec<Call> = platform.calls().recent().cloned().collect();
+    json_response(&recent)
+}
+
+async fn forget_calls(State(platform): Shared) -> StatusCode {
+    *platform.calls() = crate::calls::Calls::default();
+    StatusCode::NO_CONTENT
+}
+
+async fn show_faults(State(platform): Shared) -> Response {
+    json_response(&platform.faults().rules())
+}
+
+async fn add_faults(State(platform): Shared, body: Bytes) -> Result<Response, Refused> {
+    let rules: Vec<FaultRule> = parse::<OneOrMany>(&body)?.read()?;
+    platform.faults().add(rules).map_err(invalid)?;
+    Ok((StatusCode::CREATED, Json(platform.faults().rules().to_vec())).into_response())
+}
+
+async fn drop_faults(State(platform): Shared) -> StatusCode {
+    platform.faults().clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn show_profile(State(platform): Shared) -> Response {
+    json_response(&*platform.profile())
+}
+
+/// Fields left out go back to their defaults.
+async fn put_profile(State(platform): Shared, body: Bytes) -> Result<Response, Refused> {
+    platform.set_profile(parse(&body)?);
+    Ok(json_response(&*platform.profile()))
+}
+
+/// Fields left out stay as they are.
+async fn patch_profile(State(platform): Shared, body: Bytes) -> Result<Response, Refused> {
+    platform.set_profile(overlay::<Profile>(&platform.profile(), parse(&body)?)?);
+    Ok(json_response(&*platform.profile()))
+}
+
+async fn revoke_tokens(State(platform): Shared) -> StatusCode {
+    platform.tokens().revoke_all();
+    StatusCode::NO_CONTENT
+}
+
+/// A value with some of its top fields replaced; unknown fields are refused.
+pub(crate) fn overlay<T: Serialize + DeserializeOwned>(base: &T, fields: Map<String, Value>) -> Result<T, Refused> {
+    let mut whole = serde_json::to_value(base).map_err(|error| invalid(error.to_string()))?;
+    if let Value::Object(whole) = &mut whole {
+        whole.extend(fields);
+    }
+    serde_json::from_value(whole).map_err(|error| invalid(error.to_string()))
+}
+
+async fn reset(State(platform): Shared) -> Result<Response, Refused> {
+    let commit = platform.reset();
+    settle(commit, StatusCode::NO_CONTENT.into_response()).await
+}

@@ -1,0 +1,234 @@
+//! One simulated tenant: its state, how it behaves, and what was asked of it. Every handler gets it by reference.
+//! Changes go through [`Platform::change`], which checks, applies and queues for the disk in one step.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::calls::Calls;
+use crate::faults::Faults;
+use crate::journal::{Commit, Journal};
+use crate::profile::Profile;
+use crate::query::QueryCache;
+use crate::records::{EVERYBODY, Kind, Member, SYSADMIN, User};
+use crate::state::{Op, State};
+use crate::tokens::Tokens;
+
+/// The id of the service user on whose behalf all calls are made.
+pub const CALLER_ID: &str = "5ca1ab1e-0000-4000-8000-000000000001";
+/// The id of the default system administrator.
+pub const ADMIN_ID: &str = "5ca1ab1e-0000-4000-8000-000000000002";
+
+/// Whom the token endpoint knows.
+pub(crate) struct Client {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
+/// The tenant.
+pub(crate) struct Platform {
+    pub(crate) client: Client,
+    pub(crate) journal: Journal,
+    state: Mutex<State>,
+    profile: Mutex<Arc<Profile>>,
+    faults: Mutex<Faults>,
+    calls: Mutex<Calls>,
+    tokens: Mutex<Tokens>,
+    cache: Mutex<QueryCache>,
+    rate: Mutex<Rate>,
+    old_names: Mutex<HashMap<String, (String, Instant)>>,
+}
+
+impl Platform {
+    pub(crate) fn new(client: Client, journal: Journal, state: State, profile: Profile, seed: u64) -> Self {
+        Self {
+            client,
+            journal,
+            state: Mutex::new(state),
+            profile: Mutex::new(Arc::new(profile)),
+            faults: Mutex::new(Faults::new(seed)),
+            calls: Mutex::default(),
+            tokens: Mutex::default(),
+            cache: Mutex::default(),
+            rate: Mutex::new(Rate {
+                left: 0.0,
+                at: Instant::now(),
+            }),
+            old_names: Mutex::default(),
+        }
+    }
+
+    /// Reads the state.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&held(&self.state))
+    }
+
+    /// Decides on the state as it is, applies what was decided, and queues it for the disk; or changes nothing.
+    /// Readers may see a change a moment before it is on disk; its own caller hears of it only afterwards.
+    pub(crate) fn change<T, E>(
+        &self,
+        decide: impl FnOnce(&State) -> Result<(Vec<Op>, T), E>,
+    ) -> Result<(T, Commit), E> {
+        let mut state = held(&self.state);
+        let (ops, answer) = decide(&state)?;
+        if ops.is_empty() {
+            return Ok((answer, Commit::default()));
+        }
+        ops.iter().for_each(|op| state.apply(op));
+        Ok((answer, self.journal.append(&ops)))
+    }
+
+    /// Makes what every tenant has, where it is missing: the caller, an administrator, and the built-in groups.
+    pub(crate) fn furnish(&self) -> Commit {
+        let result = self.change(|state| Ok::<_, std::convert::Infallible>((self.furniture(state), ())));
+        let Ok(((), commit)) = result;
+        commit
+    }
+
+    /// Back to an empty tenant; the profile stays.
+    pub(crate) fn reset(&self) -> Commit {
+        *self.calls() = Calls::default();
+        *self.cache() = QueryCache::default();
+        self.faults().clear();
+        held(&self.old_names).clear();
+        let empty = State::default();
+        let ops = [vec![Op::Clear], self.furniture(&empty)].concat();
+        let Ok(((), commit)) = self.change(|_| Ok::<_, std::convert::Infallible>((ops, ())));
+        commit
+    }
+
+    fn furniture(&self, state: &State) -> Vec<Op> {
+        let suffix = self
+            .client
+            .id
+            .rsplit_once('@')
+            .map_or("example.com", |(_, suffix)| suffix);
+        let account = |id: &str, name: String, display_name: &str, service_user| User {
+            id: id.to_owned(),
+            mail: name.clone(),
+            name,
+            display_name: display_name.to_owned(),
+            state: "None".to_owned(),
+            service_user,
+            oauth_client: service_user,
+            source_ds: "CDS".to_owned(),
+            built_in: true,
+            create_date: Timestamp::now().as_millisecond(),
+            version: 1,
+            ..User::default()
+        };
+        let group = |id: &str, name: &str, description: &str| Op::Group {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            description: description.to_owned(),
+            built_in: true,
+        };
+        let mut ops = Vec::new();
+        if state.group(EVERYBODY).is_none() {
+            ops.push(group(EVERYBODY, "Everybody", "All users"));
+        }
+        if state.group(SYSADMIN).is_none() {
+            ops.push(group(SYSADMIN, "System Administrator", "Full access to the tenant"));
+        }
+        if state.user(CALLER_ID).is_none() {
+            let caller = account(CALLER_ID, self.client.id.clone(), "SCIM Gateway", true);
+            ops.push(Op::User(Arc::new(caller)));
+        }
+        if state.user(ADMIN_ID).is_none() {
+            let admin = account(ADMIN_ID, format!("cloudadmin@{suffix}"), "Cloud Administrator", false);
+            ops.push(Op::User(Arc::new(User {
+                in_everybody_role: true,
+                ..admin
+            })));
+            let member = Member {
+                guid: ADMIN_ID.to_owned(),
+                kind: Kind::User,
+            };
+            for group in [EVERYBODY, SYSADMIN] {
+                ops.push(Op::Members {
+                    group: group.to_owned(),
+                    add: vec![member.clone()],
+                    remove: Vec::new(),
+                });
+            }
+        }
+        ops
+    }
+
+    pub(crate) fn profile(&self) -> Arc<Profile> {
+        Arc::clone(&held(&self.profile))
+    }
+
+    pub(crate) fn set_profile(&self, profile: Profile) {
+        *held(&self.profile) = Arc::new(profile);
+    }
+
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
+        held(&self.faults)
+    }
+
+    pub(crate) fn calls(&self) -> MutexGuard<'_, Calls> {
+        held(&self.calls)
+    }
+
+    pub(crate) fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        held(&self.tokens)
+    }
+
+    pub(crate) fn cache(&self) -> MutexGuard<'_, QueryCache> {
+        held(&self.cache)
+    }
+
+    /// Takes one call out of this second's allowance; false: too many.
+    pub(crate) fn within_rate(&self, max_rps: u32) -> bool {
+        max_rps == 0 || held(&self.rate).take(f64::from(max_rps), Instant::now())
+    }
+
+    /// Lets readers see this account's old display name for a while longer.
+    pub(crate) fn hold_back_display_name(&self, id: &str, old: &str, lag: Duration) {
+        let now = Instant::now();
+        let mut names = held(&self.old_names);
+        names.retain(|_, (_, until)| *until > now);
+        names.insert(id.to_owned(), (old.to_owned(), now + lag));
+    }
+
+    /// The account as readers see it now.
+    pub(crate) fn seen(&self, user: &Arc<User>) -> Arc<User> {
+        let names = held(&self.old_names);
+        match names.get(&user.id) {
+            Some((old, until)) if *until > Instant::now() => Arc::new(User {
+                display_name: old.clone(),
+                ..User::clone(user)
+            }),
+            _ => Arc::clone(user),
+        }
+    }
+}
+
+/// A bucket that fills with the allowance of a second.
+#[derive(Debug)]
+struct Rate {
+    left: f64,
+    at: Instant,
+}
+
+impl Rate {
+    fn take(&mut self, per_second: f64, now: Instant) -> bool {
+        let passed = now.duration_since(self.at).as_secs_f64();
+        self.at = now;
+        self.left = (self.left + passed * per_second).min(per_second);
+        let enough = self.left >= 1.0;
+        if enough {
+            self.left -= 1.0;
+        }
+        enough
+    }
+}
+
+/// A panic under a lock fails its own request; the data stays usable, since changes are applied whole.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

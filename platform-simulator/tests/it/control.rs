@@ -1,0 +1,187 @@
+use super::*;
+
+#[tokio::test]
+async fn the_state_counts_calls_reads_and_writes() {
+    let sim = Sim::start().await;
+    sim.create("ada@example.com").await;
+    sim.fails("CDirectoryService/CreateUser", new_user("ada@example.com"))
+        .await;
+    sim.ok("Core/GetDirectoryServices", json!({})).await;
+    let state = sim.see("/_sim/state").await;
+    assert_eq!((&state["writes"], &state["reads"]), (&json!(2), &json!(1)));
+    assert_eq!(state["calls"]["CDirectoryService/CreateUser"], 2);
+    assert_eq!(state["calls"]["token"], 1);
+    let everybody = state["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|group| group["ID"] == "Everybody")
+        .unwrap();
+    assert_eq!(everybody["BuiltIn"], true);
+    assert!(
+        everybody["Members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|member| member["Type"] == "User")
+    );
+    sim.client.delete(sim.url("/_sim/calls")).send().await.unwrap();
+    let state = sim.see("/_sim/state").await;
+    assert_eq!((&state["writes"], &state["calls"]), (&json!(0), &json!({})));
+}
+
+#[tokio::test]
+async fn a_call_is_logged_with_its_trace_and_without_its_body() {
+    let sim = Sim::start().await;
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let request = sim
+        .client
+        .post(sim.url("/identity/api/CDirectoryService/CreateUser"))
+        .bearer_auth(&sim.token);
+    let answer = request
+        .header("traceparent", trace)
+        .json(&new_user("ada@example.com"))
+        .send()
+        .await
+        .unwrap();
+    assert!(answer.headers().contains_key("x-cfy-tx-id"));
+    let id = answer.json::<Value>().await.unwrap()["Result"].clone();
+    let call = sim.see("/_sim/calls").await[0].clone();
+    assert_eq!(call["method"], "CDirectoryService/CreateUser");
+    assert_eq!(
+        (&call["status"], &call["success"], &call["object"]),
+        (&json!(200), &json!(true), &id)
+    );
+    assert_eq!(call["traceparent"], trace);
+    assert!(!call.to_string().contains("ada@example.com"));
+}
+
+#[tokio::test]
+async fn an_administrator_changes_things_by_hand() {
+    let sim = Sim::start().await;
+    let post = async |path: &str, body: Value| sim.client.post(sim.url(path)).json(&body).send().await.unwrap();
+    let created = post(
+        "/_sim/users",
+        json!({ "Name": "old@example.com", "Mail": "old@example.com" }),
+    )
+    .await;
+    assert_eq!(created.status(), StatusCode::CREATED);
+    let id = created.json::<Value>().await.unwrap()[0]["ID"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let created = post(
+        "/_sim/groups",
+        json!([{ "Name": "Old", "Members": ["old@example.com"] }]),
+    )
+    .await;
+    let group = created.json::<Value>().await.unwrap()[0].clone();
+    assert_eq!(group["Members"], json!([{ "Guid": id, "Type": "User" }]));
+    for (path, body, status) in [
+        (
+            "/_sim/users",
+            json!([{ "Name": "new@example.com" }, { "Name": "OLD@example.com" }]),
+            409,
+        ),
+        ("/_sim/users", json!({ "Name": "" }), 400),
+        ("/_sim/users", json!({ "Name": "x@example.com", "Nmae": "y" }), 400),
+        ("/_sim/groups", json!({ "Name": "old" }), 409),
+        ("/_sim/groups", json!({ "Name": "New", "Members": ["nobody"] }), 400),
+    ] {
+        let answer = post(path, body.clone()).await;
+        assert_eq!(answer.status().as_u16(), status, "{body}");
+        assert!(answer.json::<Value>().await.unwrap()["error"].is_string());
+    }
+    assert!(sim.user("new@example.com").await.is_none(), "all or none");
+
+    let user = sim.url(&format!("/_sim/users/{id}"));
+    let patched = sim
+        .client
+        .patch(&user)
+        .json(&json!({ "State": "Disabled", "ID": "other" }))
+        .send()
+        .await
+        .unwrap();
+    let patched: Value = patched.json().await.unwrap();
+    assert_eq!((&patched["ID"], &patched["State"]), (&json!(id), &json!("Disabled")));
+    assert_eq!(
+        sim.client.delete(&user).send().await.unwrap().status(),
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(
+        sim.client.delete(&user).send().await.unwrap().status(),
+        StatusCode::NOT_FOUND
+    );
+    let group = sim.url(&format!("/_sim/groups/{}", group["ID"].as_str().unwrap()));
+    assert_eq!(
+        sim.client.delete(&group).send().await.unwrap().status(),
+        StatusCode::NO_CONTENT
+    );
+}
+
+#[tokio::test]
+async fn the_profile_is_replaced_or_patched() {
+    let sim = Sim::with_profile(json!({ "suffixes": ["a.com"], "federation": true })).await;
+    let url = sim.url("/_sim/profile");
+    let patched: Value = sim
+        .client
+        .patch(&url)
+        .json(&json!({ "redrock": false }))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        (&patched["redrock"], &patched["federation"]),
+        (&json!(false), &json!(true))
+    );
+    let put: Value = sim
+        .client
+        .put(&url)
+        .json(&json!({ "max_rps": 3 }))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!((&put["max_rps"], &put["federation"]), (&json!(3), &json!(false)));
+    let answer = sim.client.put(&url).json(&json!({ "typo": 1 })).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_page_shows_the_tenant_and_escapes_it() {
+    let sim = Sim::start().await;
+    let users: Vec<_> = (0..60)
+        .map(|n| json!({ "Name": format!("u{n:02}@example.com") }))
+        .collect();
+    sim.client
+        .post(sim.url("/_sim/users"))
+        .json(&users)
+        .send()
+        .await
+        .unwrap();
+    let evil = json!({ "Name": "<script>@example.com", "DisplayName": "\"><img src=x>" });
+    sim.client
+        .post(sim.url("/_sim/users"))
+        .json(&evil)
+        .send()
+        .await
+        .unwrap();
+    let page = async |query: &str| {
+        let answer = sim.client.get(sim.url(&format!("/_sim{query}"))).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.text().await.unwrap()
+    };
+    let first = page("").await;
+    assert!(first.contains("u00@example.com") && !first.contains("u59@example.com"));
+    assert!(!first.contains("<script>@") && !first.contains("<img src=x>"));
+    assert!(page("?page=3").await.contains("u59@example.com"));
+    assert!(page("?page=999").await.contains("u59@example.com"));
+    let found = page("?q=U17").await;
+    assert!(found.contains("u17@example.com") && !found.contains("u18@example.com"));
+    assert!(page("?q=%22%3E%3Cimg").await.contains("value=\"&#34;&#62;&#60;img\""));
+}
