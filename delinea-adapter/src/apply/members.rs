@@ -1,0 +1,134 @@
+//! A batch of members put in or out of a group. A batch that is refused is cut in halves until the ids at fault stand
+//! alone; a batch that failed in any other way is simply sent again later, for putting in twice does no harm.
+
+use std::collections::HashSet;
+
+use proto::adapter::v1::RefusedMember;
+
+use crate::{
+    error::ApplyError,
+    platform::failure::{Class, Failure},
+};
+
+use super::Tenant;
+
+/// The members of one request.
+pub(crate) struct Batch<'a> {
+    changes: Vec<Change<'a>>,
+}
+
+/// What shall become of one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change<'a> {
+    In(&'a str),
+    Out(&'a str),
+}
+
+impl<'a> Batch<'a> {
+    /// The batch that puts some in and takes others out; those that come in stand first.
+    pub(crate) fn new(members_in: &'a [String], members_out: &'a [String]) -> Result<Self, ApplyError> {
+        let mut seen = HashSet::new();
+        let changes = members_in
+            .iter()
+            .map(|id| Change::In(id))
+            .chain(members_out.iter().map(|id| Change::Out(id)));
+        let changes: Vec<_> = changes
+            .filter(|change| seen.insert((change.id(), change.is_in())))
+            .collect();
+        if changes.iter().any(|change| change.id().trim().is_empty()) {
+            return Err(ApplyError::Invalid {
+                field: "members_in, members_out",
+                reason: "must not contain an empty id",
+            });
+        }
+        if changes
+            .iter()
+            .any(|change| !change.is_in() && seen.contains(&(change.id(), true)))
+        {
+            return Err(ApplyError::Invalid {
+                field: "members_out",
+                reason: "must not repeat an id of members_in",
+            });
+        }
+        Ok(Self { changes })
+    }
+}
+
+impl<'a> Change<'a> {
+    fn id(self) -> &'a str {
+        match self {
+            Self::In(id) | Self::Out(id) => id,
+        }
+    }
+
+    fn is_in(self) -> bool {
+        matches!(self, Self::In(_))
+    }
+}
+
+impl Tenant {
+    /// Puts the members in and out, and gives those that the Platform refused.
+    pub(super) async fn change_members(&self, id: &str, batch: &Batch<'_>) -> Result<Vec<RefusedMember>, Failure> {
+        let mut refused = Vec::new();
+        let size = usize::from(self.config.member_batch);
+        // What is still to be sent, the next at the end.
+        let mut pending: Vec<&[Change<'_>]> = batch.changes.chunks(size).rev().collect();
+        let mut group_is_sound = false;
+        while let Some(part) = pending.pop() {
+            let failure = match self.send(id, part).await {
+                Ok(()) => continue,
+                Err(failure) if failure.is_about_object() => failure,
+                Err(failure) => return Err(failure),
+            };
+            if !group_is_sound {
+                // If the group itself takes no update, no half will do better.
+                match self.platform.touch_role(id).await {
+                    Ok(()) | Err(Failure::NotExposed { .. }) => group_is_sound = true,
+                    Err(of_group) => return Err(of_group),
+                }
+            }
+            match part {
+                // Who does not exist is out.
+                [Change::Out(_)] if failure.class() == Some(Class::NotFound) => {}
+                [one] => refused.push(RefusedMember {
+                    platform_id: one.id().to_owned(),
+                    message: failure.words(),
+                }),
+                _ => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    pending.extend([second, first]);
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    async fn send(&self, id: &str, part: &[Change<'_>]) -> Result<(), Failure> {
+        let ids = |is_in: bool| -> Vec<&str> {
+            part.iter()
+                .filter(|change| change.is_in() == is_in)
+                .map(|change| change.id())
+                .collect()
+        };
+        self.platform.change_members(id, &ids(true), &ids(false)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(ids: &[&str]) -> Vec<String> {
+        ids.iter().map(|id| (*id).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_batch_is_without_contradiction_and_adds_first() {
+        let (ins, outs) = (texts(&["a", "b", "a"]), texts(&["c", "c"]));
+        let batch = Batch::new(&ins, &outs).unwrap();
+        assert_eq!(batch.changes, [Change::In("a"), Change::In("b"), Change::Out("c")]);
+        for (ins, outs) in [(&["a"][..], &["a"][..]), (&[""], &[]), (&[], &[" "])] {
+            assert!(Batch::new(&texts(ins), &texts(outs)).is_err(), "{ins:?} {outs:?}");
+        }
+    }
+}

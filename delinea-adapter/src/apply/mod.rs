@@ -1,0 +1,133 @@
+//! Making one object match: what is asked, what comes of it, and what users and groups do alike. Each rule is written so
+//! that the same request may come again: it looks first, writes the difference, and reads back what is in doubt.
+
+mod account_rules;
+mod group;
+mod members;
+mod removal;
+mod user;
+
+use std::{future::Future, sync::Arc};
+
+use proto::adapter::v1::{Adoption, RefusedMember};
+
+pub(crate) use members::Batch;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    config::PlatformConfig,
+    error::{ApplyError, Kind},
+    platform::{Connection, failure::Failure, same_name},
+};
+
+/// One Platform tenant, and the rules for it.
+#[derive(Clone)]
+pub(crate) struct Tenant {
+    pub(crate) platform: Arc<Connection>,
+    pub(crate) config: Arc<PlatformConfig>,
+}
+
+/// What is known of the object before it is applied.
+#[derive(Clone, Copy)]
+pub(crate) struct Standing<'a> {
+    /// The Platform object that is linked.
+    pub(crate) link: Option<&'a str>,
+    /// The names under which a create may have been sent.
+    pub(crate) intents: &'a [String],
+    /// The one of them that was found free a moment ago.
+    pub(crate) fresh: Option<&'a str>,
+    /// Whether a strange object may be taken over.
+    pub(crate) adoption: Adoption,
+}
+
+/// What came of it.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// The Platform matches.
+    Applied(Applied),
+    /// The object must be created under this name, and the intent be recorded first.
+    IntentRequired(String),
+}
+
+/// How the Platform matches.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Applied {
+    /// The object; `None` when it is gone, as was asked.
+    pub(crate) id: Option<String>,
+    /// Whether it was taken over.
+    pub(crate) adopted: bool,
+    /// Members that were refused.
+    pub(crate) refused: Vec<RefusedMember>,
+}
+
+/// The name of the backend that these calls are.
+pub(crate) const BACKEND: &str = "rpc";
+
+impl Standing<'_> {
+    /// The intents that have to be looked up: a call may have succeeded under any of them.
+    fn doubtful(&self) -> impl Iterator<Item = &str> {
+        let all = self.intents.iter().map(String::as_str);
+        all.filter(|name| !name.trim().is_empty() && !self.is_fresh(name))
+    }
+
+    fn is_fresh(&self, name: &str) -> bool {
+        self.fresh.is_some_and(|fresh| same_name(fresh, name))
+    }
+
+    fn is_intended(&self, name: &str) -> bool {
+        self.intents.iter().any(|intent| same_name(intent, name))
+    }
+}
+
+impl Tenant {
+    /// Looks for what a write may have left, until it is found or the time is over. Failures of the look itself leave
+    /// the outcome in doubt; they do not end it.
+    async fn read_back<T, F>(&self, method: &'static str, mut look: impl FnMut() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<Option<T>, Failure>> + Send,
+    {
+        let deadline = Instant::now() + self.config.read_back_timeout;
+        let mut found = None;
+        loop {
+            match look().await {
+                Ok(Some(object)) => found = Some(object),
+                Ok(None) => {}
+                Err(failure) => tracing::debug!(%failure, method, "a read-back failed"),
+            }
+            if found.is_some() || Instant::now() + self.config.read_back_interval > deadline {
+                break;
+            }
+            sleep(self.config.read_back_interval).await;
+        }
+        self.platform.metrics.read_back(method, found.is_some());
+        found
+    }
+
+    /// Whether a name is that of the service user that we are.
+    fn is_caller(&self, name: &str) -> bool {
+        self.config
+            .platform_client_id
+            .as_deref()
+            .is_some_and(|caller| same_name(caller, name))
+    }
+}
+
+/// Why something is not adopted, in words for the person who set the policy.
+fn not_adopted(kind: Kind, id: &str, name: &str, why: &'static str) -> ApplyError {
+    ApplyError::Exists {
+        kind,
+        id: id.to_owned(),
+        name: name.to_owned(),
+        why,
+    }
+}
+
+const NEVER_ADOPTED: &str =
+    "it was there before and adopting is off; remove or rename it, or allow its adoption (ADOPT)";
+
+fn applied(id: &str) -> Outcome {
+    Outcome::Applied(Applied {
+        id: Some(id.to_owned()),
+        ..Applied::default()
+    })
+}

@@ -1,0 +1,127 @@
+//! An object made to be gone, or an account to be disabled. What is gone already is as it shall be.
+
+use crate::{
+    error::{ApplyError, Kind},
+    platform::{
+        failure::Failure,
+        roles::{DELETE_ROLE, Role},
+        same_id,
+        users::{Account, REMOVE_USERS},
+    },
+};
+
+use super::{Applied, Outcome, Standing, Tenant};
+
+impl Tenant {
+    /// Removes the account, by its link and under whatever name a create may have succeeded.
+    pub(crate) async fn remove_user(&self, standing: Standing<'_>) -> Result<Outcome, ApplyError> {
+        for account in &self.leavers(standing).await? {
+            self.remove_account(account).await?;
+        }
+        Ok(Outcome::Applied(Applied::default()))
+    }
+
+    /// Disables the account, and keeps it linked.
+    pub(crate) async fn disable_user(&self, standing: Standing<'_>) -> Result<Outcome, ApplyError> {
+        let accounts = self.leavers(standing).await?;
+        for account in accounts.iter().filter(|account| !account.states.is_disabled()) {
+            self.set_disabled(account, true).await?;
+        }
+        let id = accounts.into_iter().next().map(|account| account.id);
+        Ok(Outcome::Applied(Applied {
+            id,
+            ..Applied::default()
+        }))
+    }
+
+    /// The accounts that are the user's, the linked one first; an error if one of them must not be touched.
+    async fn leavers(&self, standing: Standing<'_>) -> Result<Vec<Account>, ApplyError> {
+        let mut accounts: Vec<Account> = Vec::new();
+        if let Some(id) = standing.link {
+            accounts.extend(self.platform.account(id).await?);
+        }
+        for name in standing.intents.iter().filter(|name| !name.trim().is_empty()) {
+            if let Some((_, account)) = self.account_named(name).await?
+                && !accounts.iter().any(|known| same_id(&known.id, &account.id))
+            {
+                accounts.push(account);
+            }
+        }
+        for account in &accounts {
+            self.guard(account)?;
+            self.guard_name(account)?;
+        }
+        Ok(accounts)
+    }
+
+    async fn remove_account(&self, account: &Account) -> Result<(), ApplyError> {
+        let failure = match self.platform.remove_account(&account.id).await {
+            Ok(()) => None,
+            Err(failure) if failure.in_doubt() || failure.is_about_object() => Some(failure),
+            Err(failure) => return Err(failure.into()),
+        };
+        if let Some(failure) = failure.filter(Failure::is_about_object) {
+            // Refused: either it is gone, or the refusal stands. Waiting changes neither.
+            return match self.platform.account(&account.id).await? {
+                None => Ok(()),
+                Some(_) => Err(failure.into()),
+            };
+        }
+        let look = || async {
+            let found = self.platform.account(&account.id).await?;
+            Ok(found.is_none().then_some(()))
+        };
+        let gone = self.read_back(REMOVE_USERS, look).await;
+        Ok(gone.ok_or(Failure::Uncertain { method: REMOVE_USERS })?)
+    }
+
+    /// Removes the group, by its link and under whatever name a create may have succeeded.
+    pub(crate) async fn remove_group(&self, standing: Standing<'_>) -> Result<Outcome, ApplyError> {
+        let mut roles: Vec<Role> = Vec::new();
+        if let Some(id) = standing.link {
+            roles.extend(self.platform.role(id, None).await?);
+        }
+        for name in standing.intents.iter().filter(|name| !name.trim().is_empty()) {
+            if let Some(role) = self.group_named(name).await?
+                && !roles.iter().any(|known| same_id(&known.id, &role.id))
+            {
+                roles.push(role);
+            }
+        }
+        for role in &roles {
+            self.guard_group(role)?;
+            if self.config.is_protected(&role.name) {
+                let why = "its name is protected (PROTECTED_NAMES)";
+                return Err(ApplyError::Protected {
+                    kind: Kind::Group,
+                    id: role.id.clone(),
+                    why,
+                });
+            }
+        }
+        for role in &roles {
+            self.delete_group(role).await?;
+        }
+        Ok(Outcome::Applied(Applied::default()))
+    }
+
+    async fn delete_group(&self, role: &Role) -> Result<(), ApplyError> {
+        let failure = match self.platform.delete_role(&role.id).await {
+            Ok(()) => return Ok(()),
+            Err(failure) if failure.in_doubt() || failure.is_about_object() => failure,
+            Err(failure) => return Err(failure.into()),
+        };
+        if failure.in_doubt() {
+            let look = || async {
+                let found = self.platform.role(&role.id, Some(&role.name)).await?;
+                Ok(found.is_none().then_some(()))
+            };
+            let gone = self.read_back(DELETE_ROLE, look).await;
+            return Ok(gone.ok_or(Failure::Uncertain { method: DELETE_ROLE })?);
+        }
+        match self.platform.role(&role.id, Some(&role.name)).await? {
+            None => Ok(()),
+            Some(_) => Err(failure.into()),
+        }
+    }
+}

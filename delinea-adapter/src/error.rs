@@ -1,0 +1,215 @@
+//! Why something could not be applied, and the one table that turns it into a gRPC status: the code says *later* or
+//! *refused*, the reason says why, the message is what an administrator reads.
+
+use proto::error::{Details, ErrorReason};
+use tonic::{Code, Status};
+
+use crate::platform::failure::{Class, Failure};
+
+/// What kind of object it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Account,
+    Group,
+}
+
+impl Kind {
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Group => "group",
+        }
+    }
+}
+
+/// Why something could not be applied. Names stand in [`ApplyError::words`] only, so that a log shows none.
+#[derive(thiserror::Error)]
+pub(crate) enum ApplyError {
+    /// The Platform failed or refused.
+    #[error("a call to the Platform failed")]
+    Platform(#[from] Failure),
+    /// Another object has the name.
+    #[error("the name is taken by another {}", .kind.noun())]
+    Exists {
+        kind: Kind,
+        id: String,
+        name: String,
+        why: &'static str,
+    },
+    /// Several objects have the name.
+    #[error("more than one {} has the name", .kind.noun())]
+    Ambiguous { kind: Kind, name: String },
+    /// The object must not be touched.
+    #[error("the {} is protected: {why}", .kind.noun())]
+    Protected { kind: Kind, id: String, why: &'static str },
+    /// No local account may be created here.
+    #[error("the directory policy does not allow a new account: {0}")]
+    DirectoryPolicy(&'static str),
+    /// The login suffix does not exist.
+    #[error("the Platform does not know the login suffix")]
+    UnknownSuffix { suffix: String },
+    /// A login name must change, and may not.
+    #[error("renames are switched off")]
+    RenameOff { from: String, to: String },
+    /// A field of the request is missing or malformed.
+    #[error("{field} {reason}")]
+    Invalid { field: &'static str, reason: &'static str },
+    /// The tenant is not ours.
+    #[error("there is no such tenant")]
+    UnknownTenant { tenant: String },
+}
+
+impl std::fmt::Debug for ApplyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ApplyError({self})")
+    }
+}
+
+impl ApplyError {
+    /// Whether trying again later may help without anybody's doing.
+    pub(crate) fn is_later(&self) -> bool {
+        matches!(self, Self::Platform(failure) if failure.is_later())
+    }
+
+    /// The status: code, reason, metadata and words of each case.
+    pub(crate) fn status(self) -> Status {
+        use ErrorReason as R;
+        let words = self.words();
+        let (code, details) = match self {
+            Self::Platform(failure) => return platform_status(&failure, words),
+            Self::Exists { id, name, .. } => (
+                Code::AlreadyExists,
+                Details::new(R::PlatformObjectExists)
+                    .with("platform_id", id)
+                    .with("platform_name", name),
+            ),
+            Self::Ambiguous { name, .. } => (
+                Code::FailedPrecondition,
+                Details::new(R::PlatformAmbiguous).with("platform_name", name),
+            ),
+            Self::Protected { id, .. } => (
+                Code::FailedPrecondition,
+                Details::new(R::PlatformProtected).with("platform_id", id),
+            ),
+            Self::DirectoryPolicy(_) => (Code::FailedPrecondition, Details::new(R::DirectoryPolicy)),
+            Self::UnknownSuffix { suffix } => (
+                Code::FailedPrecondition,
+                Details::new(R::PlatformRefused).with("suffix", suffix),
+            ),
+            Self::RenameOff { .. } => (Code::FailedPrecondition, Details::new(R::PlatformRefused)),
+            Self::Invalid { field, .. } => (
+                Code::InvalidArgument,
+                Details::new(R::InvalidRequest).with("field", field),
+            ),
+            Self::UnknownTenant { tenant } => (Code::NotFound, Details::new(R::UnknownTenant).with("tenant", tenant)),
+        };
+        details.status(code, words)
+    }
+
+    /// What an administrator reads.
+    fn words(&self) -> String {
+        match self {
+            Self::Platform(failure) => failure.words(),
+            Self::Exists { kind, id, name, why } => {
+                let noun = kind.noun();
+                let which = if id.is_empty() {
+                    String::new()
+                } else {
+                    format!(" (id {id})")
+                };
+                format!(
+                    "the Delinea Platform has {} {noun} named \"{name}\" already{which}, and it is not ours: {why}",
+                    if *kind == Kind::Account { "an" } else { "a" }
+                )
+            }
+            Self::Ambiguous { kind, name } => format!(
+                "the Delinea Platform has more than one {} named \"{name}\"; remove or rename all but one",
+                kind.noun()
+            ),
+            Self::Protected { kind, id, why } => format!("the Platform's {} {id} is not touched: {why}", kind.noun()),
+            Self::DirectoryPolicy(why) => format!("no local account is created on the Delinea Platform: {why}"),
+            Self::UnknownSuffix { suffix } => format!(
+                "the Delinea Platform does not know the login suffix \"{suffix}\"; add it there, or map it to one that \
+                 exists (SUFFIX_MAP)"
+            ),
+            Self::RenameOff { from, to } => {
+                format!("the login name \"{from}\" would become \"{to}\", but renames are switched off (ALLOW_RENAME)")
+            }
+            Self::UnknownTenant { tenant } => format!("there is no tenant \"{tenant}\""),
+            Self::Invalid { .. } => self.to_string(),
+        }
+    }
+}
+
+fn platform_status(failure: &Failure, words: String) -> Status {
+    use ErrorReason as R;
+    let (code, reason) = match failure {
+        Failure::Refused { class, .. } => match class {
+            Class::Duplicate => (Code::AlreadyExists, R::PlatformObjectExists),
+            Class::Validation => (Code::InvalidArgument, R::PlatformRefused),
+            Class::Permission => (Code::PermissionDenied, R::PlatformRefused),
+            Class::Transient => (Code::Unavailable, R::PlatformUnavailable),
+            Class::Challenge | Class::NotFound | Class::Other => (Code::FailedPrecondition, R::PlatformRefused),
+        },
+        Failure::NotExposed { .. } => (Code::FailedPrecondition, R::PlatformNotExposed),
+        Failure::Throttled { .. } => (Code::ResourceExhausted, R::PlatformThrottled),
+        Failure::Credentials { .. } | Failure::Secret(_) => (Code::Unavailable, R::PlatformCredentials),
+        Failure::Unavailable { .. } => (Code::Unavailable, R::PlatformUnavailable),
+        Failure::Uncertain { .. } => (Code::Unavailable, R::PlatformUncertain),
+    };
+    let mut details = Details::new(reason).retry_after(failure.retry_after());
+    if let Some(method) = failure.method() {
+        details = details.with("method", method);
+    }
+    details.status(code, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::platform::failure::{Trouble, Words};
+
+    #[test]
+    fn every_failure_is_later_or_refused_as_its_code_says() {
+        let method = "Controller/Method";
+        let refused = |class| Failure::Refused {
+            method,
+            class,
+            words: Words::new("anna@example.com"),
+        };
+        let wait = Some(Duration::from_secs(3));
+        for failure in [
+            refused(Class::Challenge),
+            refused(Class::Duplicate),
+            refused(Class::NotFound),
+            refused(Class::Permission),
+            refused(Class::Validation),
+            refused(Class::Transient),
+            refused(Class::Other),
+            Failure::NotExposed { method },
+            Failure::Throttled {
+                method,
+                retry_after: wait,
+            },
+            Failure::Credentials { method, status: 401 },
+            Failure::unavailable(method, Trouble::Timeout),
+            Failure::Uncertain { method },
+        ] {
+            let (later, retry_after) = (failure.is_later(), failure.retry_after());
+            let error = ApplyError::from(failure.clone());
+            assert!(!format!("{error:?} {error}").contains("anna"));
+            let status = error.status();
+            let code = status.code();
+            assert_eq!(
+                matches!(code, Code::Unavailable | Code::ResourceExhausted),
+                later,
+                "{failure:?}"
+            );
+            let details = Details::of(&status).unwrap();
+            assert_eq!(details.retry_after, retry_after);
+            assert_eq!(details.metadata["method"], method);
+        }
+    }
+}

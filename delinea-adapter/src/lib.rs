@@ -1,0 +1,108 @@
+//! Makes one object of the Delinea Platform match what is wanted: `ApplyUser` and `ApplyGroup` look up, compare, write
+//! only the difference, and read back where the outcome is in doubt. It holds no state but a token.
+//!
+//! It knows the Platform's API: OAuth, fields, limits, failures. It must never know Redis, SCIM's HTTP form, or when a
+//! failed delivery is tried again.
+
+mod apply;
+mod check;
+mod config;
+mod error;
+mod list;
+mod mapping;
+mod metrics;
+mod password;
+mod platform;
+mod service;
+
+use std::{error::Error as StdError, sync::Arc, time::Duration};
+
+use proto::adapter::v1::adapter_service_server::AdapterServiceServer;
+use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+pub use config::{ClearValue, Config, DirectoryPolicy, ExtraHeader, PlatformConfig, SuffixMapping};
+
+use platform::{Connection, failure::Failure};
+use service::Adapter;
+
+/// How often readiness asks whether the Platform still gives a token.
+const READINESS_INTERVAL: Duration = Duration::from_secs(15);
+/// A request may name many members, and a user may have many values.
+const MAX_REQUEST: usize = 4 << 20;
+
+/// The service, for `main`.
+#[derive(Debug, Clone, Copy)]
+pub struct DelineaAdapter;
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting cannot be used, an address cannot be listened on, or the like.
+    #[error("the adapter cannot start")]
+    Runtime(#[from] service_runtime::Error),
+    /// The HTTP client cannot be built.
+    #[error("calls to the Platform cannot be made")]
+    HttpClient(#[source] reqwest::Error),
+}
+
+impl Service for DelineaAdapter {
+    const NAME: &'static str = "delinea-adapter";
+    const ABOUT: &'static str = "Makes one object of the Delinea Platform match what is wanted";
+    type Config = Config;
+    type Error = Error;
+
+    fn telemetry(config: &Config) -> &TelemetryArgs {
+        &config.telemetry
+    }
+
+    fn ops(config: &Config) -> &OpsArgs {
+        &config.ops
+    }
+
+    fn check(config: &Config) -> Result<(), Error> {
+        Ok(config.platform.check()?)
+    }
+
+    async fn start(config: Config) -> Result<Running, Error> {
+        start(config).await
+    }
+}
+
+/// Starts the adapter; it listens when this returns. The Platform need not be reachable yet.
+pub async fn start(config: Config) -> Result<Running, Error> {
+    config.platform.check()?;
+    let lifecycle = Lifecycle::start(&config.ops).await?;
+    let platform = Arc::new(Connection::new(&config.platform)?);
+    let dependency = lifecycle.readiness.dependency("platform");
+    let watched = Arc::clone(&platform);
+    lifecycle.tasks.spawn("platform readiness", |stop| async move {
+        follow_token(&watched, &dependency, &stop).await;
+    });
+    let adapter = Adapter::new(platform, Arc::new(config.platform));
+    let server = AdapterServiceServer::new(adapter).max_decoding_message_size(MAX_REQUEST);
+    let routes =
+        service_runtime::grpc_routes(Routes::new(server), &lifecycle.readiness, &[proto::FILE_DESCRIPTOR_SET])?;
+    let listener = service_runtime::bind(config.listen).await?;
+    Ok(service_runtime::serve_grpc(listener, routes, lifecycle)?)
+}
+
+/// Readiness follows the token. Without one the service is degraded, not unready: it can still say *later*, which is
+/// more than a refused connection says.
+async fn follow_token(platform: &Connection, dependency: &service_runtime::Dependency, stop: &CancellationToken) {
+    loop {
+        match platform.client.token().await {
+            Ok(()) => dependency.ready(),
+            Err(failure) => dependency.degraded(reason(&failure)),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(READINESS_INTERVAL) => {}
+        }
+    }
+}
+
+fn reason(failure: &Failure) -> String {
+    service_runtime::Chain(failure as &dyn StdError).to_string()
+}

@@ -1,0 +1,66 @@
+//! What is counted about calls to the Platform. Attributes are method names and outcome classes, both from short lists:
+//! never an id, a name or a text of the Platform's.
+
+use std::time::Duration;
+
+use opentelemetry::{
+    KeyValue,
+    metrics::{Counter, Histogram},
+};
+
+/// Boundaries in seconds: a call takes milliseconds when all is well, and tens of seconds when it is not.
+const SECONDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// The instruments. A clone is the same instruments.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    calls: Counter<u64>,
+    duration: Histogram<f64>,
+    tokens: Counter<u64>,
+    read_backs: Counter<u64>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let meter = service_runtime::meter("delinea-adapter");
+        Self {
+            calls: meter
+                .u64_counter("platform.calls")
+                .with_description("Calls to the Platform by method and outcome")
+                .build(),
+            duration: meter
+                .f64_histogram("platform.call.duration")
+                .with_unit("s")
+                .with_boundaries(SECONDS.to_vec())
+                .with_description("How long a call to the Platform took, the wait for its turn excluded")
+                .build(),
+            tokens: meter
+                .u64_counter("platform.token.renewals")
+                .with_description("Tokens asked for, by outcome")
+                .build(),
+            read_backs: meter
+                .u64_counter("platform.read_backs")
+                .with_description("Writes whose outcome was looked for, by what came of it")
+                .build(),
+        }
+    }
+
+    /// A call has ended.
+    pub(crate) fn call(&self, method: &'static str, outcome: &'static str, took: Duration) {
+        let attributes = [KeyValue::new("method", method), KeyValue::new("outcome", outcome)];
+        self.calls.add(1, &attributes);
+        self.duration.record(took.as_secs_f64(), &attributes);
+    }
+
+    /// A token was asked for.
+    pub(crate) fn token(&self, outcome: &'static str) {
+        self.tokens.add(1, &[KeyValue::new("outcome", outcome)]);
+    }
+
+    /// A write in doubt was looked for.
+    pub(crate) fn read_back(&self, method: &'static str, found: bool) {
+        let outcome = if found { "found" } else { "not_found" };
+        self.read_backs
+            .add(1, &[KeyValue::new("method", method), KeyValue::new("outcome", outcome)]);
+    }
+}

@@ -1,0 +1,165 @@
+//! The one place that every call to the Platform goes through: its turn, the token, the deadline, the trace, the verdict,
+//! the count. What limits or counts calls belongs here.
+
+use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use reqwest::RequestBuilder;
+use serde_json::Value;
+use tokio::{sync::Semaphore, time::Instant};
+use tracing::{Instrument as _, Span, field};
+
+use crate::{Error, config::PlatformConfig, metrics::Metrics};
+
+use super::{
+    envelope,
+    failure::{Failure, Trouble},
+    token::{Token, Tokens},
+    transport::{Answer, Transport},
+};
+
+/// An answer about one object is no longer.
+const MAX_ANSWER: usize = 1 << 20;
+/// A list is no longer.
+const MAX_LIST: usize = 32 << 20;
+
+/// Makes calls.
+pub(crate) struct Client {
+    transport: Transport,
+    base: String,
+    tokens: Tokens,
+    turns: Semaphore,
+    headers: HeaderMap,
+    metrics: Metrics,
+}
+
+impl Client {
+    pub(crate) fn new(config: &PlatformConfig, metrics: Metrics) -> Result<Self, Error> {
+        let transport = Transport::new(config.platform_timeout).map_err(Error::HttpClient)?;
+        Ok(Self {
+            base: format!("{}/{}", config.base_url()?, config.identity_base_path.trim_matches('/')),
+            tokens: Tokens::new(config, transport.clone(), metrics.clone())?,
+            transport,
+            turns: Semaphore::new(usize::from(config.max_concurrency)),
+            headers: config.headers(),
+            metrics,
+        })
+    }
+
+    /// Whether the Platform gives a token.
+    pub(crate) async fn token(&self) -> Result<(), Failure> {
+        self.tokens.current().await.map(drop)
+    }
+
+    /// Calls `Controller/Method` and gives its `Result`.
+    pub(crate) async fn call(&self, method: &'static str, body: &Value) -> Result<Value, Failure> {
+        let request = || self.transport.post(&self.url(method)).json(body);
+        self.observed(method, async {
+            let answer = self.exchange(method, request, MAX_ANSWER).await?;
+            envelope::verdict(method, &answer)
+        })
+        .await
+    }
+
+    /// Calls `Controller/Method` for a page of a list.
+    pub(crate) async fn call_for_list(&self, method: &'static str, body: &Value) -> Result<Value, Failure> {
+        let request = || self.transport.post(&self.url(method)).json(body);
+        self.observed(method, async {
+            let answer = self.exchange(method, request, MAX_LIST).await?;
+            envelope::verdict(method, &answer)
+        })
+        .await
+    }
+
+    /// Gets a list that comes as a bare JSON array, without an envelope.
+    pub(crate) async fn get_list(&self, path: &'static str) -> Result<Vec<Value>, Failure> {
+        let request = || self.transport.get(&self.url(path));
+        self.observed(path, async {
+            let answer = self.exchange(path, request, MAX_LIST).await?;
+            match serde_json::from_slice(&answer.body) {
+                Ok(Value::Array(list)) if answer.status.is_success() => Ok(list),
+                // An envelope here tells a failure; a success without a list is not what was asked for.
+                _ => {
+                    envelope::verdict(path, &answer)?;
+                    Err(Failure::unavailable(
+                        path,
+                        Trouble::NotAnEnvelope(answer.status.as_u16()),
+                    ))
+                }
+            }
+        })
+        .await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.base)
+    }
+
+    /// Waits for a turn, then makes the call in a span of its own and counts it.
+    async fn observed<T>(
+        &self,
+        method: &'static str,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        // The semaphore is never closed; were it, the call would go ahead without a turn.
+        let _turn = self.turns.acquire().await.ok();
+        let span = tracing::info_span!(
+            "platform call",
+            otel.name = method,
+            otel.kind = "client",
+            otel.status_code = field::Empty,
+            outcome = field::Empty,
+            http.response.status_code = field::Empty,
+        );
+        let started = Instant::now();
+        let result = call.instrument(span.clone()).await;
+        let outcome = result.as_ref().map_or_else(Failure::kind, |_| "ok");
+        span.record("outcome", outcome);
+        if let Err(failure) = &result
+            && !failure.is_about_object()
+        {
+            span.record("otel.status_code", "ERROR");
+        }
+        self.metrics.call(method, outcome, started.elapsed());
+        result
+    }
+
+    /// Sends the request with a token; a token that is refused is replaced, and the request replayed, once. That is safe
+    /// for writes too: what was refused for its token was not done.
+    async fn exchange(
+        &self,
+        method: &'static str,
+        request: impl Fn() -> RequestBuilder,
+        limit: usize,
+    ) -> Result<Answer, Failure> {
+        let token = self.tokens.current().await?;
+        let answer = self.send(method, request(), &token, limit).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        self.tokens.reject(&token).await;
+        let token = self.tokens.current().await?;
+        let answer = self.send(method, request(), &token, limit).await?;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            self.tokens.reject(&token).await;
+            return Err(Failure::Credentials {
+                method,
+                status: answer.status.as_u16(),
+            });
+        }
+        Ok(answer)
+    }
+
+    async fn send(
+        &self,
+        method: &'static str,
+        request: RequestBuilder,
+        token: &Token,
+        limit: usize,
+    ) -> Result<Answer, Failure> {
+        let mut headers = self.headers.clone();
+        service_runtime::trace_context::inject(&mut headers);
+        let request = request.headers(headers).header(AUTHORIZATION, &*token.0);
+        let answer = self.transport.exchange(method, request, limit).await?;
+        Span::current().record("http.response.status_code", answer.status.as_u16());
+        Ok(answer)
+    }
+}

@@ -1,0 +1,222 @@
+//! The envelope that every RPC answer comes in, and how its verdict is read. The verdict is `success`, never the HTTP
+//! status; an answer without one is no answer. A bare 404 means that the method is not exposed, and never that an object
+//! is missing.
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::{
+    failure::{Class, Failure, Trouble, Words},
+    matchers::{self, Reason},
+    rows,
+    transport::Answer,
+};
+
+/// The `Result` of a successful answer, or the failure that the answer is. 401 is the caller's to handle before.
+pub(crate) fn verdict(method: &'static str, answer: &Answer) -> Result<Value, Failure> {
+    let blank = answer.body.iter().all(u8::is_ascii_whitespace);
+    match answer.status {
+        StatusCode::NOT_FOUND if blank => return Err(Failure::NotExposed { method }),
+        StatusCode::TOO_MANY_REQUESTS => return Err(throttled(method, answer)),
+        _ => {}
+    }
+    match serde_json::from_slice(&answer.body) {
+        Ok(Value::Object(mut envelope)) => match success(&envelope) {
+            Some(true) => Ok(take(&mut envelope, "Result").unwrap_or(Value::Null)),
+            Some(false) => Err(refusal(method, &envelope)),
+            None => Err(no_verdict(method, answer)),
+        },
+        _ => Err(no_verdict(method, answer)),
+    }
+}
+
+/// The failure that an answer without a verdict is.
+pub(crate) fn no_verdict(method: &'static str, answer: &Answer) -> Failure {
+    let status = answer.status;
+    if status == StatusCode::TOO_MANY_REQUESTS
+        || (status == StatusCode::SERVICE_UNAVAILABLE && answer.retry_after.is_some())
+    {
+        return throttled(method, answer);
+    }
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        return Failure::Credentials {
+            method,
+            status: status.as_u16(),
+        };
+    }
+    let trouble = if status.is_redirection() {
+        Trouble::Redirect(status.as_u16())
+    } else {
+        Trouble::NotAnEnvelope(status.as_u16())
+    };
+    Failure::Unavailable {
+        method,
+        trouble,
+        // What did not reach the API was not done: a redirect, or a proxy that refuses. A proxy that gave up waiting is
+        // neither.
+        in_doubt: status == StatusCode::REQUEST_TIMEOUT || !(status.is_redirection() || status.is_client_error()),
+        retry_after: answer.retry_after,
+        source: None,
+    }
+}
+
+fn throttled(method: &'static str, answer: &Answer) -> Failure {
+    Failure::Throttled {
+        method,
+        retry_after: answer.retry_after,
+    }
+}
+
+fn success(envelope: &Map<String, Value>) -> Option<bool> {
+    rows::flag(rows::column(envelope, "success")?)
+}
+
+fn take(envelope: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    let key = envelope.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
+    envelope.remove(&key)
+}
+
+fn refusal(method: &'static str, envelope: &Map<String, Value>) -> Failure {
+    let text = |name| rows::column(envelope, name).and_then(Value::as_str).unwrap_or_default();
+    let first = |one, other| if text(one).is_empty() { text(other) } else { text(one) };
+    let reason = Reason {
+        error_id: first("ErrorID", "ErrorCode"),
+        message_id: text("MessageID"),
+        message: first("Message", "Exception"),
+    };
+    let challenge = rows::column(envelope, "Result")
+        .and_then(Value::as_object)
+        .and_then(|result| rows::column(result, "ChallengeId"))
+        .is_some_and(|id| !id.is_null());
+    let class = if challenge {
+        Class::Challenge
+    } else {
+        matchers::classify(reason)
+    };
+    let said = [reason.message, reason.error_id, reason.message_id]
+        .into_iter()
+        .find(|text| !text.is_empty());
+    Failure::Refused {
+        method,
+        class,
+        words: Words::new(said.unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(status: u16, body: &str) -> Result<Value, Failure> {
+        let status = StatusCode::from_u16(status).unwrap();
+        verdict(
+            "Controller/Method",
+            &Answer {
+                status,
+                retry_after: None,
+                body: body.into(),
+            },
+        )
+    }
+
+    #[test]
+    fn the_verdict_is_success_and_not_the_status() {
+        for (status, body, result) in [
+            (200, r#"{"success":true,"Result":"id"}"#, "id"),
+            (200, r#"{"Success":"True","result":"id"}"#, "id"),
+            (500, r#"{"success":true,"Result":"id"}"#, "id"),
+        ] {
+            assert_eq!(read(status, body).unwrap(), result, "{status} {body}");
+        }
+        assert_eq!(read(200, r#"{"success":true}"#).unwrap(), Value::Null);
+    }
+
+    #[test]
+    fn what_is_not_a_success_is_the_right_failure() {
+        for (status, body, kind, later, in_doubt) in [
+            (
+                200,
+                r#"{"success":false,"Message":"User 7 not found."}"#,
+                "not_found",
+                false,
+                false,
+            ),
+            (
+                404,
+                r#"{"success":false,"Message":"User 7 not found."}"#,
+                "not_found",
+                false,
+                false,
+            ),
+            (200, r#"{"success":false,"Message":null}"#, "refused", false, false),
+            (
+                200,
+                r#"{"success":false,"Result":{"ChallengeId":"x"}}"#,
+                "challenge",
+                false,
+                false,
+            ),
+            (
+                200,
+                r#"{"success":false,"Exception":"it timed out"}"#,
+                "transient",
+                true,
+                true,
+            ),
+            (404, "", "not_exposed", false, false),
+            (404, " \r\n", "not_exposed", false, false),
+            (404, "<html>no</html>", "unavailable", true, false),
+            (200, "", "unavailable", true, true),
+            (200, "<html>", "unavailable", true, true),
+            (200, r#"{"success":tr"#, "unavailable", true, true),
+            (200, r#"{"Result":"id"}"#, "unavailable", true, true),
+            (200, r#"[{"success":true}]"#, "unavailable", true, true),
+            (200, r#"{"success":null}"#, "unavailable", true, true),
+            (302, "", "unavailable", true, false),
+            (403, "<html>", "credentials", true, false),
+            (408, "", "unavailable", true, true),
+            (413, "<html>", "unavailable", true, false),
+            (429, "", "throttled", true, false),
+            (500, "", "unavailable", true, true),
+            (502, "<html>", "unavailable", true, true),
+            (503, "", "unavailable", true, true),
+        ] {
+            let failure = read(status, body).unwrap_err();
+            let seen = (failure.kind(), failure.is_later(), failure.in_doubt());
+            assert_eq!(seen, (kind, later, in_doubt), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_no_verdict_and_no_crash() {
+        let deep = format!(r#"{{"success":true,"Result":{}"#, "[".repeat(100_000));
+        assert_eq!(read(200, &deep).unwrap_err().kind(), "unavailable");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_a_verdict_or_a_failure(status in 200u16..600, body in proptest::collection::vec(any::<u8>(), 0..64)) {
+            // No such short noise says that something was done.
+            let answer = Answer { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body };
+            prop_assert!(verdict("Controller/Method", &answer).is_err());
+        }
+    }
+
+    #[test]
+    fn a_busy_platform_says_when() {
+        let answer = Answer {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            retry_after: Some(Duration::from_secs(9)),
+            body: b"busy".to_vec(),
+        };
+        let failure = verdict("Controller/Method", &answer).unwrap_err();
+        assert_eq!(
+            (failure.kind(), failure.retry_after()),
+            ("throttled", Some(Duration::from_secs(9)))
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! One exchange over HTTP, bounded in time and in size. It does not know what is said.
+
+use std::{sync::Arc, time::Duration};
+
+use http::StatusCode;
+use jiff::Timestamp;
+use reqwest::{Client, RequestBuilder, redirect::Policy};
+
+use super::{
+    failure::{Failure, Trouble},
+    retry_after,
+};
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sends requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Transport {
+    http: Client,
+    timeout: Duration,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Transport {
+    /// A transport whose exchanges each end within `timeout`.
+    pub(crate) fn new(timeout: Duration) -> Result<Self, reqwest::Error> {
+        service_runtime::install_crypto_provider();
+        // A redirect would turn a write into a read, or carry the token to another host.
+        let http = Client::builder()
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .user_agent(concat!("delinea-scim-gateway/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { http, timeout })
+    }
+
+    /// A POST to `url`, to be filled in.
+    pub(crate) fn post(&self, url: &str) -> RequestBuilder {
+        self.http.post(url)
+    }
+
+    /// A GET of `url`, to be filled in.
+    pub(crate) fn get(&self, url: &str) -> RequestBuilder {
+        self.http.get(url)
+    }
+
+    /// Sends a request and reads at most `limit` bytes of what comes back.
+    pub(crate) async fn exchange(
+        &self,
+        method: &'static str,
+        request: RequestBuilder,
+        limit: usize,
+    ) -> Result<Answer, Failure> {
+        let failed = |error| failure(method, error);
+        let mut response = request.timeout(self.timeout).send().await.map_err(failed)?;
+        let status = response.status();
+        let retry_after = retry_after::of(response.headers(), Timestamp::now());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > limit {
+                return Err(Failure::unavailable(method, Trouble::TooLong));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status,
+            retry_after,
+            body,
+        })
+    }
+}
+
+fn failure(method: &'static str, error: reqwest::Error) -> Failure {
+    // A connection that never came about carried nothing, whatever stopped it.
+    let trouble = if error.is_connect() || error.is_builder() {
+        Trouble::Connect
+    } else if error.is_timeout() {
+        Trouble::Timeout
+    } else {
+        Trouble::Cut
+    };
+    Failure::Unavailable {
+        method,
+        trouble,
+        in_doubt: trouble != Trouble::Connect,
+        retry_after: None,
+        source: Some(Arc::new(error.without_url())),
+    }
+}

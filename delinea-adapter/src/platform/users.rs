@@ -1,0 +1,284 @@
+//! Accounts: looked up, read, created, changed, disabled and removed by the RPC calls that modern tenants expose.
+
+use secrecy::ExposeSecret;
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Connection,
+    failure::{Class, Failure, Trouble, Words},
+    reports, roles,
+    rows::{self, Row},
+    same_id, same_name,
+};
+
+pub(crate) const CREATE_USER: &str = "CDirectoryService/CreateUser";
+pub(crate) const CHANGE_USER: &str = "CDirectoryService/ChangeUser";
+pub(crate) const SET_USER_STATE: &str = "CDirectoryService/SetUserState";
+pub(crate) const GET_USER_ATTRIBUTES: &str = "UserMgmt/GetUserAttributes";
+pub(crate) const REMOVE_USERS: &str = "UserMgmt/RemoveUsers";
+const USERS_RIGHTS: &str = "UserMgmt/GetUsersRolesAndAdministrativeRights";
+
+/// The report that finds accounts by a part of their name.
+pub(crate) const USER_SEARCH: &str = "user_searchbyname";
+const USER_BY_ID: &str = "user_byid";
+
+/// An account as it is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) states: States,
+    /// Whether it lives in the tenant's own directory; `None` when the Platform does not say.
+    pub(crate) local: Option<bool>,
+    pub(crate) attributes: Row,
+}
+
+/// An account as it is listed.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) display_name: String,
+    pub(crate) mail: String,
+    pub(crate) disabled: bool,
+    pub(crate) service_user: bool,
+    pub(crate) local: Option<bool>,
+}
+
+/// The states of an account; none means that it may be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct States(Vec<String>);
+
+const DISABLED: &str = "Disabled";
+
+impl States {
+    /// Reads a comma list, in which `None` stands for nothing.
+    pub(crate) fn parse(text: &str) -> Self {
+        let words = text
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("None"));
+        Self(words.map(str::to_owned).collect())
+    }
+
+    pub(crate) fn is_disabled(&self) -> bool {
+        self.0.iter().any(|word| word.eq_ignore_ascii_case(DISABLED))
+    }
+
+    /// The same states with the account disabled, or not. Locks and expiries that somebody else set stay.
+    pub(crate) fn with_disabled(&self, disabled: bool) -> Self {
+        let mut words: Vec<String> = self
+            .0
+            .iter()
+            .filter(|word| !word.eq_ignore_ascii_case(DISABLED))
+            .cloned()
+            .collect();
+        if disabled {
+            words.push(DISABLED.to_owned());
+        }
+        Self(words)
+    }
+
+    /// As `SetUserState` takes it.
+    pub(crate) fn to_text(&self) -> String {
+        if self.0.is_empty() {
+            "None".to_owned()
+        } else {
+            self.0.join(",")
+        }
+    }
+}
+
+impl Connection {
+    /// The account of that id; `None` when it is definitely gone. One refusal is not enough to say so: its text is not
+    /// documented, so a report has to agree.
+    pub(crate) async fn account(&self, id: &str) -> Result<Option<Account>, Failure> {
+        check_id(GET_USER_ATTRIBUTES, id)?;
+        let failure = match self.client.call(GET_USER_ATTRIBUTES, &json!({"ID": id})).await {
+            Ok(Value::Object(attributes)) => {
+                let account = self.read_account(id, Row(attributes));
+                // An answer about another account must never be compared with this one's wishes.
+                let answered = account.attributes.first(&["Uuid", "ID"]);
+                if !answered.is_empty() && !same_id(answered, id) {
+                    return Err(Failure::unavailable(GET_USER_ATTRIBUTES, Trouble::Incomplete));
+                }
+                return Ok(Some(account));
+            }
+            Ok(_) => Failure::Refused {
+                method: GET_USER_ATTRIBUTES,
+                class: Class::NotFound,
+                words: Words::new("no answer"),
+            },
+            Err(failure) if failure.is_about_object() => failure,
+            Err(failure) => return Err(failure),
+        };
+        let same = |row: &Row| same_id(row.text("ID"), id);
+        match self.report_rows(USER_BY_ID, &[("userid", id)], same).await {
+            Ok(rows) if rows.is_empty() => Ok(None),
+            Ok(_) => Err(failure),
+            Err(other) if other.is_later() => Err(other),
+            // Where there is no such report, a clear "not found" has to do.
+            Err(_) if failure.class() == Some(Class::NotFound) => Ok(None),
+            Err(_) => Err(failure),
+        }
+    }
+
+    fn read_account(&self, id: &str, attributes: Row) -> Account {
+        Account {
+            id: id.to_owned(),
+            name: attributes.first(&["Name", "Username"]).to_owned(),
+            states: States::parse(attributes.text("State")),
+            local: self.is_local(&attributes),
+            attributes,
+        }
+    }
+
+    /// The accounts of exactly that name, whatever its case.
+    pub(crate) async fn accounts_named(&self, name: &str) -> Result<Vec<Listed>, Failure> {
+        let search = format!("%{name}%");
+        let exact = |row: &Row| same_name(row.first(&["Username", "Name"]), name) && !row.text("ID").is_empty();
+        let parameters = [("searchString", search.as_str()), ("orderby", "")];
+        let rows = self.report_rows(USER_SEARCH, &parameters, exact).await?;
+        Ok(rows.iter().map(|row| self.listed(row)).collect())
+    }
+
+    /// All accounts, page by page.
+    pub(crate) fn all_accounts(&self) -> reports::Pages<'_> {
+        self.report(USER_SEARCH, &[("searchString", "%"), ("orderby", "")])
+    }
+
+    /// A row of a list as an account.
+    pub(crate) fn listed(&self, row: &Row) -> Listed {
+        let text = |names: &[&str]| row.first(names).to_owned();
+        let states = States::parse(row.first(&["State", "StatusEnum", "Status"]));
+        Listed {
+            id: text(&["ID", "Uuid"]),
+            name: text(&["Username", "Name"]),
+            display_name: text(&["DisplayName"]),
+            mail: text(&["Email", "Mail"]),
+            disabled: states.is_disabled(),
+            service_user: row.flag("ServiceUser").unwrap_or_default(),
+            local: self.is_local(row),
+        }
+    }
+
+    fn is_local(&self, row: &Row) -> Option<bool> {
+        let uuid = row.text("DirectoryServiceUuid");
+        if !uuid.is_empty() {
+            return Some(same_id(uuid, &self.cds_uuid));
+        }
+        let kind = row.first(&["SourceDsType", "SourceDs"]);
+        (!kind.is_empty()).then(|| kind.eq_ignore_ascii_case("CDS"))
+    }
+
+    /// Creates an account and gives its id, if the answer has it.
+    pub(crate) async fn create_account(
+        &self,
+        mut fields: Map<String, Value>,
+        password: &SecretString,
+    ) -> Result<Option<String>, Failure> {
+        fields.insert("Password".to_owned(), password.expose_secret().into());
+        let result = self.client.call(CREATE_USER, &Value::Object(fields)).await?;
+        Ok(rows::created_id(&result))
+    }
+
+    /// Changes fields of an account. Without an id the Platform would change the caller, so that is never sent.
+    pub(crate) async fn change_account(&self, id: &str, mut fields: Map<String, Value>) -> Result<(), Failure> {
+        check_id(CHANGE_USER, id)?;
+        fields.insert("ID".to_owned(), id.into());
+        self.client.call(CHANGE_USER, &Value::Object(fields)).await.map(drop)
+    }
+
+    /// Puts an account into states.
+    pub(crate) async fn set_states(&self, id: &str, states: &States) -> Result<(), Failure> {
+        check_id(SET_USER_STATE, id)?;
+        self.client
+            .call(SET_USER_STATE, &json!({"ID": id, "state": states.to_text()}))
+            .await
+            .map(drop)
+    }
+
+    /// Removes an account.
+    pub(crate) async fn remove_account(&self, id: &str) -> Result<(), Failure> {
+        check_id(REMOVE_USERS, id)?;
+        self.client.call(REMOVE_USERS, &json!({"Users": [id]})).await.map(drop)
+    }
+
+    /// Whether an account is a system administrator; `None` when the Platform does not tell.
+    pub(crate) async fn is_system_administrator(&self, id: &str) -> Result<Option<bool>, Failure> {
+        check_id(USERS_RIGHTS, id)?;
+        match self.client.call(USERS_RIGHTS, &json!({"id": id})).await {
+            Ok(result) => {
+                if let Some(known) = roles_name_administrator(result) {
+                    return Ok(Some(known));
+                }
+            }
+            Err(failure) if failure.is_later() => return Err(failure),
+            Err(_) => {}
+        }
+        let administrators = self.roles_named(roles::SYSTEM_ADMINISTRATOR).await?;
+        let Some(role) = administrators.first() else {
+            return Ok(None);
+        };
+        let Some(members) = self.role_members(&role.id).await? else {
+            return Ok(None);
+        };
+        let is_among = members.iter().any(|member| same_id(member, id));
+        // Absence from a list that was cut off says nothing.
+        Ok((is_among || members.len() < roles::MEMBERS_READ).then_some(is_among))
+    }
+}
+
+/// Whether a list of roles has the system administrators' among it; `None` when it is not a list of roles.
+fn roles_name_administrator(result: Value) -> Option<bool> {
+    let (rows, _) = reports::rows(result)?;
+    let is_administrator =
+        |row: &Row| roles::is_administrator(row.first(&["Name", "RoleName"]), row.first(&["ID", "_RowKey"]));
+    let named = |row: &Row| !row.first(&["Name", "RoleName", "ID", "_RowKey"]).is_empty();
+    (!rows.is_empty() && rows.iter().all(named)).then(|| rows.iter().any(is_administrator))
+}
+
+/// An id must be there: some calls without one are about the caller.
+fn check_id(method: &'static str, id: &str) -> Result<(), Failure> {
+    if id.trim().is_empty() {
+        return Err(Failure::Refused {
+            method,
+            class: Class::Validation,
+            words: Words::new("the id is empty; not sent"),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_keep_what_somebody_else_set() {
+        for (states, disabled, text) in [
+            ("None", true, "Disabled"),
+            ("", true, "Disabled"),
+            ("Locked", true, "Locked,Disabled"),
+            ("disabled", true, "Disabled"),
+            ("Disabled", false, "None"),
+            ("Disabled, Locked", false, "Locked"),
+            ("Locked,Expired", false, "Locked,Expired"),
+        ] {
+            let states = States::parse(states);
+            assert_eq!(states.with_disabled(disabled).to_text(), text, "{states:?}");
+            assert_eq!(states.with_disabled(disabled).is_disabled(), disabled);
+        }
+    }
+
+    #[test]
+    fn an_administrator_is_told_by_roles_only() {
+        let rows = |rows: Value| roles_name_administrator(json!({"Results": rows}));
+        assert_eq!(rows(json!([{"Row": {"Name": "System Administrator"}}])), Some(true));
+        assert_eq!(rows(json!([{"Row": {"Name": "x", "ID": "sysadmin"}}])), Some(true));
+        assert_eq!(rows(json!([{"Row": {"Name": "Everybody"}}])), Some(false));
+        assert_eq!(rows(json!([])), None);
+        assert_eq!(rows(json!([{"Row": {"Right": "x"}}])), None);
+    }
+}

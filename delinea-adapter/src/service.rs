@@ -1,0 +1,202 @@
+//! The gRPC edge: checks the shape of a request, hands it on, and turns what comes back into an answer or a status. It
+//! holds no rule.
+
+use std::sync::Arc;
+
+use proto::adapter::v1::{
+    Adoption, ApplyGroupRequest, ApplyGroupResponse, ApplyUserRequest, ApplyUserResponse, CheckPlatformRequest,
+    CheckPlatformResponse, GroupApplied, IntentRequired, Intents, Link, ListPlatformGroupsRequest,
+    ListPlatformGroupsResponse, ListPlatformUsersRequest, ListPlatformUsersResponse, RemovalMode, UserApplied,
+    adapter_service_server::AdapterService, apply_group_request, apply_group_response, apply_user_request,
+    apply_user_response,
+};
+use service_runtime::Chain;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, async_trait};
+use tracing::Instrument as _;
+
+use crate::{
+    apply::{Applied, BACKEND, Batch, Outcome, Standing, Tenant},
+    check,
+    config::PlatformConfig,
+    error::ApplyError,
+    list,
+    mapping::{self, Desired},
+    platform::Connection,
+};
+
+/// How many batches of a list wait for a slow reader.
+const LIST_BUFFER: usize = 2;
+
+/// The service.
+pub(crate) struct Adapter {
+    tenant: Tenant,
+}
+
+impl Adapter {
+    pub(crate) fn new(platform: Arc<Connection>, config: Arc<PlatformConfig>) -> Self {
+        Self {
+            tenant: Tenant { platform, config },
+        }
+    }
+
+    fn tenant(&self, name: &str) -> Result<&Tenant, ApplyError> {
+        if name == self.tenant.config.platform_tenant {
+            Ok(&self.tenant)
+        } else {
+            Err(ApplyError::UnknownTenant {
+                tenant: name.to_owned(),
+            })
+        }
+    }
+
+    async fn user(&self, request: &ApplyUserRequest) -> Result<Outcome, ApplyError> {
+        let tenant = self.tenant(&request.tenant)?;
+        let standing = standing(request.link.as_ref(), request.intents.as_ref(), request.adoption())?;
+        match &request.wanted {
+            Some(apply_user_request::Wanted::User(user)) => {
+                let desired = Desired::of(user, request.manager_platform_id.as_deref(), &tenant.config)?;
+                tenant.apply_user(standing, &desired).await
+            }
+            Some(apply_user_request::Wanted::Removal(removal)) => match removal.mode() {
+                RemovalMode::Unspecified => Err(ApplyError::Invalid {
+                    field: "removal.mode",
+                    reason: "must be remove or disable",
+                }),
+                RemovalMode::Remove => tenant.remove_user(standing).await,
+                RemovalMode::Disable => tenant.disable_user(standing).await,
+            },
+            None => Err(ApplyError::Invalid {
+                field: "wanted",
+                reason: "is missing",
+            }),
+        }
+    }
+
+    async fn group(&self, request: &ApplyGroupRequest) -> Result<Outcome, ApplyError> {
+        let tenant = self.tenant(&request.tenant)?;
+        let standing = standing(request.link.as_ref(), request.intents.as_ref(), request.adoption())?;
+        match &request.wanted {
+            Some(apply_group_request::Wanted::Group(group)) => {
+                let name = mapping::group_name(group.display_name.as_deref())?;
+                let members = Batch::new(&request.members_in, &request.members_out)?;
+                tenant.apply_group(standing, &name, &members).await
+            }
+            Some(apply_group_request::Wanted::Removal(_)) => tenant.remove_group(standing).await,
+            None => Err(ApplyError::Invalid {
+                field: "wanted",
+                reason: "is missing",
+            }),
+        }
+    }
+}
+
+fn standing<'a>(
+    link: Option<&'a Link>,
+    intents: Option<&'a Intents>,
+    adoption: Adoption,
+) -> Result<Standing<'a>, ApplyError> {
+    let link = link.map(|link| link.platform_id.as_str());
+    if link.is_some_and(|id| id.trim().is_empty()) {
+        return Err(ApplyError::Invalid {
+            field: "link.platform_id",
+            reason: "is empty",
+        });
+    }
+    Ok(Standing {
+        link,
+        intents: intents.map(|intents| intents.names.as_slice()).unwrap_or_default(),
+        fresh: intents.and_then(|intents| intents.fresh_name.as_deref()),
+        adoption,
+    })
+}
+
+/// The status of an error, which is logged here and nowhere else: *later* is the Platform's weather, *refused* is for a
+/// person who reads it in the answer.
+fn status(call: &'static str, resource_id: &str, error: ApplyError) -> Status {
+    let reason = Chain(&error);
+    if error.is_later() {
+        tracing::warn!(call, resource_id, %reason, "later");
+    } else {
+        tracing::info!(call, resource_id, %reason, "refused");
+    }
+    error.status()
+}
+
+fn link(id: Option<String>) -> Option<Link> {
+    id.map(|platform_id| Link {
+        platform_id,
+        backend: BACKEND.to_owned(),
+    })
+}
+
+#[async_trait]
+impl AdapterService for Adapter {
+    type ListPlatformUsersStream = ReceiverStream<Result<ListPlatformUsersResponse, Status>>;
+    type ListPlatformGroupsStream = ReceiverStream<Result<ListPlatformGroupsResponse, Status>>;
+
+    async fn apply_user(&self, request: Request<ApplyUserRequest>) -> Result<Response<ApplyUserResponse>, Status> {
+        let request = request.into_inner();
+        let outcome = Box::pin(self.user(&request)).await;
+        let outcome = match outcome.map_err(|error| status("ApplyUser", &request.resource_id, error))? {
+            Outcome::Applied(Applied { id, adopted, .. }) => apply_user_response::Outcome::Applied(UserApplied {
+                link: link(id),
+                adopted,
+            }),
+            Outcome::IntentRequired(name) => apply_user_response::Outcome::IntentRequired(IntentRequired { name }),
+        };
+        Ok(Response::new(ApplyUserResponse { outcome: Some(outcome) }))
+    }
+
+    async fn apply_group(&self, request: Request<ApplyGroupRequest>) -> Result<Response<ApplyGroupResponse>, Status> {
+        let request = request.into_inner();
+        let outcome = Box::pin(self.group(&request)).await;
+        let outcome = match outcome.map_err(|error| status("ApplyGroup", &request.resource_id, error))? {
+            Outcome::Applied(Applied { id, adopted, refused }) => {
+                apply_group_response::Outcome::Applied(GroupApplied {
+                    link: link(id),
+                    adopted,
+                    refused_members: refused,
+                })
+            }
+            Outcome::IntentRequired(name) => apply_group_response::Outcome::IntentRequired(IntentRequired { name }),
+        };
+        Ok(Response::new(ApplyGroupResponse { outcome: Some(outcome) }))
+    }
+
+    async fn list_platform_users(
+        &self,
+        request: Request<ListPlatformUsersRequest>,
+    ) -> Result<Response<Self::ListPlatformUsersStream>, Status> {
+        let tenant = self
+            .tenant(&request.get_ref().tenant)
+            .map_err(ApplyError::status)?
+            .clone();
+        let (sink, stream) = mpsc::channel(LIST_BUFFER);
+        tokio::spawn(async move { list::users(&tenant, sink).await }.in_current_span());
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn list_platform_groups(
+        &self,
+        request: Request<ListPlatformGroupsRequest>,
+    ) -> Result<Response<Self::ListPlatformGroupsStream>, Status> {
+        let tenant = self
+            .tenant(&request.get_ref().tenant)
+            .map_err(ApplyError::status)?
+            .clone();
+        let (sink, stream) = mpsc::channel(LIST_BUFFER);
+        tokio::spawn(async move { list::groups(&tenant, sink).await }.in_current_span());
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn check_platform(
+        &self,
+        request: Request<CheckPlatformRequest>,
+    ) -> Result<Response<CheckPlatformResponse>, Status> {
+        let tenant = self.tenant(&request.get_ref().tenant).map_err(ApplyError::status)?;
+        let findings = Box::pin(check::findings(tenant)).await;
+        Ok(Response::new(CheckPlatformResponse { findings }))
+    }
+}

@@ -1,0 +1,171 @@
+//! Objects that were there before: refused, or taken over as the policy says, and never doubled.
+
+use proto::{
+    adapter::v1::{Adoption, ApplyGroupRequest, ApplyUserRequest},
+    error::ErrorReason,
+    resource::v1::User,
+};
+use serde_json::json;
+use tonic::Code;
+
+use crate::world::{World, anna, failed, fresh, intended, reason, wanted, wanted_group};
+
+fn adopting(name: &str, adoption: Adoption) -> ApplyUserRequest {
+    let user = User {
+        user_name: Some(name.to_owned()),
+        ..anna()
+    };
+    ApplyUserRequest {
+        adoption: adoption.into(),
+        ..wanted(&user)
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_adopted_as_the_policy_says() {
+    let world = World::with(&["--protected-names=chief@example.com"]).await;
+    let cases = [
+        (json!({"Name": "plain@example.com"}), true, true),
+        (
+            json!({"Name": "program@example.com", "ServiceUser": true}),
+            false,
+            false,
+        ),
+        (json!({"Name": "chief@example.com"}), false, true),
+        (json!({"Name": "fed@example.com", "SourceDs": "FDS"}), false, false),
+    ];
+    for (account, matching, listed) in cases {
+        let id = world.strangers(account.clone()).await.remove(0);
+        let name = account["Name"].as_str().unwrap();
+        let written = world.writes().await;
+        let policies = [
+            (Adoption::Unspecified, false),
+            (Adoption::Never, false),
+            (Adoption::Matching, matching),
+        ];
+        for (adoption, taken) in policies.into_iter().chain([(Adoption::Listed, listed)]) {
+            let answer = world.apply_user(adopting(name, adoption)).await;
+            if taken {
+                let applied = answer.unwrap().applied();
+                assert!(applied.adopted, "{name} {adoption:?}");
+                assert_eq!(applied.link.unwrap().platform_id, id);
+                assert_eq!(world.account(name).await["DisplayName"], "Anna Berg");
+                continue;
+            }
+            let status = answer.unwrap_err();
+            let (why, details) = reason(&status);
+            assert_eq!(
+                (status.code(), why),
+                (Code::AlreadyExists, ErrorReason::PlatformObjectExists),
+                "{name}"
+            );
+            assert_eq!(
+                (&details.metadata["platform_id"], &*details.metadata["platform_name"]),
+                (&id, name)
+            );
+            assert!(status.message().contains(name), "{}", status.message());
+            assert_eq!(world.writes().await, written, "{name} {adoption:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_caller_and_administrators_are_not_adopted() {
+    let world = World::new().await;
+    for adoption in [Adoption::Matching, Adoption::Listed] {
+        let refused = failed(world.apply_user(adopting("scim-gateway@example.com", adoption)).await);
+        assert_eq!(refused, (Code::AlreadyExists, ErrorReason::PlatformObjectExists));
+    }
+    let state = world.state().await;
+    let users = state["users"].as_array().unwrap();
+    let admin = users
+        .iter()
+        .find(|user| user["ID"] == platform_simulator::ADMIN_ID)
+        .unwrap();
+    let name = admin["Name"].as_str().unwrap();
+    let refused = failed(world.apply_user(adopting(name, Adoption::Matching)).await);
+    assert_eq!(refused, (Code::AlreadyExists, ErrorReason::PlatformObjectExists));
+    assert_eq!(world.writes().await, 0);
+}
+
+#[tokio::test]
+async fn what_stands_under_an_intent_is_ours_whatever_the_policy() {
+    let world = World::new().await;
+    let id = world.provision(&anna()).await;
+    let moved = User {
+        user_name: Some("anna.holm@example.com".to_owned()),
+        ..anna()
+    };
+    // Known by its name alone, it must be known by the new one before it gets it: the call may fail in between.
+    let old = "anna@example.com";
+    let intent = world.apply_user(intended(&moved, &[old])).await.unwrap().intent();
+    assert_eq!(intent, "anna.holm@example.com");
+    assert_eq!(world.account(old).await["ID"], id, "nothing is written before");
+    let applied = world
+        .apply_user(intended(&moved, &[old, &intent]))
+        .await
+        .unwrap()
+        .applied();
+    assert!(!applied.adopted);
+    assert_eq!(applied.link.unwrap().platform_id, id);
+    assert_eq!(
+        world.account("anna.holm@example.com").await["ID"],
+        id,
+        "it moved on to the name wanted now"
+    );
+}
+
+#[tokio::test]
+async fn a_name_taken_after_it_was_found_free_is_somebody_elses() {
+    let world = World::new().await;
+    let name = world.apply_user(wanted(&anna())).await.unwrap().intent();
+    let id = world.strangers(json!({"Name": name})).await.remove(0);
+    let status = world.apply_user(fresh(&anna(), &name)).await.unwrap_err();
+    let (why, details) = reason(&status);
+    assert_eq!(
+        (status.code(), why),
+        (Code::AlreadyExists, ErrorReason::PlatformObjectExists)
+    );
+    assert_eq!(details.metadata["platform_id"], id);
+    assert_eq!(world.account(&name).await["DisplayName"], "", "it was left alone");
+}
+
+#[tokio::test]
+async fn a_group_is_adopted_as_the_policy_says() {
+    let world = World::new().await;
+    let member = world.provision(&anna()).await;
+    world
+        .sim(
+            "POST",
+            "groups",
+            json!([{"Name": "Empty"}, {"Name": "Full", "Members": [member]}]),
+        )
+        .await;
+    let cases = [
+        ("empty", true, true),
+        ("Full", false, true),
+        ("Everybody", false, false),
+    ];
+    for (name, matching, listed) in cases {
+        for (adoption, taken) in [
+            (Adoption::Never, false),
+            (Adoption::Matching, matching),
+            (Adoption::Listed, listed),
+        ] {
+            let request = ApplyGroupRequest {
+                adoption: adoption.into(),
+                ..wanted_group(name)
+            };
+            let answer = world.apply_group(request).await;
+            if taken {
+                assert!(answer.unwrap().applied().adopted, "{name} {adoption:?}");
+            } else {
+                assert_eq!(
+                    failed(answer),
+                    (Code::AlreadyExists, ErrorReason::PlatformObjectExists),
+                    "{name} {adoption:?}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The adapter through its gRPC interface, with the simulated Platform at the far end.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+
+mod accounts;
+mod adoption;
+mod faults;
+mod groups;
+mod tenant;
+mod world;

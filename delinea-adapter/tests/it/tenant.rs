@@ -1,0 +1,253 @@
+//! What holds for the whole tenant: its directory, its suffixes, its lists, its prerequisites, its traces.
+
+use proto::{
+    adapter::v1::{
+        CheckPlatformRequest, ListPlatformGroupsRequest, ListPlatformUsersRequest, PlatformGroup, PlatformUser,
+        Severity,
+    },
+    error::ErrorReason,
+    resource::v1::User,
+};
+use serde_json::json;
+use service_runtime::TelemetryArgs;
+use tonic::Code;
+
+use crate::world::{World, anna, failed, fresh, reason, wanted};
+
+#[tokio::test]
+async fn beside_a_federation_nobody_is_created_until_a_person_decides() {
+    for (policy, federation, created) in [
+        ("ask", false, true),
+        ("ask", true, false),
+        ("create_local", true, true),
+        ("adopt_only", false, false),
+    ] {
+        let world = World::with(&["--directory-policy", policy]).await;
+        world.profile(json!({"federation": federation})).await;
+        let answer = world.apply_user(wanted(&anna())).await;
+        if created {
+            answer.unwrap().intent();
+        } else {
+            assert_eq!(
+                failed(answer),
+                (Code::FailedPrecondition, ErrorReason::DirectoryPolicy),
+                "{policy}"
+            );
+        }
+    }
+    let world = World::new().await;
+    world.fault(json!({"method": "Federation/*", "fault": "bare404"})).await;
+    let refused = failed(world.apply_user(wanted(&anna())).await);
+    assert_eq!(
+        refused,
+        (Code::FailedPrecondition, ErrorReason::DirectoryPolicy),
+        "it cannot be told"
+    );
+}
+
+#[tokio::test]
+async fn a_suffix_that_the_platform_does_not_know_is_named() {
+    let world = World::with(&["--suffix-map=corp.example=example.com"]).await;
+    world.profile(json!({"suffixes": ["example.com"]})).await;
+    let named = |name: &str| User {
+        user_name: Some(name.to_owned()),
+        ..anna()
+    };
+    let status = world
+        .apply_user(wanted(&named("anna@elsewhere.example")))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).0),
+        (Code::FailedPrecondition, ErrorReason::PlatformRefused)
+    );
+    assert!(
+        status.message().contains("\"elsewhere.example\""),
+        "{}",
+        status.message()
+    );
+    let mapped = world.apply_user(wanted(&named("anna@corp.example"))).await.unwrap();
+    assert_eq!(mapped.intent(), "anna@example.com");
+    world.provision(&named("anna@Example.com")).await;
+}
+
+async fn users(world: &World) -> Vec<PlatformUser> {
+    let request = ListPlatformUsersRequest {
+        tenant: "default".to_owned(),
+    };
+    let mut stream = world
+        .client
+        .clone()
+        .list_platform_users(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let mut users = Vec::new();
+    while let Some(batch) = stream.message().await.unwrap() {
+        users.extend(batch.users);
+    }
+    users.sort_by(|one, other| one.name.cmp(&other.name));
+    users
+}
+
+#[tokio::test]
+async fn accounts_are_listed_in_one_call_or_page_by_page() {
+    let world = World::with(&["--page-size=100"]).await;
+    let mut people: Vec<_> = (0..1201)
+        .map(|n| json!({"Name": format!("p{n:04}@example.com"), "Mail": "m"}))
+        .collect();
+    people[7]["State"] = json!("Disabled");
+    people.push(json!({"Name": "fed@example.com", "SourceDs": "FDS"}));
+    world.strangers(json!(people)).await;
+    let in_one_call = users(&world).await;
+    world
+        .fault(json!({"method": "entities/localusers", "fault": "bare404"}))
+        .await;
+    let by_pages = users(&world).await;
+    assert_eq!(in_one_call, by_pages);
+    let listed: Vec<_> = by_pages.iter().filter(|user| user.name.starts_with('p')).collect();
+    assert_eq!(listed.len(), 1201);
+    assert_eq!(
+        (listed[7].enabled, listed[8].enabled, &*listed[8].mail),
+        (false, true, "m")
+    );
+    let caller = by_pages
+        .iter()
+        .find(|user| user.platform_id == platform_simulator::CALLER_ID)
+        .unwrap();
+    assert!(caller.service_user);
+    assert!(
+        by_pages.iter().all(|user| user.name != "fed@example.com"),
+        "only local accounts"
+    );
+}
+
+#[tokio::test]
+async fn groups_are_listed() {
+    let world = World::with(&["--page-size=2"]).await;
+    let id = world.provision_group("Sales", &[]).await;
+    for n in 0..5 {
+        world.provision_group(&format!("g{n}"), &[]).await;
+    }
+    let request = ListPlatformGroupsRequest {
+        tenant: "default".to_owned(),
+    };
+    let mut stream = world
+        .client
+        .clone()
+        .list_platform_groups(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let mut groups: Vec<PlatformGroup> = Vec::new();
+    while let Some(batch) = stream.message().await.unwrap() {
+        groups.extend(batch.groups);
+    }
+    let of = |name: &str| groups.iter().find(|group| group.name == name).unwrap();
+    assert_eq!((&of("Sales").platform_id, of("Sales").built_in), (&id, false));
+    assert!(of("Everybody").built_in);
+    assert_eq!(groups.iter().filter(|group| !group.built_in).count(), 6);
+}
+
+async fn findings(world: &World) -> Vec<(String, Severity)> {
+    let request = CheckPlatformRequest {
+        tenant: "default".to_owned(),
+    };
+    let answer = world.client.clone().check_platform(request).await.unwrap().into_inner();
+    assert!(answer.findings.iter().all(|finding| !finding.message.is_empty()));
+    answer
+        .findings
+        .iter()
+        .map(|finding| (finding.name.clone(), finding.severity()))
+        .collect()
+}
+
+fn severity(findings: &[(String, Severity)], name: &str) -> Severity {
+    findings.iter().find(|finding| finding.0 == name).unwrap().1
+}
+
+#[tokio::test]
+async fn the_prerequisites_are_found_without_a_change() {
+    let world = World::new().await;
+    world.profile(json!({"suffixes": ["example.com"]})).await;
+    let good = findings(&world).await;
+    let names = [
+        "token",
+        "users",
+        "groups",
+        "directory_policy",
+        "suffixes",
+        "group_writes",
+    ];
+    assert_eq!(good, names.map(|name| (name.to_owned(), Severity::Ok)));
+    world.state().await;
+
+    let world = World::with(&["--default-suffix=nowhere.example"]).await;
+    world
+        .profile(json!({"role_writes": "404", "federation": true, "suffixes": ["example.com"]}))
+        .await;
+    let bad = findings(&world).await;
+    for name in ["directory_policy", "suffixes", "group_writes"] {
+        assert_eq!(severity(&bad, name), Severity::Error, "{name}");
+    }
+    world.profile(json!({"role_writes": "rpc"})).await;
+    world.fault(json!({"method": "Roles/*", "fault": "bare404"})).await;
+    assert_eq!(severity(&findings(&world).await, "group_writes"), Severity::Warning);
+    let world = World::with(&["--platform-client-secret=wrong"]).await;
+    assert_eq!(findings(&world).await, [("token".to_owned(), Severity::Error)]);
+}
+
+#[tokio::test]
+async fn a_list_that_may_be_cut_off_is_an_error() {
+    let world = World::with(&["--page-size=5", "--report-limit=20"]).await;
+    let people: Vec<_> = (0..40).map(|n| json!({"Name": format!("p{n}@example.com")})).collect();
+    world.strangers(json!(people)).await;
+    world
+        .fault(json!({"method": "entities/localusers", "fault": "bare404"}))
+        .await;
+    let request = ListPlatformUsersRequest {
+        tenant: "default".to_owned(),
+    };
+    let mut stream = world
+        .client
+        .clone()
+        .list_platform_users(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let status = loop {
+        match stream.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it passed for complete"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(reason(&status).0, ErrorReason::PlatformUnavailable);
+}
+
+#[tokio::test]
+async fn every_call_carries_the_trace_of_its_request() {
+    let _telemetry = service_runtime::telemetry::init("test", &TelemetryArgs::default()).unwrap();
+    let world = World::new().await;
+    let name = world.apply_user(wanted(&anna())).await.unwrap().intent();
+    let recent = world.sim("GET", "calls", json!(null)).await;
+    let trace = |call: &serde_json::Value| {
+        call["traceparent"]
+            .as_str()
+            .unwrap_or_default()
+            .get(3..35)
+            .map(str::to_owned)
+    };
+    let calls: Vec<_> = recent
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|call| call["method"] != "token")
+        .collect();
+    assert!(calls.len() >= 3, "{recent}");
+    assert!(trace(calls[0]).is_some(), "{recent}");
+    assert!(calls.iter().all(|call| trace(call) == trace(calls[0])), "{recent}");
+    let spans: std::collections::HashSet<_> = calls.iter().map(|call| call["traceparent"].as_str()).collect();
+    assert_eq!(spans.len(), calls.len(), "each call has a span of its own");
+    world.apply_user(fresh(&anna(), &name)).await.unwrap().applied();
+}

@@ -1,0 +1,324 @@
+//! An adapter, a simulated Platform, and what tests say to them.
+
+use std::time::Duration;
+
+use clap::{Args, Command, FromArgMatches};
+use delinea_adapter::Config;
+use proto::{
+    adapter::v1::{
+        Adoption, ApplyGroupRequest, ApplyUserRequest, GroupApplied, IntentRequired, Intents, Link, Removal,
+        RemovalMode, UserApplied, adapter_service_client::AdapterServiceClient, apply_group_request,
+        apply_group_response, apply_user_request, apply_user_response,
+    },
+    error::{Details, ErrorReason},
+    resource::v1::{Group, MultiValue, User},
+};
+use serde_json::{Value, json};
+use service_runtime::{Connection, Running};
+use tonic::Status;
+
+/// What a test has to itself.
+pub(crate) struct World {
+    pub(crate) client: AdapterServiceClient<Connection>,
+    pub(crate) platform: platform_simulator::Running,
+    _adapter: Running,
+    http: reqwest::Client,
+}
+
+/// An answer to ApplyUser.
+#[derive(Debug)]
+pub(crate) enum Answer<T> {
+    Applied(T),
+    IntentRequired(String),
+}
+
+impl<T: std::fmt::Debug> Answer<T> {
+    pub(crate) fn applied(self) -> T {
+        match self {
+            Self::Applied(applied) => applied,
+            Self::IntentRequired(name) => panic!("an intent for {name} is required"),
+        }
+    }
+
+    pub(crate) fn intent(self) -> String {
+        match self {
+            Self::IntentRequired(name) => name,
+            Self::Applied(applied) => panic!("{applied:?}"),
+        }
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A world whose adapter has these settings.
+    pub(crate) async fn with(arguments: &[&str]) -> Self {
+        service_runtime::install_crypto_provider();
+        let platform = platform_simulator::start(platform_simulator::Config::ephemeral())
+            .await
+            .unwrap();
+        let url = platform.url();
+        let base = [
+            "adapter",
+            "--listen=127.0.0.1:0",
+            "--platform-url",
+            &url,
+            "--platform-client-id=scim-gateway@example.com",
+            "--platform-client-secret=simulated-secret",
+            "--platform-timeout=2s",
+            "--read-back-timeout=1s",
+            "--read-back-interval=20ms",
+        ];
+        let command = Config::augment_args(Command::new("adapter")).args_override_self(true);
+        let matches = command.get_matches_from(base.iter().chain(arguments));
+        let adapter = delinea_adapter::start(Config::from_arg_matches(&matches).unwrap())
+            .await
+            .unwrap();
+        let connection =
+            service_runtime::connect(&format!("http://{}", adapter.addr), Duration::from_secs(60)).unwrap();
+        let client = AdapterServiceClient::new(connection);
+        Self {
+            client,
+            platform,
+            _adapter: adapter,
+            http: reqwest::Client::new(),
+        }
+    }
+
+    /// The simulator's whole state.
+    pub(crate) async fn state(&self) -> Value {
+        let url = format!("{}/_sim/state", self.platform.url());
+        let text = self.http.get(url).send().await.unwrap().text().await.unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    pub(crate) async fn sim(&self, method: &str, path: &str, body: Value) -> Value {
+        let url = format!("{}/_sim/{path}", self.platform.url());
+        let request = self.http.request(method.parse().unwrap(), url).json(&body);
+        let response = request.send().await.unwrap();
+        assert!(
+            response.status().is_success(),
+            "{method} {path}: {}",
+            response.text().await.unwrap()
+        );
+        let text = response.text().await.unwrap();
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    pub(crate) async fn profile(&self, fields: Value) {
+        self.sim("PATCH", "profile", fields).await;
+    }
+
+    pub(crate) async fn fault(&self, rule: Value) {
+        self.sim("POST", "faults", rule).await;
+    }
+
+    pub(crate) async fn no_faults(&self) {
+        self.sim("DELETE", "faults", Value::Null).await;
+    }
+
+    /// Accounts that somebody else made.
+    pub(crate) async fn strangers(&self, users: Value) -> Vec<String> {
+        let made = self.sim("POST", "users", users).await;
+        made.as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["ID"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The accounts of that name.
+    pub(crate) async fn accounts(&self, name: &str) -> Vec<Value> {
+        let state = self.state().await;
+        let users = state["users"].as_array().unwrap().iter();
+        users
+            .filter(|user| user["Name"].as_str().unwrap().eq_ignore_ascii_case(name))
+            .cloned()
+            .collect()
+    }
+
+    /// The one account of that name.
+    pub(crate) async fn account(&self, name: &str) -> Value {
+        let mut found = self.accounts(name).await;
+        assert_eq!(found.len(), 1, "accounts named {name}");
+        found.remove(0)
+    }
+
+    pub(crate) async fn writes(&self) -> u64 {
+        let state = self.state().await;
+        assert_eq!(state["caller_edits"], 0, "the caller itself was changed");
+        state["writes"].as_u64().unwrap()
+    }
+
+    pub(crate) async fn calls(&self, method: &str) -> u64 {
+        self.state().await["calls"][method].as_u64().unwrap_or_default()
+    }
+
+    pub(crate) async fn apply_user(&self, request: ApplyUserRequest) -> Result<Answer<UserApplied>, Status> {
+        let request = ApplyUserRequest {
+            tenant: "default".to_owned(),
+            resource_id: "r1".to_owned(),
+            ..request
+        };
+        let answer = self.client.clone().apply_user(request).await?.into_inner();
+        Ok(match answer.outcome.unwrap() {
+            apply_user_response::Outcome::Applied(applied) => Answer::Applied(applied),
+            apply_user_response::Outcome::IntentRequired(IntentRequired { name }) => Answer::IntentRequired(name),
+        })
+    }
+
+    pub(crate) async fn apply_group(&self, request: ApplyGroupRequest) -> Result<Answer<GroupApplied>, Status> {
+        let request = ApplyGroupRequest {
+            tenant: "default".to_owned(),
+            resource_id: "g1".to_owned(),
+            ..request
+        };
+        let answer = self.client.clone().apply_group(request).await?.into_inner();
+        Ok(match answer.outcome.unwrap() {
+            apply_group_response::Outcome::Applied(applied) => Answer::Applied(applied),
+            apply_group_response::Outcome::IntentRequired(IntentRequired { name }) => Answer::IntentRequired(name),
+        })
+    }
+
+    /// Creates the account as identity-service would: records the intent in between. Gives its id.
+    pub(crate) async fn provision(&self, user: &User) -> String {
+        let name = self.apply_user(wanted(user)).await.unwrap().intent();
+        let applied = self.apply_user(fresh(user, &name)).await.unwrap().applied();
+        applied.link.unwrap().platform_id
+    }
+
+    pub(crate) async fn provision_group(&self, name: &str, members: &[String]) -> String {
+        let request = ApplyGroupRequest {
+            members_in: members.to_vec(),
+            ..wanted_group(name)
+        };
+        let intent = self.apply_group(request.clone()).await.unwrap().intent();
+        let request = ApplyGroupRequest {
+            intents: Some(intents(&[&intent], Some(&intent))),
+            ..request
+        };
+        self.apply_group(request)
+            .await
+            .unwrap()
+            .applied()
+            .link
+            .unwrap()
+            .platform_id
+    }
+}
+
+pub(crate) fn anna() -> User {
+    let value = |value: &str, kind: &str| MultiValue {
+        value: Some(value.to_owned()),
+        r#type: Some(kind.to_owned()),
+        ..MultiValue::default()
+    };
+    User {
+        user_name: Some("anna@example.com".to_owned()),
+        display_name: Some("Anna Berg".to_owned()),
+        emails: vec![value("anna.berg@example.com", "work")],
+        phone_numbers: vec![value("+1 555", "work")],
+        active: Some(true),
+        ..User::default()
+    }
+}
+
+pub(crate) fn wanted(user: &User) -> ApplyUserRequest {
+    ApplyUserRequest {
+        adoption: Adoption::Never.into(),
+        wanted: Some(apply_user_request::Wanted::User(user.clone())),
+        ..ApplyUserRequest::default()
+    }
+}
+
+pub(crate) fn fresh(user: &User, name: &str) -> ApplyUserRequest {
+    ApplyUserRequest {
+        intents: Some(intents(&[name], Some(name))),
+        ..wanted(user)
+    }
+}
+
+pub(crate) fn intended(user: &User, names: &[&str]) -> ApplyUserRequest {
+    ApplyUserRequest {
+        intents: Some(intents(names, None)),
+        ..wanted(user)
+    }
+}
+
+pub(crate) fn linked(user: &User, id: &str) -> ApplyUserRequest {
+    ApplyUserRequest {
+        link: Some(link(id)),
+        ..wanted(user)
+    }
+}
+
+pub(crate) fn removal(mode: RemovalMode) -> ApplyUserRequest {
+    let wanted = apply_user_request::Wanted::Removal(Removal { mode: mode.into() });
+    ApplyUserRequest {
+        wanted: Some(wanted),
+        ..ApplyUserRequest::default()
+    }
+}
+
+pub(crate) fn wanted_group(name: &str) -> ApplyGroupRequest {
+    let group = Group {
+        display_name: Some(name.to_owned()),
+        ..Group::default()
+    };
+    ApplyGroupRequest {
+        adoption: Adoption::Never.into(),
+        wanted: Some(apply_group_request::Wanted::Group(group)),
+        ..ApplyGroupRequest::default()
+    }
+}
+
+pub(crate) fn linked_group(name: &str, id: &str) -> ApplyGroupRequest {
+    ApplyGroupRequest {
+        link: Some(link(id)),
+        ..wanted_group(name)
+    }
+}
+
+pub(crate) fn group_removal(id: &str) -> ApplyGroupRequest {
+    let wanted = apply_group_request::Wanted::Removal(Removal {
+        mode: RemovalMode::Remove.into(),
+    });
+    ApplyGroupRequest {
+        link: Some(link(id)),
+        wanted: Some(wanted),
+        ..ApplyGroupRequest::default()
+    }
+}
+
+pub(crate) fn intents(names: &[&str], fresh: Option<&str>) -> Intents {
+    Intents {
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        fresh_name: fresh.map(str::to_owned),
+    }
+}
+
+pub(crate) fn link(id: &str) -> Link {
+    Link {
+        platform_id: id.to_owned(),
+        backend: "rpc".to_owned(),
+    }
+}
+
+/// A fault that hits so many calls of a method.
+pub(crate) fn fault(method: &str, fault: &str, times: u64) -> Value {
+    json!({"method": method, "fault": fault, "times": times})
+}
+
+/// The reason of a status, with its details.
+pub(crate) fn reason(status: &Status) -> (ErrorReason, Details) {
+    let details = Details::of(status).unwrap_or_else(|| panic!("a status of another hand: {status:?}"));
+    (details.reason, details)
+}
+
+/// The reason of what must have failed.
+pub(crate) fn failed<T: std::fmt::Debug>(result: Result<T, Status>) -> (tonic::Code, ErrorReason) {
+    let status = result.unwrap_err();
+    (status.code(), reason(&status).0)
+}
