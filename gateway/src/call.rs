@@ -1,0 +1,123 @@
+//! What each handler is given of its request: the parsed query, the headers, the address that clients know us by, and
+//! the time that is left. Failing to extract any of it is a SCIM error like all others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use http::request::Parts;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::Gateway;
+use crate::body::{self, Limits};
+use crate::error::Problem;
+use crate::location::Base;
+use crate::query::Query;
+
+/// How much later than the calls it waits for a request is given up. The calls have the better answer.
+const BACKSTOP: Duration = Duration::from_millis(500);
+/// Our ids are UUIDs; nothing much longer can be one.
+const MAX_ID_BYTES: usize = 256;
+
+/// One request, without its body.
+pub(crate) struct Call {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) query: Query,
+    pub(crate) headers: HeaderMap,
+    pub(crate) base: Base,
+    pub(crate) deadline: Deadline,
+}
+
+impl Call {
+    /// The tenant's name, for a message to identity-service.
+    pub(crate) fn tenant(&self) -> String {
+        self.gateway.tenant.clone()
+    }
+
+    /// How many resources a page of a list shall have.
+    pub(crate) fn page_size(&self) -> i32 {
+        let settings = &self.gateway.settings;
+        self.query
+            .count
+            .unwrap_or(settings.page_size)
+            .min(settings.max_page_size)
+    }
+
+    /// Reads the body of a write, which may have at most `bytes`.
+    pub(crate) async fn json(&self, request: Request, bytes: u64) -> Result<Value, Problem> {
+        body::json(
+            request,
+            Limits {
+                bytes,
+                time: self.gateway.settings.body_timeout,
+            },
+        )
+        .await
+    }
+}
+
+impl FromRequestParts<Arc<Gateway>> for Call {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
+        Ok(Self {
+            gateway: Arc::clone(gateway),
+            query: Query::parse(parts.uri.query().unwrap_or_default())?,
+            base: gateway
+                .public
+                .clone()
+                .unwrap_or_else(|| Base::of_request(&parts.headers, &parts.uri)),
+            deadline: parts.extensions.get().copied().unwrap_or_default(),
+            headers: parts.headers.clone(),
+        })
+    }
+}
+
+/// When a request's time is over; `None` means never.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// The time that is left.
+    pub(crate) fn remaining(self) -> Option<Duration> {
+        self.0.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// Gives each request its deadline, and up when it is over.
+pub(crate) async fn limit_time(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
+    let limit = gateway.settings.request_timeout;
+    if limit.is_zero() {
+        return next.run(request).await;
+    }
+    let deadline = Instant::now() + limit;
+    request.extensions_mut().insert(Deadline(Some(deadline)));
+    match tokio::time::timeout_at(deadline + BACKSTOP, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::timed_out().into_response(),
+    }
+}
+
+/// The id in a path.
+pub(crate) struct Id(pub(crate) String);
+
+impl FromRequestParts<Arc<Gateway>> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
+        let none = || Problem::not_found("There is no resource with this id.");
+        // What is not UTF-8 cannot be an id of ours either.
+        let Path(id) = Path::<String>::from_request_parts(parts, gateway)
+            .await
+            .map_err(|_| none())?;
+        if id.len() > MAX_ID_BYTES || id.chars().any(char::is_control) {
+            Err(none())
+        } else {
+            Ok(Self(id))
+        }
+    }
+}

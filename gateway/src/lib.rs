@@ -1,0 +1,141 @@
+//! The gateway: SCIM 2.0 over HTTP in, gRPC out. It checks the credential, brings bodies into canonical form (both of
+//! Entra's dialects end here in one), makes one call to identity-service and renders the answer.
+//!
+//! It holds no state and decides nothing about users: it knows SCIM's HTTP binding, and must never know where
+//! identity-service keeps things or what becomes of a change afterwards.
+
+mod answer;
+mod auth;
+mod body;
+mod call;
+mod conditional;
+mod config;
+mod discovery;
+mod error;
+mod groups;
+mod identity;
+mod json;
+mod list;
+mod location;
+mod members;
+mod query;
+mod router;
+pub mod token;
+mod users;
+
+use std::sync::Arc;
+
+use service_runtime::{Connection, Lifecycle, OpsArgs, Running, TelemetryArgs};
+
+pub use auth::{CredentialArgs, TokenHash};
+pub use config::{Config, ScimArgs};
+pub use router::BASE_PATH;
+
+use auth::Credentials;
+use identity::Identity;
+use location::Base;
+
+/// What keeps the gateway from starting. The text never contains a credential.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is missing or cannot be used.
+    #[error("{setting}: {reason}")]
+    Setting {
+        /// The setting, as the operator writes it.
+        setting: &'static str,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// The file with the credentials' hashes cannot be read.
+    #[error("--bearer-token-sha256-file: cannot read {path}", path = .path.display())]
+    HashFile {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why it cannot be read.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A part that all services share failed: the listener, or the address of identity-service.
+    #[error("the gateway cannot start")]
+    Start(#[source] service_runtime::Error),
+}
+
+impl Error {
+    fn setting(setting: &'static str, reason: impl Into<String>) -> Self {
+        Self::Setting {
+            setting,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// The gateway as a process runs it.
+#[derive(Debug)]
+pub struct Service;
+
+impl service_runtime::Service for Service {
+    const NAME: &'static str = "gateway";
+    const ABOUT: &'static str = "SCIM 2.0 over HTTP in, gRPC out. `gateway token` makes a bearer token and its hash";
+    type Config = Config;
+    type Error = Error;
+
+    fn telemetry(config: &Config) -> &TelemetryArgs {
+        &config.telemetry
+    }
+
+    fn ops(config: &Config) -> &OpsArgs {
+        &config.ops
+    }
+
+    fn check(config: &Config) -> Result<(), Error> {
+        config.check().map(drop)
+    }
+
+    async fn start(config: Config) -> Result<Running, Error> {
+        start(config).await
+    }
+}
+
+/// Starts a gateway that calls identity-service at `--identity-url`. It listens when this returns, and becomes ready
+/// when identity-service is.
+pub async fn start(config: Config) -> Result<Running, Error> {
+    let identity = service_runtime::connect(&config.identity_url, config.scim.request_timeout).map_err(Error::Start)?;
+    start_with(config, identity).await
+}
+
+/// Starts a gateway on a connection that exists already, such as to an identity-service in the same process;
+/// `--identity-url` is not looked at.
+pub async fn start_with(config: Config, identity: Connection) -> Result<Running, Error> {
+    let gateway = Gateway::new(&config, identity.clone())?;
+    let lifecycle = Lifecycle::start(&config.ops).await.map_err(Error::Start)?;
+    let listener = service_runtime::bind(config.listen).await.map_err(Error::Start)?;
+    let dependency = lifecycle.readiness.dependency("identity-service");
+    let health = |stop| identity::follow_health(identity, dependency, stop);
+    lifecycle.tasks.spawn("identity-service health", health);
+    service_runtime::serve_http(listener, router::router(Arc::new(gateway)), lifecycle).map_err(Error::Start)
+}
+
+/// What every request needs; none of it changes while the gateway runs.
+struct Gateway {
+    identity: Identity,
+    schemas: scim::Schemas,
+    tenant: String,
+    settings: ScimArgs,
+    public: Option<Base>,
+    credentials: Credentials,
+}
+
+impl Gateway {
+    fn new(config: &Config, identity: Connection) -> Result<Self, Error> {
+        let (credentials, public) = config.check()?;
+        Ok(Self {
+            identity: Identity::new(identity),
+            schemas: scim::Schemas::builtin(),
+            tenant: config.tenant.clone(),
+            settings: config.scim.clone(),
+            public,
+            credentials,
+        })
+    }
+}

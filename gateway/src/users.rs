@@ -1,0 +1,155 @@
+//! `/Users` (RFC 7644 §3): each handler is one call to identity-service between reading the request and rendering the
+//! answer.
+
+use axum::extract::Request;
+use axum::response::Response;
+use http::StatusCode;
+use proto::identity::v1::{
+    CreateUserRequest, DeleteUserRequest, GetUserRequest, ListUsersRequest, PatchUserRequest, ReplaceUserRequest,
+};
+use proto::resource::v1::User;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::answer::{self, Headers};
+use crate::body;
+use crate::call::{Call, Id};
+use crate::conditional;
+use crate::error::Problem;
+use crate::list::{self, Found, Wanted};
+
+pub(crate) async fn list(call: Call) -> Result<Response, Problem> {
+    let found = find(&call, Wanted::of(&call)).await?;
+    list::answer(&call, found.total, found.next, found.page, Vec::new())
+}
+
+pub(crate) async fn search(call: Call, request: Request) -> Result<Response, Problem> {
+    list(list::searched(call, request).await?).await
+}
+
+/// The users that are wanted.
+pub(crate) async fn find(call: &Call, wanted: Wanted) -> Result<Found<User>, Problem> {
+    let message = ListUsersRequest {
+        tenant: call.tenant(),
+        filter: wanted.filter,
+        start_index: wanted.start_index,
+        page_size: Some(wanted.size),
+        page_token: wanted.token,
+        sort_by: wanted.sort_by,
+        sort_descending: wanted.descending,
+        include_groups: wants_groups(call),
+    };
+    let found = call.gateway.identity.list_users(message, call.deadline).await?;
+    Ok(Found {
+        page: found.users,
+        total: found.total_results,
+        next: found.next_page_token,
+    })
+}
+
+pub(crate) async fn create(call: Call, request: Request) -> Result<Response, Problem> {
+    let user = read(&call, request).await?;
+    let request_id = Some(Uuid::new_v4().to_string());
+    let message = CreateUserRequest {
+        tenant: call.tenant(),
+        user: Some(user),
+        request_id,
+    };
+    let created = call.gateway.identity.create_user(message, call.deadline).await?;
+    single(&call, StatusCode::CREATED, created.user)
+}
+
+pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, Problem> {
+    let message = GetUserRequest {
+        tenant: call.tenant(),
+        id,
+        include_groups: wants_groups(&call),
+    };
+    let user = call.gateway.identity.get_user(message, call.deadline).await?.user;
+    let version = user.as_ref().and_then(version);
+    if conditional::is_known(&call.headers, version.as_deref()) {
+        return Ok(answer::empty(
+            StatusCode::NOT_MODIFIED,
+            Headers {
+                etag: version,
+                location: None,
+            },
+        ));
+    }
+    single(&call, StatusCode::OK, user)
+}
+
+pub(crate) async fn replace(call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
+    let etag = conditional::required_version(&call.headers)?;
+    let user = Some(read(&call, request).await?);
+    let message = ReplaceUserRequest {
+        tenant: call.tenant(),
+        id,
+        user,
+        etag,
+        request_id: None,
+    };
+    let replaced = call.gateway.identity.replace_user(message, call.deadline).await?;
+    single(&call, StatusCode::OK, replaced.user)
+}
+
+pub(crate) async fn patch(call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
+    let etag = conditional::required_version(&call.headers)?;
+    let body = call.json(request, call.gateway.settings.max_user_body).await?;
+    let operations = body::operations(call.gateway.schemas.user(), &body)?;
+    let message = PatchUserRequest {
+        tenant: call.tenant(),
+        id,
+        operations,
+        etag,
+        request_id: None,
+    };
+    let patched = call.gateway.identity.patch_user(message, call.deadline).await?.user;
+    if call.query.names_attributes || conditional::asks_for_json(&call.headers) {
+        return single(&call, StatusCode::OK, patched);
+    }
+    let etag = patched.as_ref().and_then(version);
+    Ok(answer::empty(StatusCode::NO_CONTENT, Headers { etag, location: None }))
+}
+
+pub(crate) async fn delete(call: Call, Id(id): Id) -> Result<Response, Problem> {
+    let etag = conditional::required_version(&call.headers)?;
+    let message = DeleteUserRequest {
+        tenant: call.tenant(),
+        id,
+        etag,
+        request_id: None,
+    };
+    call.gateway.identity.delete_user(message, call.deadline).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT, Headers::default()))
+}
+
+async fn read(call: &Call, request: Request) -> Result<User, Problem> {
+    let body = call.json(request, call.gateway.settings.max_user_body).await?;
+    body::resource(call.gateway.schemas.user(), body)
+}
+
+/// The attribute `groups` costs identity-service a look-up of its own.
+fn wants_groups(call: &Call) -> bool {
+    call.query.projection.wants(call.gateway.schemas.user(), "groups")
+}
+
+fn single(call: &Call, status: StatusCode, user: Option<User>) -> Result<Response, Problem> {
+    let user = user.ok_or_else(|| Problem::internal("identity-service answered without the user", &status))?;
+    let etag = version(&user);
+    let location = (status == StatusCode::CREATED).then(|| call.base.at(&format!("Users/{}", user.id())));
+    Ok(Headers { etag, location }.on(answer::json(status, &render(call, user)?)))
+}
+
+/// A user as the client wants to see it.
+pub(crate) fn render(call: &Call, mut user: User) -> Result<Value, Problem> {
+    call.base.locate_user(&mut user);
+    let value = serde_json::to_value(user);
+    let mut value = value.map_err(|error| Problem::internal("a user cannot be written as JSON", &error))?;
+    call.query.projection.apply(call.gateway.schemas.user(), &mut value);
+    Ok(value)
+}
+
+fn version(user: &User) -> Option<String> {
+    user.meta.as_ref()?.version.clone()
+}
