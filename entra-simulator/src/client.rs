@@ -1,0 +1,244 @@
+//! HTTP as Entra's provisioning service speaks it, and a tally of every request.
+//!
+//! No `User-Agent`; `Content-Type` only where there is a body; form-encoded queries; a time-out. What an answer
+//! means for an object is not decided here.
+
+mod tally;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use reqwest::{
+    StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::{
+    endpoint::TenantUrl,
+    error::{Error, Failure},
+    knobs::Knobs,
+};
+
+pub use tally::{Counts, RequestKind, Tally};
+
+/// No answer is read beyond this: a group with a million members stays below it.
+const MAX_ANSWER: usize = 256 << 20;
+
+/// An answer that is a success: its status and, unless it was empty, its JSON.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The HTTP status, 2xx.
+    pub status: u16,
+    /// The body; none if it was empty.
+    pub body: Option<Value>,
+}
+
+/// A connection pool to one SCIM endpoint; clones share it and its tally.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: TenantUrl,
+    knobs: Knobs,
+    counts: Arc<Mutex<Counts>>,
+}
+
+impl Client {
+    /// Prepares a client; nothing is sent yet.
+    pub fn new(url: TenantUrl, token: &SecretString, knobs: Knobs) -> Result<Self, Error> {
+        let mut bearer =
+            HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| Error::BadToken)?;
+        bearer.set_sensitive(true);
+        let mut headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+        if let Some(version) = knobs
+            .ad_scim_version
+            .as_deref()
+            .and_then(|text| HeaderValue::from_str(text).ok())
+        {
+            headers.insert(HeaderName::from_static("adscimversion"), version);
+        }
+        let http = http_client(headers, knobs.timeout)?;
+        Ok(Self {
+            http,
+            url,
+            knobs,
+            counts: Arc::default(),
+        })
+    }
+
+    /// The habits of this client.
+    pub fn knobs(&self) -> &Knobs {
+        &self.knobs
+    }
+
+    /// What was sent so far.
+    pub fn counts(&self) -> Counts {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sends one request and reads its answer; anything but a 2xx is a failure.
+    pub async fn send(
+        &self,
+        kind: RequestKind,
+        id: Option<&str>,
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
+        let path: Vec<&str> = [kind.endpoint()].into_iter().chain(id).collect();
+        let url = self
+            .url
+            .join(&path, query, self.knobs.query_coding, self.knobs.append_flag);
+        let mut request = self.http.request(kind.method(), url);
+        if let Some(body) = body {
+            request = request
+                .header(CONTENT_TYPE, "application/scim+json; charset=utf-8")
+                .body(body.to_string());
+        }
+        let started = Instant::now();
+        let answer = read(request).await;
+        let failure = answer.as_ref().err();
+        if let Some(failure) = failure {
+            tracing::debug!(?kind, reason = label(failure), "request failed");
+        }
+        let bare = failure.is_some_and(|failure| lacks_scim_error(kind, failure));
+        self.count(kind, started.elapsed(), failure.is_some(), bare);
+        answer.map_err(|refusal| refusal.failure)
+    }
+
+    fn count(&self, kind: RequestKind, took: Duration, failed: bool, bare: bool) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let tally = counts.0.entry(kind).or_default();
+        tally.sent += 1;
+        tally.failed += u64::from(failed);
+        tally.without_scim_error += u64::from(bare);
+        tally.total += took;
+        tally.slowest = tally.slowest.max(took);
+    }
+}
+
+/// A client with our crypto provider, without a `User-Agent`, that follows no redirect.
+pub(crate) fn http_client(headers: HeaderMap, timeout: Duration) -> Result<reqwest::Client, Error> {
+    // reqwest panics when there is no provider.
+    service_runtime::install_crypto_provider();
+    reqwest::Client::builder()
+        .default_headers(headers)
+        .timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(Error::HttpClient)
+}
+
+/// A failure, and whether the body that came with it was a SCIM error.
+pub(crate) struct Refusal {
+    pub(crate) failure: Failure,
+    scim_error: bool,
+}
+
+/// Sends a request and reads its JSON.
+pub(crate) async fn read(request: reqwest::RequestBuilder) -> Result<Answer, Refusal> {
+    let broken = |error: reqwest::Error| Refusal {
+        failure: broken(&error),
+        scim_error: false,
+    };
+    let mut response = request.send().await.map_err(broken)?;
+    let status = response.status();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            let failure = Failure::Incompatible(format!("the answer is longer than {MAX_ANSWER} bytes"));
+            return Err(Refusal {
+                failure,
+                scim_error: false,
+            });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let json = serde_json::from_slice::<Value>(&body);
+    if status.is_success() {
+        let body = match json {
+            _ if body.is_empty() => None,
+            Ok(json) => Some(json),
+            Err(_) => {
+                let failure = Failure::Incompatible(format!("status {} with a body that is not JSON", status.as_u16()));
+                return Err(Refusal {
+                    failure,
+                    scim_error: false,
+                });
+            }
+        };
+        return Ok(Answer {
+            status: status.as_u16(),
+            body,
+        });
+    }
+    let json = json.unwrap_or_default();
+    let scim_error = json["schemas"].as_array().is_some_and(|urns| {
+        urns.iter()
+            .any(|urn| urn == "urn:ietf:params:scim:api:messages:2.0:Error")
+    });
+    Err(Refusal {
+        failure: refused(status, &json),
+        scim_error,
+    })
+}
+
+fn refused(status: StatusCode, json: &Value) -> Failure {
+    let detail: String = json["detail"]
+        .as_str()
+        .unwrap_or("no detail")
+        .chars()
+        .take(500)
+        .collect();
+    match status.as_u16() {
+        401 => Failure::Unauthorized,
+        404 => Failure::NotFound(detail),
+        409 => Failure::Conflict(detail),
+        status @ (429 | 500..=599) => Failure::Unavailable { status, detail },
+        status => Failure::Refused { status, detail },
+    }
+}
+
+fn broken(error: &reqwest::Error) -> Failure {
+    if error.is_timeout() {
+        return Failure::Timeout;
+    }
+    // The innermost cause says what happened ("connection refused"); the layers above it repeat the URL.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    Failure::Connection(cause.to_string())
+}
+
+fn lacks_scim_error(kind: RequestKind, refusal: &Refusal) -> bool {
+    let client_error = match refusal.failure {
+        Failure::Conflict(_) | Failure::Unauthorized => true,
+        Failure::Unavailable { status, .. } => status == 429,
+        Failure::Refused { status, .. } => (400..500).contains(&status),
+        // The body of a 404 on a resource is optional; a query must never end in one.
+        Failure::NotFound(_) => !matches!(
+            kind,
+            RequestKind::ReadUser | RequestKind::ReadGroup | RequestKind::DeleteUser | RequestKind::DeleteGroup
+        ),
+        _ => false,
+    };
+    client_error && !refusal.scim_error
+}
+
+fn label(refusal: &Refusal) -> &'static str {
+    match refusal.failure {
+        Failure::Conflict(_) => "conflict",
+        Failure::Unauthorized => "unauthorized",
+        Failure::NotFound(_) => "not found",
+        Failure::Unavailable { .. } => "unavailable",
+        Failure::Refused { .. } => "refused",
+        Failure::Timeout => "timeout",
+        Failure::Connection(_) => "connection",
+        Failure::Incompatible(_) => "incompatible",
+        Failure::DuplicateTarget(_) => "duplicate target",
+    }
+}

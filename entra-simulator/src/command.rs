@@ -1,0 +1,355 @@
+//! The command line: `sync`, `on-demand` and `verify`, what they print, and their exit statuses: 0 when all is well, 1
+//! on any difference or failure, 64 for wrong usage.
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use secrecy::SecretString;
+use service_runtime::{
+    error::Chain,
+    settings::{parse_duration, parse_secret, secret},
+};
+
+use crate::{
+    directory::Directory,
+    endpoint::TenantUrl,
+    error::Error,
+    job::{Job, OnDemandReport, Progress, ProgressFn},
+    knobs::{Dialect, Knobs},
+    rehearsal::{Rehearsal, sync},
+    report::table,
+    state::SavedState,
+    verify::{VerifyOptions, verify},
+};
+
+const USAGE: u8 = 64;
+const UNCLEAN: u8 = 1;
+/// As many members as Entra takes in one on-demand run.
+const MEMBERS: usize = 5;
+
+/// Behaves as Microsoft Entra ID's provisioning service does, against any SCIM endpoint.
+#[derive(Debug, Parser)]
+#[command(name = "entra-simulator", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs an initial cycle, cycles after random changes, one cycle and one restart with nothing to do; then compares.
+    Sync(SyncArgs),
+    /// Provisions one user or group of the directory now, in the default dialect.
+    OnDemand(OnDemandArgs),
+    /// Compares directory, SCIM and Platform.
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Args)]
+struct SyncArgs {
+    #[command(flatten)]
+    endpoint: EndpointArgs,
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// For how long a cycle is repeated until nothing is in the escrow (such as 30s); 0 means never.
+    #[arg(long, env = "ENTRA_RETRY_FOR", default_value = "0", value_parser = parse_duration)]
+    retry_for: Duration,
+}
+
+#[derive(Debug, Args)]
+struct OnDemandArgs {
+    /// The userPrincipalName or displayName of a user, or the displayName of a group.
+    #[arg(value_name = "USER|GROUP")]
+    name: String,
+    /// A member to provision with a group; may be given five times. Without it the first five members are taken.
+    #[arg(long = "member", value_name = "USER")]
+    members: Vec<String>,
+    #[command(flatten)]
+    endpoint: EndpointArgs,
+    #[command(flatten)]
+    directory: DirectoryArgs,
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    #[command(flatten)]
+    endpoint: EndpointArgs,
+    #[command(flatten)]
+    directory: DirectoryArgs,
+}
+
+#[derive(Debug, Args)]
+struct EndpointArgs {
+    /// The SCIM base URL, as it would be typed into Entra; `?aadOptscim062020` at its end selects the flagged dialect.
+    #[arg(long, env = "SCIM_BASE_URL")]
+    base_url: String,
+    /// The bearer token.
+    #[arg(long, env = "SCIM_TOKEN", hide_env_values = true, value_parser = parse_secret)]
+    token: Option<SecretString>,
+    /// A file that holds the bearer token.
+    #[arg(long, env = "SCIM_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// Base URL of the simulated Platform; with it the comparison includes the Platform.
+    #[arg(long, env = "PLATFORM_SIMULATOR_URL")]
+    platform_url: Option<String>,
+    /// How long directory, SCIM and Platform may take to agree (such as 60s).
+    #[arg(long, env = "ENTRA_SETTLE", default_value = "60s", value_parser = parse_duration)]
+    settle: Duration,
+    /// Name of a user or group that was there before and is not compared; may be given several times.
+    #[arg(long, env = "ENTRA_IGNORE", value_delimiter = ',')]
+    ignore: Vec<String>,
+    /// How long one answer is waited for (such as 30s).
+    #[arg(long, env = "ENTRA_REQUEST_TIMEOUT", default_value = "30s", value_parser = parse_duration)]
+    timeout: Duration,
+    /// The wire dialect of PATCH requests; the default follows the flag of the base URL.
+    #[arg(long, env = "ENTRA_DIALECT", value_enum)]
+    dialect: Option<Dialect>,
+}
+
+#[derive(Debug, Args)]
+struct DirectoryArgs {
+    /// Users of a new directory.
+    #[arg(long, env = "ENTRA_USERS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    users: u32,
+    /// Groups of a new directory.
+    #[arg(long, env = "ENTRA_GROUPS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    groups: u32,
+    /// Where all chance comes from: the same seed gives the same directory and the same changes.
+    #[arg(long, env = "ENTRA_SEED", default_value_t = 1)]
+    seed: u64,
+    /// Rounds of random changes: `sync` makes them, the other commands start from the directory after them.
+    #[arg(long, env = "ENTRA_CYCLES", default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    cycles: u64,
+    /// File that holds directory and job between runs; with it a later run goes on as the same Entra tenant.
+    #[arg(long, env = "ENTRA_STATE")]
+    state: Option<PathBuf>,
+}
+
+/// Runs the program with these arguments, the first of which is its name.
+pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let outcome = match cli.command {
+        Command::Sync(arguments) => Box::pin(run_sync(arguments)).await,
+        Command::OnDemand(arguments) => Box::pin(run_on_demand(arguments)).await,
+        Command::Verify(arguments) => Box::pin(run_verify(arguments)).await,
+    };
+    let (text, code) = match outcome {
+        Ok(Outcome { text, is_clean: true }) => (text, ExitCode::SUCCESS),
+        Ok(Outcome { text, is_clean: false }) => (text, ExitCode::from(UNCLEAN)),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {}", Chain(&*error));
+            let usage = error.downcast_ref::<Error>().is_some_and(Error::is_usage)
+                || error.downcast_ref::<service_runtime::Error>().is_some();
+            return ExitCode::from(if usage { USAGE } else { UNCLEAN });
+        }
+    };
+    // A reader that has gone away does not change the verdict.
+    let _ = write!(io::stdout(), "{text}");
+    code
+}
+
+/// What is printed, and whether the exit status is 0.
+struct Outcome {
+    text: String,
+    is_clean: bool,
+}
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+async fn run_sync(arguments: SyncArgs) -> Result<Outcome, Failed> {
+    let mut rehearsal = rehearsal(&arguments.endpoint, &arguments.directory)?;
+    rehearsal.retry_for = arguments.retry_for;
+    let bar = Bar::new();
+    let report = sync(&rehearsal, bar.told()).await?;
+    Ok(Outcome {
+        text: report.to_string(),
+        is_clean: report.is_clean(),
+    })
+}
+
+async fn run_verify(arguments: VerifyArgs) -> Result<Outcome, Failed> {
+    let rehearsal = rehearsal(&arguments.endpoint, &arguments.directory)?;
+    let (directory, job) = tenant(&rehearsal).await?;
+    let bar = Bar::new();
+    let verification = verify(&job, &directory, &rehearsal.verify, bar.told().as_ref()).await?;
+    Ok(Outcome {
+        text: verification.to_string(),
+        is_clean: verification.differences.is_empty(),
+    })
+}
+
+async fn run_on_demand(arguments: OnDemandArgs) -> Result<Outcome, Failed> {
+    let rehearsal = rehearsal(&arguments.endpoint, &arguments.directory)?;
+    let (directory, mut job) = tenant(&rehearsal).await?;
+    let report = on_demand(&mut job, &directory, &arguments).await?;
+    if let Some(path) = &rehearsal.state {
+        SavedState::of(&directory, &job).save(path).await?;
+    }
+    let rows: Vec<Vec<String>> = report
+        .steps
+        .iter()
+        .map(|(step, result)| {
+            let verdict = result
+                .as_ref()
+                .map_or_else(ToString::to_string, |action| format!("{action:?}").to_lowercase());
+            vec![step.clone(), verdict]
+        })
+        .chain(report.scim_id.iter().map(|id| vec!["SCIM id".to_owned(), id.clone()]))
+        .collect();
+    Ok(Outcome {
+        text: table(&rows),
+        is_clean: report.is_success(),
+    })
+}
+
+async fn on_demand(job: &mut Job, directory: &Directory, arguments: &OnDemandArgs) -> Result<OnDemandReport, Error> {
+    let name = &arguments.name;
+    if directory.find_user(name).is_some() && arguments.members.is_empty() {
+        return job.provision_user_on_demand(directory, name).await;
+    }
+    let Some(group) = directory.find_group(name) else {
+        return Err(Error::NoSuchObject {
+            kind: "user or group",
+            name: name.clone(),
+        });
+    };
+    let mut members: Vec<&str> = arguments.members.iter().map(String::as_str).collect();
+    if members.is_empty() {
+        let users = group.members.iter().filter_map(|id| directory.users.get(id));
+        members.extend(users.take(MEMBERS).map(|user| user.user_principal_name.as_str()));
+    }
+    job.provision_group_on_demand(directory, name, &members).await
+}
+
+fn rehearsal(endpoint: &EndpointArgs, directory: &DirectoryArgs) -> Result<Rehearsal, Failed> {
+    let token =
+        secret("--token", endpoint.token.as_ref(), endpoint.token_file.as_deref())?.ok_or(Error::MissingToken)?;
+    let by_flag = if TenantUrl::parse(&endpoint.base_url)?.is_flagged() {
+        Dialect::Flagged
+    } else {
+        Dialect::Default
+    };
+    let knobs = Knobs {
+        timeout: endpoint.timeout,
+        ..Knobs::of(endpoint.dialect.unwrap_or(by_flag))
+    };
+    Ok(Rehearsal {
+        users: directory.users as usize,
+        groups: directory.groups as usize,
+        seed: directory.seed,
+        cycles: directory.cycles,
+        knobs,
+        verify: VerifyOptions {
+            platform_url: endpoint.platform_url.clone(),
+            settle: endpoint.settle,
+            ignore: endpoint.ignore.clone(),
+        },
+        state: directory.state.clone(),
+        ..Rehearsal::new(endpoint.base_url.clone(), token)
+    })
+}
+
+/// The directory and job of the state file or, without one, the directory as `sync` leaves it and a job without memory.
+async fn tenant(rehearsal: &Rehearsal) -> Result<(Directory, Job), Error> {
+    let saved = match &rehearsal.state {
+        Some(path) => SavedState::load(path).await?,
+        None => None,
+    };
+    let saved = saved.unwrap_or_else(|| {
+        let mut directory = Directory::generate(rehearsal.seed, rehearsal.users, rehearsal.groups);
+        for _ in 0..rehearsal.cycles {
+            directory.advance();
+        }
+        SavedState::new(directory)
+    });
+    Ok(saved.resume(rehearsal.client()?))
+}
+
+/// A bar on standard error, if a person sits there; it goes away when this does.
+struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    fn new() -> Self {
+        if !io::stderr().is_terminal() {
+            return Self(None);
+        }
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{msg:10} [{bar:40}] {pos}/{len}  {elapsed}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self(Some(bar))
+    }
+
+    fn told(&self) -> Option<ProgressFn> {
+        let bar = self.0.clone()?;
+        Some(Arc::new(move |Progress { phase, done, total }| {
+            bar.set_message(phase);
+            bar.set_length(total.max(done) as u64);
+            bar.set_position(done as u64);
+        }))
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn arguments(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[tokio::test]
+    async fn wrong_usage_ends_with_64() {
+        for line in [
+            "entra-simulator",
+            "entra-simulator sync",
+            "entra-simulator sync --base-url http://127.0.0.1:1 --token t --settle soon",
+            "entra-simulator sync --base-url http://127.0.0.1:1 --token t --dialect odd",
+            "entra-simulator sync --base-url ftp://x --token t",
+            "entra-simulator sync --base-url http://127.0.0.1:1",
+            "entra-simulator verify --base-url http://127.0.0.1:1 --token-file /no/such/file",
+            "entra-simulator on-demand nobody@nowhere --base-url http://127.0.0.1:1 --token t",
+        ] {
+            assert_eq!(run(arguments(line)).await, ExitCode::from(USAGE), "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_not_there_ends_with_1() {
+        let line = "entra-simulator sync --base-url http://127.0.0.1:1 --token t --users 1 --groups 0";
+        assert_eq!(run(arguments(line)).await, ExitCode::from(UNCLEAN));
+        assert_eq!(run(arguments("entra-simulator --help")).await, ExitCode::SUCCESS);
+    }
+}

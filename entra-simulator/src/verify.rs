@@ -1,0 +1,207 @@
+//! Compares the directory with what SCIM shows and with what the simulated Platform holds.
+//!
+//! Both are read from outside, as anybody could: SCIM by listing, the Platform by its state page. The comparison is
+//! repeated until all agree or the time to settle is over, because delivery to the Platform takes its time.
+
+mod checked;
+mod compare;
+mod expect;
+mod held;
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::{
+    client::Client,
+    directory::Directory,
+    error::Error,
+    job::{Job, Progress, ProgressFn},
+};
+pub(crate) use held::{PlatformState, ScimState};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What to compare with, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyOptions {
+    /// Base URL of the simulated Platform; none compares SCIM only.
+    pub platform_url: Option<String>,
+    /// How long agreement is waited for.
+    pub settle: Duration,
+    /// Names of users and groups that were there before and are no business of the job.
+    pub ignore: Vec<String>,
+}
+
+impl Default for VerifyOptions {
+    fn default() -> Self {
+        Self {
+            platform_url: None,
+            settle: Duration::from_secs(60),
+            ignore: Vec::new(),
+        }
+    }
+}
+
+/// What one system holds where the directory expects something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Held {
+    /// This value.
+    Value(String),
+    /// Nothing.
+    Nothing,
+    /// The system was not asked, or has no such attribute.
+    NotCompared,
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(value) => write!(f, "{value:?}"),
+            Self::Nothing => f.write_str("nothing"),
+            Self::NotCompared => f.write_str("(not compared)"),
+        }
+    }
+}
+
+/// One attribute of one object in which the systems do not agree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// "user" or "group", and its name.
+    pub object: String,
+    /// The attribute, by its SCIM path; `existence` for the object as a whole, `members: NAME` for a membership.
+    pub attribute: String,
+    /// What follows from the directory.
+    pub expected: Held,
+    /// What SCIM shows.
+    pub scim: Held,
+    /// What the Platform holds.
+    pub platform: Held,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            object,
+            attribute,
+            expected,
+            scim,
+            platform,
+        } = self;
+        write!(
+            f,
+            "{object}: {attribute}: expected {expected}; SCIM has {scim}; Platform has {platform}"
+        )
+    }
+}
+
+/// The outcome of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Verification {
+    /// Users of the directory that were compared.
+    pub users: usize,
+    /// Groups of the directory that were compared.
+    pub groups: usize,
+    /// Memberships of the directory that were compared.
+    pub memberships: usize,
+    /// Whether the Platform was compared too.
+    pub with_platform: bool,
+    /// Calls the Platform counted so far, by whoever, and how many of them wrote something; none if it was not asked.
+    pub platform_calls: Option<(u64, u64)>,
+    /// How long agreement took, or was waited for.
+    pub waited: Duration,
+    /// Whatever still differs.
+    pub differences: Vec<Difference>,
+}
+
+/// Compares until everything agrees or the time to settle is over. What the job remembers decides what is expected of
+/// values that became empty and of users who left; a job that never ran expects nothing of those.
+pub async fn verify(
+    job: &Job,
+    directory: &Directory,
+    options: &VerifyOptions,
+    progress: Option<&ProgressFn>,
+) -> Result<Verification, Error> {
+    let started = Instant::now();
+    let platform = match &options.platform_url {
+        Some(url) => Some(held::Platform::new(url, job.client().knobs().timeout)?),
+        None => None,
+    };
+    let mut pause = FIRST_PAUSE;
+    let mut rounds = 0;
+    let mut compared: Option<Verification> = None;
+    loop {
+        let result = compare_once(job, directory, options, platform.as_ref()).await;
+        let waited = started.elapsed();
+        let is_over = waited >= options.settle;
+        match result {
+            Ok(verification) if is_over || verification.differences.is_empty() => {
+                return Ok(Verification { waited, ..verification });
+            }
+            Ok(verification) => compared = Some(verification),
+            // Differences that were seen say more than a last look that failed.
+            Err(error) if is_over => {
+                return compared
+                    .map(|verification| Verification { waited, ..verification })
+                    .ok_or(error);
+            }
+            Err(_) => {}
+        }
+        rounds += 1;
+        if let Some(told) = progress {
+            told(Progress {
+                phase: "comparing",
+                done: rounds,
+                total: 0,
+            });
+        }
+        tokio::time::sleep(pause.min(options.settle.saturating_sub(waited))).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// The names of all users and groups that the endpoint, and the simulated Platform if one is given, hold now: what was
+/// there before a rehearsal is no business of its comparison.
+pub async fn names_held(client: &Client, platform_url: Option<&str>) -> Result<Vec<String>, Error> {
+    let unreadable = |system| move |failure| Error::Unreadable { system, failure };
+    let scim = ScimState::read(client).await.map_err(unreadable("SCIM"))?;
+    let text = |resource: &serde_json::Value, attribute: &str| resource[attribute].as_str().map(str::to_owned);
+    let users = scim.users.iter().filter_map(|user| text(user, "userName"));
+    let groups = scim.groups.iter().filter_map(|group| text(group, "displayName"));
+    let mut names: Vec<_> = users.chain(groups).collect();
+    if let Some(url) = platform_url {
+        let platform = held::Platform::new(url, client.knobs().timeout)?;
+        let platform = platform.read().await.map_err(unreadable("the Platform"))?;
+        names.extend(platform.users.into_iter().map(|account| account.name));
+        names.extend(platform.groups.into_iter().map(|group| group.name));
+    }
+    Ok(names)
+}
+
+async fn compare_once(
+    job: &Job,
+    directory: &Directory,
+    options: &VerifyOptions,
+    platform: Option<&held::Platform>,
+) -> Result<Verification, Error> {
+    let unreadable = |system| move |failure| Error::Unreadable { system, failure };
+    let scim = ScimState::read(job.client()).await.map_err(unreadable("SCIM"))?;
+    let platform = match platform {
+        Some(platform) => Some(platform.read().await.map_err(unreadable("the Platform"))?),
+        None => None,
+    };
+    let expected = expect::Expected::of(job, directory);
+    let differences = compare::differences(&expected, &scim, platform.as_ref(), &options.ignore);
+    Ok(Verification {
+        users: directory.users.len(),
+        groups: directory.groups.len(),
+        memberships: directory.groups.values().map(|group| group.members.len()).sum(),
+        with_platform: platform.is_some(),
+        platform_calls: platform.as_ref().map(PlatformState::calls),
+        waited: Duration::ZERO,
+        differences,
+    })
+}
