@@ -1,0 +1,150 @@
+//! Starting everything in the order in which it depends on each other, and stopping it in the reverse.
+
+use std::{fs, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use service_runtime::{Running, run_all_until_stopped};
+use tempfile::TempDir;
+
+use crate::{Endpoints, Error, Settings, token::token};
+
+/// How long the services may take to become ready.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// Everything, running. Dropped, it goes as a killed process does.
+pub struct Deployment {
+    /// Where everything is.
+    pub endpoints: Endpoints,
+    /// The services, callers before those they call.
+    services: Vec<Running>,
+    simulator: Option<platform_simulator::Running>,
+    drain_limit: Duration,
+    /// The folder that goes with `--ephemeral`.
+    _folder: Option<TempDir>,
+}
+
+/// Starts everything; it is ready when this returns.
+pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
+    let folder = settings.options.ephemeral.then(tempfile::tempdir).transpose();
+    let folder = folder.map_err(|source| Error::File {
+        doing: "make a folder in",
+        path: std::env::temp_dir(),
+        source,
+    })?;
+    if let Some(folder) = &folder {
+        settings.identity.data_dir = folder.path().to_owned();
+    }
+    let data_dir = settings.data_dir().to_owned();
+    fs::create_dir_all(&data_dir).map_err(|source| Error::File {
+        doing: "make",
+        path: data_dir.clone(),
+        source,
+    })?;
+    let token = token(&data_dir)?;
+
+    let simulator = if settings.serves_real_tenant() {
+        None
+    } else {
+        Some(start_simulator(&mut settings).await?)
+    };
+    let adapter = delinea_adapter::start(settings.adapter.clone())
+        .await
+        .map_err(Error::Adapter)?;
+    settings.identity.adapter_url = url(&adapter);
+    let identity = identity_service::start(settings.identity.clone())
+        .await
+        .map_err(Error::Identity)?;
+    settings.gateway.identity_url = url(&identity);
+    accept(&mut settings.gateway, &token);
+    let gateway = gateway::start(settings.gateway.clone()).await.map_err(Error::Gateway)?;
+
+    let base = settings
+        .gateway
+        .scim
+        .public_url
+        .clone()
+        .filter(|url| !url.is_empty())
+        .unwrap_or_else(|| url(&gateway));
+    let base = base.trim_end_matches('/').trim_end_matches(gateway::BASE_PATH);
+    let endpoints = Endpoints {
+        scim_base_url: format!("{base}{}", gateway::BASE_PATH),
+        bearer_token: token.expose_secret().to_owned(),
+        identity_grpc: url(&identity),
+        adapter_grpc: url(&adapter),
+        platform_url: settings.adapter.platform.platform_url.clone().unwrap_or_default(),
+    };
+    let services = vec![gateway, identity, adapter];
+    for service in &services {
+        tokio::time::timeout(READY_WITHIN, service.readiness().ready())
+            .await
+            .map_err(|_| Error::NotReady)?;
+    }
+    let drain_limit = settings.gateway.ops.drain_limit;
+    Ok(Deployment {
+        endpoints,
+        services,
+        simulator,
+        drain_limit,
+        _folder: folder,
+    })
+}
+
+impl Deployment {
+    /// Serves until a signal comes, then drains. `true` says that everything came to its end within the limit.
+    pub async fn run_until_stopped(self) -> Result<bool, Error> {
+        let drained = run_all_until_stopped(self.services, self.drain_limit).await?;
+        if let Some(simulator) = self.simulator {
+            simulator.stop().await.map_err(Error::Simulator)?;
+        }
+        Ok(drained)
+    }
+
+    /// Drains at once.
+    pub async fn stop(self) -> Result<bool, Error> {
+        let mut drained = true;
+        for service in self.services {
+            drained &= service.stop(self.drain_limit).await;
+        }
+        if let Some(simulator) = self.simulator {
+            simulator.stop().await.map_err(Error::Simulator)?;
+        }
+        Ok(drained)
+    }
+}
+
+/// The simulated Platform, with the adapter set to it.
+async fn start_simulator(settings: &mut Settings) -> Result<platform_simulator::Running, Error> {
+    let config = platform_simulator::Config {
+        listen: settings.options.platform_simulator_listen,
+        data_dir: Some(settings.data_dir().join("platform")),
+        profile: settings.options.platform_simulator_profile.clone(),
+        ..platform_simulator::Config::default()
+    };
+    let client = config.clone();
+    let simulator = platform_simulator::start(config).await.map_err(Error::Simulator)?;
+    reach(&mut settings.adapter, &client, simulator.url());
+    Ok(simulator)
+}
+
+/// Sets the adapter to a simulated Platform.
+pub(crate) fn reach(adapter: &mut delinea_adapter::Config, simulator: &platform_simulator::Config, url: String) {
+    let platform = &mut adapter.platform;
+    platform.platform_url = Some(url);
+    platform.platform_client_id = Some(simulator.client_id.clone());
+    platform.platform_client_secret = Some(SecretString::from(simulator.client_secret.clone()));
+    platform.platform_client_secret_file = None;
+}
+
+/// Lets the gateway accept the token, beside any that the settings name.
+pub(crate) fn accept(gateway: &mut gateway::Config, token: &SecretString) {
+    let hash = gateway::token::hash_token(token.expose_secret()).to_string();
+    let hashes = &mut gateway.credentials.bearer_token_sha256;
+    *hashes = Some(match hashes.take().filter(|hashes| !hashes.is_empty()) {
+        Some(others) => format!("{others},{hash}"),
+        None => hash,
+    });
+}
+
+fn url(service: &Running) -> String {
+    format!("http://{}", service.addr)
+}

@@ -1,0 +1,49 @@
+//! Where everything is: for people on standard output, for programs in a file.
+
+use std::{fs, path::Path};
+
+use serde::Serialize;
+
+use crate::{Error, token::write_for_owner};
+
+/// Addresses and token of a running deployment.
+#[derive(Clone, Serialize)]
+pub struct Endpoints {
+    /// The tenant URL to type into Entra.
+    pub scim_base_url: String,
+    /// The bearer token to type into Entra.
+    pub bearer_token: String,
+    /// identity-service's gRPC address.
+    pub identity_grpc: String,
+    /// delinea-adapter's gRPC address.
+    pub adapter_grpc: String,
+    /// The Platform's base URL: the simulated one's, or the real tenant's.
+    pub platform_url: String,
+}
+
+impl Endpoints {
+    /// Writes the file, whole: a reader sees all of it or none.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
+        let failed = |source| Error::File {
+            doing: "write",
+            path: path.to_owned(),
+            source,
+        };
+        let text = serde_json::to_string_pretty(self)
+            .map_err(std::io::Error::from)
+            .map_err(failed)?;
+        let mut new = path.as_os_str().to_owned();
+        new.push(".new");
+        let new = Path::new(&new);
+        write_for_owner(new, &text).map_err(failed)?;
+        fs::rename(new, path).map_err(failed)
+    }
+}
+
+impl std::fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoints")
+            .field("scim_base_url", &self.scim_base_url)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,223 @@
+//! The settings: our own, and those of the three services on the same command line. An address that each service has for
+//! itself carries the service's name (`GATEWAY_LISTEN`); all other settings keep theirs.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
+use service_runtime::{
+    Service,
+    settings::{self, Setting, join, part},
+};
+
+use crate::{
+    Error,
+    deployment::{accept, reach},
+};
+
+const GATEWAY: &str = "gateway";
+const IDENTITY: &str = "identity-service";
+const ADAPTER: &str = "delinea-adapter";
+/// What each service has for itself.
+const OWN: &[&str] = &["listen", "ops_listen", "page_size"];
+/// What the whole decides and nobody sets.
+const DECIDED: &[&str] = &["identity_url", "adapter_url", "platform_tenant"];
+
+/// Settings of the whole.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// Use free ports and a temporary folder that is removed at the end; for tests and trials.
+    #[arg(long, env = "EPHEMERAL", value_parser = clap::builder::FalseyValueParser::new())]
+    pub ephemeral: bool,
+    /// Let a simulated Entra directory of N users (and a sixth as many groups, at least one) go through the services, and
+    /// show what was compared; 0 rehearses nothing. Never done against a real tenant.
+    #[arg(long, env = "REHEARSE", value_name = "N", default_value_t = 0)]
+    pub rehearse: usize,
+    /// Stop after the rehearsal; its verdict is the exit status.
+    #[arg(long, env = "ONCE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub once: bool,
+    /// Write addresses and token to this file as JSON, whole, when everything is ready.
+    #[arg(long, env = "ENDPOINTS_FILE", value_name = "FILE")]
+    pub endpoints_file: Option<PathBuf>,
+    /// Address of the simulated Platform; port 0 picks a free one.
+    #[arg(
+        long,
+        env = "PLATFORM_SIMULATOR_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8090"
+    )]
+    pub platform_simulator_listen: SocketAddr,
+    /// JSON file that says how the simulated tenant behaves.
+    #[arg(long, env = "PLATFORM_SIMULATOR_PROFILE", value_name = "FILE")]
+    pub platform_simulator_profile: Option<PathBuf>,
+}
+
+/// Everything that was set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Ours.
+    pub options: Options,
+    /// The gateway's.
+    pub gateway: gateway::Config,
+    /// identity-service's; its data folder is that of the whole.
+    pub identity: identity_service::Config,
+    /// delinea-adapter's.
+    pub adapter: delinea_adapter::Config,
+}
+
+impl Settings {
+    /// The command line.
+    pub fn command() -> Command {
+        let command = Command::new("all-in-one")
+            .version(env!("CARGO_PKG_VERSION"))
+            .subcommand_negates_reqs(true);
+        let command = Options::augment_args(command);
+        let command = join::<identity_service::Config>(command, IDENTITY, OWN);
+        let command = join::<gateway::Config>(command, GATEWAY, OWN);
+        let command = join::<delinea_adapter::Config>(command, ADAPTER, OWN);
+        let command = command.mut_args(|argument| {
+            let decided = DECIDED.contains(&argument.get_id().as_str());
+            if decided {
+                argument.hide(true).env(None::<&str>)
+            } else {
+                argument
+            }
+        });
+        command.about("The SCIM gateway on one machine: gateway, identity-service, delinea-adapter, and a simulated Platform unless --platform-url is given")
+    }
+
+    /// Reads what was given.
+    pub fn read(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut settings = Self {
+            options: Options::from_arg_matches(matches)?,
+            gateway: part(matches, GATEWAY, OWN)?,
+            identity: part(matches, IDENTITY, OWN)?,
+            adapter: part(matches, ADAPTER, OWN)?,
+        };
+        settings.adapter.platform.platform_tenant = settings.identity.tenant.clone();
+        settings.gateway.tenant = settings.identity.tenant.clone();
+        if settings.options.ephemeral {
+            settings.take_free_ports(matches);
+        }
+        Ok(settings)
+    }
+
+    /// Whether each service could start with its settings, without opening anything. What only the start can know is stood
+    /// in for.
+    pub fn check(&self) -> Result<(), Error> {
+        let (mut gateway, mut adapter) = (self.gateway.clone(), self.adapter.clone());
+        accept(&mut gateway, &gateway::token::new_token());
+        if !self.serves_real_tenant() {
+            let simulator = platform_simulator::Config::default();
+            reach(&mut adapter, &simulator, format!("http://{}", simulator.listen));
+        }
+        gateway::Service::check(&gateway).map_err(Error::Gateway)?;
+        identity_service::IdentityService::check(&self.identity).map_err(Error::Identity)?;
+        delinea_adapter::DelineaAdapter::check(&adapter).map_err(Error::Adapter)
+    }
+
+    /// What is in force, for `--check`; what the whole decides is left out.
+    pub(crate) fn effective(command: &Command, matches: &ArgMatches) -> Vec<Setting> {
+        let decided = |name: &str| DECIDED.iter().any(|id| id.replace('_', "-") == name);
+        let mut settings = settings::effective(command, matches);
+        settings.retain(|setting| !decided(&setting.name));
+        settings
+    }
+
+    /// Whether there is a real tenant to serve.
+    pub fn serves_real_tenant(&self) -> bool {
+        self.adapter
+            .platform
+            .platform_url
+            .as_deref()
+            .is_some_and(|url| !url.is_empty())
+    }
+
+    /// The folder that everything is kept in.
+    pub fn data_dir(&self) -> &Path {
+        &self.identity.data_dir
+    }
+
+    /// Free ports for every address that was not given.
+    fn take_free_ports(&mut self, matches: &ArgMatches) {
+        let addresses = [
+            ("gateway_listen", &mut self.gateway.listen),
+            ("identity_service_listen", &mut self.identity.listen),
+            ("delinea_adapter_listen", &mut self.adapter.listen),
+            ("platform_simulator_listen", &mut self.options.platform_simulator_listen),
+        ];
+        for (id, address) in addresses {
+            if matches.value_source(id) == Some(ValueSource::DefaultValue) {
+                address.set_port(0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Settings {
+        Settings::read(&Settings::command().get_matches_from(line.split(' '))).unwrap()
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Settings::command().debug_assert();
+    }
+
+    #[test]
+    fn services_settings_are_flags_here_too() {
+        let settings = read(
+            "all-in-one --gateway-listen 127.0.0.1:1 --unknown-members keep --delete-mode disable --tenant t1 --default-suffix x.example",
+        );
+        assert_eq!(settings.gateway.listen.port(), 1);
+        assert_eq!(settings.identity.listen.port(), 50051);
+        assert_eq!(settings.adapter.listen.port(), 50052);
+        assert_eq!(
+            settings.identity.policy.delete_mode,
+            identity_service::config::DeleteMode::Disable
+        );
+        assert_eq!(
+            settings.identity.policy.unknown_members,
+            identity_service::config::UnknownMembers::Keep
+        );
+        assert_eq!(
+            (
+                settings.gateway.tenant.as_str(),
+                settings.adapter.platform.platform_tenant.as_str()
+            ),
+            ("t1", "t1")
+        );
+        assert_eq!(settings.adapter.platform.default_suffix.as_deref(), Some("x.example"));
+        assert!(!settings.serves_real_tenant());
+    }
+
+    #[test]
+    fn settings_that_do_not_fit_together_are_found_before_the_start() {
+        read("all-in-one").check().unwrap();
+        for line in [
+            "all-in-one --delivery-lease 1s",
+            "all-in-one --adopt listed",
+            "all-in-one --public-url scim.example.com",
+            "all-in-one --platform-url https://tenant.example",
+            "all-in-one --platform-timeout 0",
+        ] {
+            assert!(read(line).check().is_err(), "{line}");
+        }
+        read("all-in-one --platform-url https://t.example --platform-client-id a --platform-client-secret b")
+            .check()
+            .unwrap();
+    }
+
+    #[test]
+    fn ephemeral_takes_free_ports_but_for_those_that_were_given() {
+        let settings = read("all-in-one --ephemeral --identity-service-listen 127.0.0.1:2");
+        assert_eq!(settings.gateway.listen.port(), 0);
+        assert_eq!(settings.identity.listen.port(), 2);
+        assert_eq!(settings.options.platform_simulator_listen.port(), 0);
+    }
+}
