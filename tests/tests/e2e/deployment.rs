@@ -1,0 +1,271 @@
+//! A whole deployment in this process: the simulated Platform, delinea-adapter, identity-service on a store of its own in
+//! a temporary folder, and the gateway, each on a free port and each reached as its clients reach it.
+//!
+//! Settings are given as an operator gives them, so that a test also says which flag it is about. A test has its
+//! deployment to itself; dropped, everything ends.
+
+mod platform;
+mod scim;
+
+use std::{net::SocketAddr, time::Duration};
+
+use clap::{Args, Command, FromArgMatches, builder::Resettable};
+use entra_simulator::{Client, Job, Knobs, TenantUrl};
+use proto::identity::v1::{
+    Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, RetryDeliveryRequest,
+    SummarizeDeliveriesRequest, change_service_client::ChangeServiceClient,
+    delivery_service_client::DeliveryServiceClient, user_service_client::UserServiceClient,
+};
+use service_runtime::{Connection, Running};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+pub(crate) use platform::{Platform, fault};
+pub(crate) use scim::{Answer, Scim, encoded, group, patch, user};
+
+/// The tenant that everything is about.
+pub(crate) const TENANT: &str = "default";
+/// A bearer token that the gateway accepts.
+pub(crate) const TOKEN: &str = "dsg_the-token-of-the-end-to-end-tests";
+/// Another one, as during a rotation.
+pub(crate) const NEXT_TOKEN: &str = "dsg_the-token-that-takes-over";
+
+/// The accounts that a new tenant has.
+pub(crate) const BUILT_IN: [&str; 2] = ["scim-gateway@example.com", "cloudadmin@example.com"];
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it looks.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What differs from the usual deployment, as flags of each service.
+#[derive(Debug, Default)]
+pub(crate) struct Setup {
+    identity: Vec<String>,
+    adapter: Vec<String>,
+    adopt_list: Option<String>,
+}
+
+impl Setup {
+    /// Flags of identity-service.
+    pub(crate) fn identity(mut self, flags: &[&str]) -> Self {
+        self.identity.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        self
+    }
+
+    /// Flags of delinea-adapter.
+    pub(crate) fn adapter(mut self, flags: &[&str]) -> Self {
+        self.adapter.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        self
+    }
+
+    /// `ADOPT=listed`, with this text in the list.
+    pub(crate) fn adopt_listed(mut self, list: &str) -> Self {
+        self.adopt_list = Some(list.to_owned());
+        self
+    }
+
+    /// Starts it.
+    pub(crate) async fn start(self) -> Deployment {
+        service_runtime::install_crypto_provider();
+        let folder = tempfile::tempdir().unwrap();
+        let simulator = platform_simulator::start(simulator(&folder, ([127, 0, 0, 1], 0).into()))
+            .await
+            .unwrap();
+        let platform = Platform::at(simulator.url());
+
+        let url = simulator.url();
+        let mut flags = vec![
+            "--listen=127.0.0.1:0".to_owned(),
+            format!("--platform-url={url}"),
+            "--platform-client-id=scim-gateway@example.com".to_owned(),
+            "--platform-client-secret=simulated-secret".to_owned(),
+            "--platform-timeout=1s".to_owned(),
+            "--read-back-timeout=1s".to_owned(),
+            "--read-back-interval=20ms".to_owned(),
+        ];
+        flags.extend(self.adapter);
+        let adapter = delinea_adapter::start(settings(&flags)).await.unwrap();
+
+        let mut flags = vec![
+            "--listen=127.0.0.1:0".to_owned(),
+            format!("--data-dir={}", folder.path().join("identity").display()),
+            format!("--adapter-url=http://{}", adapter.addr),
+            "--backoff-base=10ms".to_owned(),
+            "--backoff-ceiling=200ms".to_owned(),
+            "--refused-retry=1h".to_owned(),
+        ];
+        if let Some(list) = self.adopt_list {
+            let path = folder.path().join("adopt.txt");
+            std::fs::write(&path, list).unwrap();
+            flags.push("--adopt=listed".to_owned());
+            flags.push(format!("--adopt-list={}", path.display()));
+        }
+        flags.extend(self.identity);
+        let identity = identity_service::start(settings(&flags)).await.unwrap();
+        let connection = service_runtime::connect(&format!("http://{}", identity.addr), PATIENCE).unwrap();
+
+        let hashes = [TOKEN, NEXT_TOKEN].map(|token| gateway::token::hash_token(token).to_string());
+        let flags = vec![
+            "--listen=127.0.0.1:0".to_owned(),
+            format!("--identity-url=http://{}", identity.addr),
+            format!("--bearer-token-sha256={}", hashes.join(",")),
+        ];
+        let gateway = gateway::start(settings(&flags)).await.unwrap();
+
+        Deployment {
+            scim: Scim::at(&format!("http://{}{}", gateway.addr, gateway::BASE_PATH), TOKEN),
+            platform,
+            connection,
+            simulator: Some(simulator),
+            _services: [gateway, identity, adapter],
+            folder,
+        }
+    }
+}
+
+fn simulator(folder: &TempDir, listen: SocketAddr) -> platform_simulator::Config {
+    platform_simulator::Config {
+        listen,
+        data_dir: Some(folder.path().join("platform")),
+        ..platform_simulator::Config::default()
+    }
+}
+
+/// A service's settings from its flags; a later flag wins. The environment is not asked.
+fn settings<C: Args + FromArgMatches>(flags: &[String]) -> C {
+    let command = C::augment_args(Command::new("service").no_binary_name(true))
+        .mut_args(|arg| arg.env(Resettable::Reset))
+        .args_override_self(true);
+    C::from_arg_matches(&command.get_matches_from(flags)).unwrap()
+}
+
+/// The services of one test, and how to talk to them.
+pub(crate) struct Deployment {
+    /// SCIM, as Entra reaches it.
+    pub(crate) scim: Scim,
+    /// The simulated Platform's own side.
+    pub(crate) platform: Platform,
+    connection: Connection,
+    simulator: Option<platform_simulator::Running>,
+    _services: [Running; 3],
+    folder: TempDir,
+}
+
+impl Deployment {
+    /// The usual one.
+    pub(crate) async fn start() -> Self {
+        Setup::default().start().await
+    }
+
+    /// identity-service's users by gRPC.
+    pub(crate) fn users(&self) -> UserServiceClient<Connection> {
+        UserServiceClient::new(self.connection.clone())
+    }
+
+    /// Its change feed.
+    pub(crate) fn changes(&self) -> ChangeServiceClient<Connection> {
+        ChangeServiceClient::new(self.connection.clone())
+    }
+
+    fn deliveries(&self) -> DeliveryServiceClient<Connection> {
+        DeliveryServiceClient::new(self.connection.clone())
+    }
+
+    /// An Entra job that provisions into this deployment.
+    pub(crate) fn job(&self, knobs: Knobs) -> Job {
+        let url = TenantUrl::parse(self.scim.base()).unwrap();
+        Job::new(Client::new(url, &TOKEN.to_owned().into(), knobs).unwrap())
+    }
+
+    /// Waits until nothing is pending any more; what was refused stays refused.
+    pub(crate) async fn settled(&self) {
+        let began = Instant::now();
+        loop {
+            let request = SummarizeDeliveriesRequest {
+                tenant: TENANT.to_owned(),
+            };
+            let summary = self
+                .deliveries()
+                .summarize_deliveries(request)
+                .await
+                .unwrap()
+                .into_inner();
+            if summary.pending == 0 {
+                return;
+            }
+            if began.elapsed() > PATIENCE {
+                let pending = self.listed(DeliveryState::Pending).await;
+                panic!("after {PATIENCE:?} {} are pending: {pending:#?}", summary.pending);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits until the delivery of a resource is as it should be.
+    pub(crate) async fn delivered(&self, id: &str, is: impl Fn(&Delivery) -> bool) -> Delivery {
+        let began = Instant::now();
+        loop {
+            let delivery = self.delivery(id).await.unwrap();
+            if is(&delivery) {
+                return delivery;
+            }
+            assert!(began.elapsed() < PATIENCE, "after {PATIENCE:?}: {delivery:#?}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// The delivery state of a resource.
+    pub(crate) async fn delivery(&self, id: &str) -> Result<Delivery, tonic::Status> {
+        let request = GetDeliveryRequest {
+            tenant: TENANT.to_owned(),
+            resource_id: id.to_owned(),
+        };
+        let response = self.deliveries().get_delivery(request).await?;
+        Ok(response.into_inner().delivery.unwrap())
+    }
+
+    /// Everything that was refused.
+    pub(crate) async fn refused(&self) -> Vec<Delivery> {
+        self.listed(DeliveryState::Refused).await
+    }
+
+    /// Everything in one state, all pages.
+    pub(crate) async fn listed(&self, state: DeliveryState) -> Vec<Delivery> {
+        let (mut all, mut page_token) = (Vec::new(), None);
+        loop {
+            let request = ListDeliveriesRequest {
+                tenant: TENANT.to_owned(),
+                state: state.into(),
+                page_size: Some(100),
+                page_token,
+            };
+            let page = self.deliveries().list_deliveries(request).await.unwrap().into_inner();
+            all.extend(page.deliveries);
+            page_token = page.next_page_token;
+            if page_token.is_none() {
+                return all;
+            }
+        }
+    }
+
+    /// Delivers a resource once more.
+    pub(crate) async fn retry(&self, id: &str) {
+        let request = RetryDeliveryRequest {
+            tenant: TENANT.to_owned(),
+            resource_id: id.to_owned(),
+        };
+        self.deliveries().retry_delivery(request).await.unwrap();
+    }
+
+    /// Takes the Platform away, with all its connections.
+    pub(crate) fn platform_goes_down(&mut self) {
+        drop(self.simulator.take().unwrap());
+    }
+
+    /// Brings it back at the same address, with all that it held.
+    pub(crate) async fn platform_comes_back(&mut self) {
+        let config = simulator(&self.folder, self.platform.addr());
+        self.simulator = Some(platform_simulator::start(config).await.unwrap());
+    }
+}

@@ -1,0 +1,18 @@
+//! End-to-end tests, one binary: whole conversations over HTTP, checked on the simulated Platform.
+//!
+//! `deployment` starts the real services in this process on free ports; `processes` starts them as processes of their own,
+//! so that they can be killed. Everything else is a module for each behaviour.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod deployment;
+mod processes;
+
+mod bad_input;
+mod faults;
+mod groups;
+mod kills;
+mod page;
+mod rehearsal;
+mod search;
+mod traces;
+mod users;

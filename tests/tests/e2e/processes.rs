@@ -1,0 +1,314 @@
+//! The services as processes of their own, each at an address that stays its own, so that one can be killed at any moment
+//! and comes back where the others look for it. What they write goes into files; of a test that fails the ends are shown.
+//! No process outlives the test that started it.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
+
+use entra_simulator::{Client, Knobs, TenantUrl};
+use proto::identity::v1::{SummarizeDeliveriesRequest, delivery_service_client::DeliveryServiceClient};
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::Instant,
+};
+
+use crate::deployment::{Platform, TENANT, TOKEN};
+
+/// How long a test waits for what must come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it looks.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How many lines of a log a failed test shows.
+const TAIL: usize = 40;
+
+/// The three services and the simulated Platform.
+pub(crate) struct Services {
+    pub(crate) platform: Process,
+    pub(crate) adapter: Process,
+    pub(crate) identity: Process,
+    pub(crate) gateway: Process,
+    scim_base: String,
+    platform_url: String,
+    identity_url: String,
+    // The last field: the processes go before their folder does.
+    _folder: TempDir,
+}
+
+impl Services {
+    /// Starts all four with these flags for each of the three services; they are ready when this returns. Failed
+    /// deliveries are tried again soon, or a test would mostly wait.
+    pub(crate) async fn start(flags: &[&str]) -> Self {
+        service_runtime::install_crypto_provider();
+        let folder = tempfile::tempdir().unwrap();
+        let at = |port: u16| format!("127.0.0.1:{port}");
+        let [platform, adapter, identity, gateway] = std::array::from_fn(|_| at(free_port()));
+        let data = |name| format!("--data-dir={}", folder.path().join(name).display());
+        let service = |program, listen: &str, own: &[&str]| {
+            let ops = at(free_port());
+            let addresses = [format!("--listen={listen}"), format!("--ops-listen={ops}")];
+            let others = [own, flags].concat().into_iter().map(str::to_owned);
+            let checks = ["healthz", "readyz"].map(|check| format!("http://{ops}/{check}"));
+            Process::new(program, addresses.into_iter().chain(others), checks, folder.path())
+        };
+        let mut services = Self {
+            platform: Process::new(
+                "platform-simulator",
+                [format!("--listen={platform}"), data("platform")],
+                ["health"; 2].map(|check| format!("http://{platform}/{check}")),
+                folder.path(),
+            ),
+            adapter: service(
+                "delinea-adapter",
+                &adapter,
+                &[
+                    &format!("--platform-url=http://{platform}"),
+                    "--platform-client-id=scim-gateway@example.com",
+                    "--platform-client-secret=simulated-secret",
+                    "--platform-timeout=2s",
+                    "--read-back-timeout=2s",
+                    "--read-back-interval=20ms",
+                    "--max-concurrency=16",
+                ],
+            ),
+            identity: service(
+                "identity-service",
+                &identity,
+                &[
+                    &data("identity"),
+                    &format!("--adapter-url=http://{adapter}"),
+                    "--backoff-base=50ms",
+                    "--backoff-ceiling=1s",
+                    "--refused-retry=2s",
+                    "--delivery-timeout=8s",
+                    "--delivery-lease=10s",
+                ],
+            ),
+            gateway: service(
+                "gateway",
+                &gateway,
+                &[
+                    &format!("--identity-url=http://{identity}"),
+                    &format!("--bearer-token-sha256={}", gateway::token::hash_token(TOKEN)),
+                    &format!("--public-url=http://{gateway}"),
+                ],
+            ),
+            scim_base: format!("http://{gateway}{}", gateway::BASE_PATH),
+            platform_url: format!("http://{platform}"),
+            identity_url: format!("http://{identity}"),
+            _folder: folder,
+        };
+        for process in services.all() {
+            process.start();
+        }
+        services.ready().await;
+        services
+    }
+
+    /// Waits until every one of them is ready.
+    pub(crate) async fn ready(&mut self) {
+        for process in self.all() {
+            process.ready().await;
+        }
+    }
+
+    /// All of them, callees before those who call them.
+    fn all(&mut self) -> [&mut Process; 4] {
+        [
+            &mut self.platform,
+            &mut self.adapter,
+            &mut self.identity,
+            &mut self.gateway,
+        ]
+    }
+
+    /// The base URL of SCIM.
+    pub(crate) fn scim_base(&self) -> &str {
+        &self.scim_base
+    }
+
+    /// The base URL of the simulated Platform.
+    pub(crate) fn platform_url(&self) -> &str {
+        &self.platform_url
+    }
+
+    /// The simulated Platform's own side.
+    pub(crate) fn platform_side(&self) -> Platform {
+        Platform::at(self.platform_url.clone())
+    }
+
+    /// Entra's client for these services.
+    pub(crate) fn entra(&self, knobs: Knobs) -> Client {
+        let url = TenantUrl::parse(&self.scim_base).unwrap();
+        Client::new(url, &TOKEN.to_owned().into(), knobs).unwrap()
+    }
+
+    /// Waits until every delivery is done.
+    pub(crate) async fn settled(&self) {
+        let connection = service_runtime::connect(&self.identity_url, PATIENCE).unwrap();
+        let mut client = DeliveryServiceClient::new(connection);
+        let began = Instant::now();
+        loop {
+            let request = SummarizeDeliveriesRequest {
+                tenant: TENANT.to_owned(),
+            };
+            let answer = client.summarize_deliveries(request).await;
+            match answer.map(tonic::Response::into_inner) {
+                Ok(summary) if summary.pending == 0 && summary.refused == 0 => return,
+                waiting => assert!(began.elapsed() < PATIENCE, "after {PATIENCE:?}: {waiting:?}"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// One program of this workspace, running or not.
+pub(crate) struct Process {
+    program: &'static str,
+    arguments: Vec<String>,
+    /// Answer 200 when the process is alive, and when it is ready.
+    checks: [String; 2],
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Process {
+    fn new(
+        program: &'static str,
+        arguments: impl IntoIterator<Item = String>,
+        checks: [String; 2],
+        folder: &Path,
+    ) -> Self {
+        Self {
+            program,
+            arguments: arguments.into_iter().collect(),
+            checks,
+            log: folder.join(format!("{program}.log")),
+            child: None,
+        }
+    }
+
+    /// Starts it; it is not ready yet.
+    pub(crate) fn start(&mut self) {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
+        self.child = Some(spawn(self.program, &self.arguments, log));
+    }
+
+    /// Waits until it is alive; it may wait for others still.
+    pub(crate) async fn alive(&mut self) {
+        self.passes(0).await;
+    }
+
+    /// Waits until it is ready.
+    pub(crate) async fn ready(&mut self) {
+        self.passes(1).await;
+    }
+
+    async fn passes(&mut self, check: usize) {
+        let url = &self.checks[check];
+        let http = reqwest::Client::new();
+        let began = Instant::now();
+        loop {
+            if let Ok(answer) = http.get(url).send().await
+                && answer.status().is_success()
+            {
+                return;
+            }
+            let child = self.child.as_mut().unwrap();
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("{} ended with {status}", self.program);
+            }
+            assert!(began.elapsed() < PATIENCE, "{} does not pass {url}", self.program);
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Ends it as `kill -9` does; it is gone when this returns.
+    pub(crate) async fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        assert_eq!(child.try_wait().unwrap(), None, "{} ended by itself", self.program);
+        child.kill().await.unwrap();
+    }
+
+    /// The program's name.
+    pub(crate) fn program(&self) -> &'static str {
+        self.program
+    }
+
+    /// All that it wrote since its first start.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            eprintln!("--- the end of what {} wrote:\n{}", self.program, tail(&log));
+        }
+    }
+}
+
+/// The last lines of a text.
+pub(crate) fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL)..].join("\n")
+}
+
+/// A program that writes into one file. It is killed when it is dropped.
+pub(crate) fn spawn(program: &str, arguments: &[String], log: File) -> Child {
+    let mut command = command(program);
+    command.args(arguments);
+    command.stdout(log.try_clone().unwrap()).stderr(log);
+    command.spawn().unwrap()
+}
+
+/// A program of this workspace, without settings from this process's environment.
+pub(crate) fn command(program: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    // target/<profile>/deps/<test> stands beside target/<profile>/<program>.
+    let folder = test.parent().and_then(Path::parent).unwrap();
+    let path = folder.join(format!("{program}{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        path.is_file(),
+        "{} is missing; run `cargo build --workspace --bins` first",
+        path.display()
+    );
+    let mut command = Command::new(path);
+    let kept = std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "TMPDIR");
+    command.env_clear().envs(kept).env("RUST_BACKTRACE", "1");
+    // Spans shall arrive while a test waits for them.
+    command.env("OTEL_BSP_SCHEDULE_DELAY", "100");
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// Waits for a process to end by itself.
+pub(crate) async fn ended(child: &mut Child) -> ExitStatus {
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+    ended.expect("the process goes on").unwrap()
+}
+
+/// A port that nobody listens on and that the system gives to nobody as the near end of a connection: those lie higher.
+/// Processes with near ids, and tests of one process, get different ones.
+pub(crate) fn free_port() -> u16 {
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 22_000;
+    const A_PROCESS: u32 = 40;
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let nth = u32::from(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = FIRST + (std::process::id() % COUNT * A_PROCESS + nth) % COUNT;
+        let port = u16::try_from(port).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! One change is one trace, from Entra's request to the call of the Platform: in the spans that a collector receives, in
+//! the logs, and in what the Platform is sent. And nobody who may read traces and logs learns from them whom they are
+//! about.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use http::Method;
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::{
+        ExportTraceServiceRequest, ExportTraceServiceResponse,
+        trace_service_server::{TraceService, TraceServiceServer},
+    },
+    common::v1::any_value::Value as AttributeValue,
+    trace::v1::{Span, span::SpanKind},
+};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, time::Instant};
+use tonic::{Request, Response, Status, transport::server::TcpIncoming};
+
+use crate::{
+    deployment::{Answer, Scim, TOKEN, patch},
+    processes::{PATIENCE, Services},
+};
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CALLER: &str = "00f067aa0ba902b7";
+const LATER_TRACE: &str = "a3ce929d0e0e47364bf92f3577b34da6";
+const REFUSED_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+/// Whatever tells of the person, or opens a door.
+const PERSONAL: &[&str] = &[
+    "quillfeather",
+    "ottoline",
+    "5145550199",
+    "vitrine-keeper",
+    TOKEN,
+    "simulated-secret",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_one_trace_from_entra_to_the_platform() {
+    let collector = Collector::start().await;
+    let endpoint = format!("--otlp-endpoint={}", collector.url);
+    // Our own crates say all they can.
+    let log = "--log=info,service_runtime=debug,gateway=debug,identity_service=debug,delinea_adapter=debug";
+    let services = Services::start(&[&endpoint, "--log-format=json", log]).await;
+    let scim = Scim::at(services.scim_base(), TOKEN);
+    let platform = services.platform_side();
+
+    // A user who arrives, and one who cannot: somebody else's account has the name.
+    let created = send(&scim, TRACE, Method::POST, "/Users", &user("ottoline.quillfeather")).await;
+    platform.strangers(&["quillfeather@vitrine.example"]).await;
+    send(&scim, REFUSED_TRACE, Method::POST, "/Users", &user("quillfeather")).await;
+
+    // Up from the call that created the account, to the caller.
+    let create = "CDirectoryService/CreateUser";
+    let spans = collector
+        .wait(|spans| named(spans, TRACE, create).is_some() && chain(spans, TRACE, create).last() == Some(&CALLER_SPAN))
+        .await;
+    let create_user = "delinea.scim.identity.v1.UserService/CreateUser";
+    let apply_user = "delinea.scim.adapter.v1.AdapterService/ApplyUser";
+    let expected = [
+        ("delinea-adapter", SpanKind::Client, create),
+        ("delinea-adapter", SpanKind::Server, apply_user),
+        ("identity-service", SpanKind::Client, apply_user),
+        ("identity-service", SpanKind::Internal, "deliver"),
+        ("identity-service", SpanKind::Server, create_user),
+        ("gateway", SpanKind::Client, create_user),
+        ("gateway", SpanKind::Server, "POST /scim/v2/Users"),
+        CALLER_SPAN,
+    ];
+    assert_eq!(chain(&spans, TRACE, create), expected);
+
+    // The Platform itself was told.
+    let calls = platform.control(Method::GET, "calls", &Value::Null).await;
+    let call = calls.as_array().unwrap().iter().find(|call| call["method"] == create);
+    let sent = named(&spans, TRACE, create).unwrap();
+    let traceparent = format!("00-{TRACE}-{}-01", hex(&sent.span.span_id));
+    assert_eq!(call.unwrap()["traceparent"], traceparent, "{call:?}");
+
+    // A later change of the same user is a trace of its own.
+    let path = format!("/Users/{}", created["id"].as_str().unwrap());
+    let title = json!({"op": "Replace", "path": "name.familyName", "value": "Quillfeather-Vane"});
+    let mail = json!({"op": "Replace", "path": "emails[type eq \"work\"].value", "value": "vane@quillfeather.example"});
+    send(&scim, LATER_TRACE, Method::PATCH, &path, &patch(json!([title, mail]))).await;
+    let change = "CDirectoryService/ChangeUser";
+    let spans = collector
+        .wait(|spans| named(spans, LATER_TRACE, change).is_some() && outcome(spans, REFUSED_TRACE) == Some("refused"))
+        .await;
+    assert!(named(&spans, TRACE, change).is_none(), "the first trace has ended");
+
+    for span in &spans {
+        silent(&format!("{span:?}"), "a span");
+    }
+    let mut logged: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for process in [&services.gateway, &services.identity, &services.adapter] {
+        for line in process.log().lines() {
+            silent(line, process.program());
+            let record: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            if let Some(trace) = record["trace_id"].as_str() {
+                logged
+                    .entry(trace.to_owned())
+                    .or_default()
+                    .insert(process.program().to_owned());
+            }
+        }
+    }
+    for trace in [TRACE, LATER_TRACE, REFUSED_TRACE] {
+        let programs: Vec<_> = logged[trace].iter().map(String::as_str).collect();
+        assert_eq!(programs, ["delinea-adapter", "gateway", "identity-service"], "{trace}");
+    }
+}
+
+/// What stands for the span of the caller, who exports none.
+const CALLER_SPAN: (&str, SpanKind, &str) = ("caller", SpanKind::Unspecified, CALLER);
+
+fn user(local: &str) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": format!("{local}@vitrine.example"),
+        "externalId": local,
+        "active": true,
+        "displayName": "Ottoline Quillfeather",
+        "title": "Vitrine-Keeper",
+        "name": {"givenName": "Ottoline", "familyName": "Quillfeather"},
+        "emails": [{"type": "work", "value": format!("{local}@mail.vitrine.example")}],
+        "phoneNumbers": [{"type": "work", "value": "5145550199"}],
+    })
+}
+
+/// A request of a caller that traces; it must succeed.
+async fn send(scim: &Scim, trace: &str, method: Method, path: &str, body: &Value) -> Value {
+    let request = scim
+        .request(method, path)
+        .header("content-type", "application/scim+json")
+        .header("accept", "application/scim+json")
+        .header("traceparent", format!("00-{trace}-{CALLER}-01"))
+        .body(body.to_string());
+    let answer = Answer::of(request).await;
+    assert!(answer.status.is_success(), "{answer:?}");
+    serde_json::from_str(&answer.text).unwrap()
+}
+
+#[track_caller]
+fn silent(text: &str, what: &str) {
+    let lower = text.to_lowercase();
+    for word in PERSONAL {
+        assert!(!lower.contains(word), "{what} says {word}: {text}");
+    }
+}
+
+/// A span, and the service that made it.
+#[derive(Clone, Debug)]
+struct Received {
+    service: String,
+    span: Span,
+}
+
+/// The way up from a trace's first span of that name: service, kind and name of each, the caller last.
+fn chain<'a>(spans: &'a [Received], trace: &str, name: &str) -> Vec<(&'a str, SpanKind, &'a str)> {
+    let mut way = Vec::new();
+    let mut next = named(spans, trace, name);
+    while let Some(Received { service, span }) = next {
+        way.push((service.as_str(), span.kind(), span.name.as_str()));
+        if hex(&span.parent_span_id) == CALLER {
+            way.push(CALLER_SPAN);
+        }
+        next = in_trace(spans, trace).find(|above| above.span.span_id == span.parent_span_id);
+    }
+    way
+}
+
+fn named<'a>(spans: &'a [Received], trace: &str, name: &str) -> Option<&'a Received> {
+    in_trace(spans, trace).find(|received| received.span.name == name)
+}
+
+/// What came of the delivery in a trace.
+fn outcome<'a>(spans: &'a [Received], trace: &str) -> Option<&'a str> {
+    let attributes = &named(spans, trace, "deliver")?.span.attributes;
+    let attribute = attributes.iter().find(|it| it.key == "delivery.outcome")?;
+    match attribute.value.as_ref()?.value.as_ref()? {
+        AttributeValue::StringValue(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn in_trace<'a>(spans: &'a [Received], trace: &str) -> impl Iterator<Item = &'a Received> {
+    spans
+        .iter()
+        .filter(move |received| hex(&received.span.trace_id) == trace)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The receiving end of OTLP.
+struct Collector {
+    url: String,
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+impl Collector {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let received = Arc::<Mutex<Vec<Received>>>::default();
+        let service = TraceServiceServer::new(Receiver(Arc::clone(&received)));
+        let server = tonic::transport::Server::builder().add_service(service);
+        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+        Self { url, received }
+    }
+
+    /// Waits for spans; gives all that came.
+    async fn wait(&self, are_there: impl Fn(&[Received]) -> bool) -> Vec<Received> {
+        let began = Instant::now();
+        loop {
+            let spans = self.received.lock().unwrap().clone();
+            if are_there(&spans) {
+                return spans;
+            }
+            if began.elapsed() > PATIENCE {
+                let line = |it: &Received| format!("{} {} {}\n", hex(&it.span.trace_id), it.service, it.span.name);
+                let came: String = spans.iter().map(line).collect();
+                panic!("after {PATIENCE:?} only these spans came:\n{came}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+struct Receiver(Arc<Mutex<Vec<Received>>>);
+
+#[tonic::async_trait]
+impl TraceService for Receiver {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let mut spans = Vec::new();
+        for of_resource in request.into_inner().resource_spans {
+            let attributes = of_resource.resource.unwrap_or_default().attributes;
+            let name = attributes.into_iter().find(|it| it.key == "service.name");
+            let service = match name.and_then(|it| it.value?.value) {
+                Some(AttributeValue::StringValue(name)) => name,
+                other => return Err(Status::invalid_argument(format!("a service without a name: {other:?}"))),
+            };
+            for span in of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+                let service = service.clone();
+                spans.push(Received { service, span });
+            }
+        }
+        self.0.lock().unwrap().extend(spans);
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
