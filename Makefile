@@ -1,0 +1,61 @@
+# What a person wants to do with this project. CI calls the same targets.
+#
+#   make run            start everything on this machine, and rehearse the main job   (ONCE=1: stop after the rehearsal)
+#   make test           every test that takes minutes, not hours
+#   make conformance    outside judges of SCIM (scim2-tester, from the Python registry) against a fresh all-in-one
+#   make lint           formatting, clippy, dependency rules, documentation
+#   make install-tools  what the targets above need and the Rust toolchain does not bring
+
+CARGO ?= cargo
+ONCE ?=
+# Arguments for all-in-one, such as ARGS="--platform-url https://tenant.delinea.app --platform-client-id gateway@tenant"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt install-tools
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+run:
+	$(CARGO) build --locked --package all-in-one
+	./target/debug/all-in-one --rehearse 50 --data-dir ./data $(if $(ONCE),--once) $(ARGS)
+
+# The binaries come first: some tests start them as processes of their own, to kill them.
+test: install-test-packages
+	$(CARGO) build --locked --workspace --bins
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --locked --workspace; \
+	else \
+		echo "make: cargo-nextest is not installed; using cargo test, which is slower"; \
+		$(CARGO) test --locked --workspace --lib --bins --tests; \
+	fi
+	$(CARGO) test --locked --doc --package scim
+
+# Chromium opens the simulated Platform's page as a person would.
+.PHONY: install-test-packages
+install-test-packages:
+	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || { \
+		echo "make: installing chromium, which a test opens a page with"; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends chromium; \
+	}
+
+.PHONY: conformance
+conformance:
+	CARGO=$(CARGO) ./scripts/conformance.sh
+
+lint: install-tools
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) deny --log-level error check bans licenses sources
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
+
+fmt:
+	$(CARGO) fmt --all
+
+install-tools:
+	@$(CARGO) deny --version >/dev/null 2>&1 || { \
+		echo "make: installing cargo-deny, which checks dependencies"; \
+		$(CARGO) install cargo-deny --version 0.20.2 --locked --no-default-features; \
+	}
