@@ -74,7 +74,8 @@ pub(super) struct Model {
     pub(super) tombstones: BTreeMap<ResourceId, Resource>,
     pub(super) work: BTreeMap<ResourceId, Work>,
     pub(super) accounts: BTreeMap<ResourceId, String>,
-    pub(super) intents: BTreeSet<ResourceId>,
+    /// Whose a name is under which a create call may have been sent: the last one's that noted it.
+    intents: BTreeMap<(Kind, String), ResourceId>,
     pub(super) unconfirmed: BTreeMap<(ResourceId, ResourceId), Unconfirmed>,
     waiting: BTreeSet<(ResourceId, ResourceId)>,
     /// The tombstone that a new resource of that name meets: the newest.
@@ -128,8 +129,8 @@ impl Model {
         if let Some(account) = self.accounts.remove(&old) {
             self.accounts.insert(id, account);
         }
-        if self.intents.remove(&old) {
-            self.intents.insert(id);
+        for owner in self.intents.values_mut().filter(|owner| **owner == old) {
+            *owner = id;
         }
         self.stamp += 1;
         for group in self.groups_unconfirmed(old) {
@@ -208,7 +209,7 @@ impl Model {
         self.unconfirmed.retain(|(group, _), _| *group != id);
         self.changes += 1;
         let under_way = self.work.get(&id).is_some_and(|work| work.leased);
-        if !self.accounts.contains_key(&id) && !self.intents.contains(&id) && !under_way {
+        if !self.accounts.contains_key(&id) && !self.intends(id) && !under_way {
             self.work.remove(&id);
             return self.wake(id, now);
         }
@@ -282,11 +283,16 @@ impl Model {
     }
 
     pub(super) fn intend(&mut self, seen: &Seen) -> bool {
-        let may = self.holds(seen) && self.resources.contains_key(&seen.id);
-        if may {
-            self.intents.insert(seen.id);
-        }
+        let resource = self.resources.get(&seen.id).filter(|_| self.holds(seen));
+        let intended = resource.map(|resource| (resource.kind, folded(&resource.name)));
+        let may = intended.is_some();
+        self.intents.extend(intended.map(|name| (name, seen.id)));
         may
+    }
+
+    /// Whether a create call for the resource may have been sent.
+    pub(super) fn intends(&self, id: ResourceId) -> bool {
+        self.intents.values().any(|owner| *owner == id)
     }
 
     fn holds(&self, seen: &Seen) -> bool {
@@ -325,7 +331,7 @@ impl Model {
         let id = seen.id;
         let first = !self.accounts.contains_key(&id);
         self.accounts.entry(id).or_insert_with(|| account(id));
-        self.intents.remove(&id);
+        self.intents.retain(|_, owner| *owner != id);
         if first {
             for group in self.groups_unconfirmed(id) {
                 self.mark(group, Kind::Group, now);
@@ -370,7 +376,7 @@ impl Model {
         if seen.lives {
             // What was applied is the resource as it was before its deletion: the removal is still to come.
             self.accounts.entry(id).or_insert_with(|| account(id));
-            self.intents.remove(&id);
+            self.intents.retain(|_, owner| *owner != id);
             if let Some(work) = self.work.get_mut(&id) {
                 work.due = now;
             }
@@ -379,7 +385,7 @@ impl Model {
         self.tombstones.remove(&id);
         self.tombstone_names.retain(|_, named| *named != id);
         self.accounts.remove(&id);
-        self.intents.remove(&id);
+        self.intents.retain(|_, owner| *owner != id);
         for group in self.groups_unconfirmed(id) {
             self.unconfirmed.remove(&(group, id));
             if self.work.contains_key(&group) {
