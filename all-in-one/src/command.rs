@@ -7,9 +7,9 @@ use std::{
 };
 
 use clap::error::ErrorKind;
-use service_runtime::{Chain, EX_START, EX_USAGE, install_crypto_provider, settings, telemetry};
+use service_runtime::{Chain, EX_START, EX_USAGE, Signals, install_crypto_provider, settings, telemetry};
 
-use crate::{Deployment, Endpoints, Error, Settings, rehearsal::rehearse, start};
+use crate::{Endpoints, Error, Settings, rehearsal::rehearse, start};
 
 /// Runs the all-in-one. Exit codes: 0 for a clean stop or a clean rehearsal, 1 for a failed start or differences, 64 for
 /// settings that cannot be used.
@@ -72,20 +72,43 @@ fn run(settings: Settings) -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => code(EX_START),
+        Err(error) if error.is_usage() => {
+            failed(&error);
+            code(EX_USAGE)
+        }
         Err(error) => failed(&error),
     }
 }
 
 /// `true` is a good end.
 async fn serve(settings: Settings) -> Result<bool, Error> {
+    let options = settings.options.clone();
+    // From here on a signal waits until somebody looks.
+    let mut signals = Signals::new()?;
+    if let Some(path) = &options.endpoints_file {
+        Endpoints::remove(path)?;
+    }
+    let ended = run_whole(settings, &mut signals).await;
+    if let Some(path) = &options.endpoints_file {
+        Endpoints::remove(path)?;
+    }
+    ended
+}
+
+async fn run_whole(settings: Settings, signals: &mut Signals) -> Result<bool, Error> {
     let (options, real) = (settings.options.clone(), settings.serves_real_tenant());
     let data_dir = (!options.ephemeral).then(|| settings.data_dir().to_owned());
-    let deployment = start(settings).await?;
-    let endpoints = deployment.endpoints.clone();
+    let deployment = tokio::select! {
+        started = start(settings) => started?,
+        signal = signals.next() => {
+            tracing::info!(signal = signal?, "stopped before it had started");
+            return Ok(!options.once);
+        }
+    };
     if let Some(path) = &options.endpoints_file {
-        endpoints.write(path)?;
+        deployment.endpoints.write(path)?;
     }
-    say(&greeting(&endpoints, real))?;
+    say(&greeting(&deployment.endpoints, real))?;
 
     let mut good = true;
     if options.rehearse > 0 && !real {
@@ -94,15 +117,14 @@ async fn serve(settings: Settings) -> Result<bool, Error> {
             options.rehearse
         ))?;
         let rehearsed = tokio::select! {
-            rehearsed = rehearse(options.rehearse, &endpoints, data_dir.as_deref()) => Some(rehearsed),
-            // A cycle that was cut off leaves its objects to the next one, as a crash of Entra's would.
-            stopped = service_runtime::signal() => {
-                stopped?;
-                None
+            rehearsed = rehearse(options.rehearse, &deployment, data_dir.as_deref()) => rehearsed,
+            // A cycle that was cut off leaves its objects to the next one, as a crash of Entra's would. With `once` the
+            // verdict was asked for, and there is none.
+            signal = signals.next() => {
+                tracing::info!(signal = signal?, "the rehearsal was cut off");
+                let drained = deployment.stop(signals).await?;
+                return Ok(drained && !options.once);
             }
-        };
-        let Some(rehearsed) = rehearsed else {
-            return deployment.stop().await;
         };
         match rehearsed {
             Ok(report) => {
@@ -114,26 +136,22 @@ async fn serve(settings: Settings) -> Result<bool, Error> {
                 };
                 say(&format!("\n{report}\n{verdict}\n"))?;
             }
-            Err(error) if !options.once => {
-                good = false;
-                say(&format!("\n{}\n", Chain(&error)))?;
-            }
+            Err(error) if !options.once => say(&format!("\n{}\n", Chain(&error)))?,
             Err(error) => {
-                deployment.stop().await?;
+                deployment.stop(signals).await?;
                 return Err(error);
             }
         }
     }
     if options.once {
-        let drained = deployment.stop().await?;
+        let drained = deployment.stop(signals).await?;
         return Ok(good && drained);
     }
-    serve_on(deployment, &endpoints).await
-}
-
-async fn serve_on(deployment: Deployment, endpoints: &Endpoints) -> Result<bool, Error> {
-    say(&format!("\nServing at {}. Ctrl-C stops.\n", endpoints.scim_base_url))?;
-    deployment.run_until_stopped().await
+    say(&format!(
+        "\nServing at {}. Ctrl-C stops.\n",
+        deployment.endpoints.scim_base_url
+    ))?;
+    deployment.run_until_stopped(signals).await
 }
 
 fn greeting(endpoints: &Endpoints, real: bool) -> String {

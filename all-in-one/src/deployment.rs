@@ -1,12 +1,12 @@
 //! Starting everything in the order in which it depends on each other, and stopping it in the reverse.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use service_runtime::{Running, run_all_until_stopped};
+use service_runtime::{Running, Signals, drain, run_with};
 use tempfile::TempDir;
 
-use crate::{Endpoints, Error, Settings, token::token};
+use crate::{Endpoints, Error, Settings, data_folder, token::token};
 
 /// How long the services may take to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -15,6 +15,8 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 pub struct Deployment {
     /// Where everything is.
     pub endpoints: Endpoints,
+    /// The SCIM base URL on this machine, whatever name the world knows it by.
+    pub(crate) local_base_url: String,
     /// The services, callers before those they call.
     services: Vec<Running>,
     simulator: Option<platform_simulator::Running>,
@@ -34,13 +36,8 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
     if let Some(folder) = &folder {
         settings.identity.data_dir = folder.path().to_owned();
     }
-    let data_dir = settings.data_dir().to_owned();
-    fs::create_dir_all(&data_dir).map_err(|source| Error::File {
-        doing: "make",
-        path: data_dir.clone(),
-        source,
-    })?;
-    let token = token(&data_dir)?;
+    data_folder::claim(&settings)?;
+    let token = token(settings.data_dir())?;
 
     let simulator = if settings.serves_real_tenant() {
         None
@@ -73,6 +70,7 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
         adapter_grpc: url(&adapter),
         platform_url: settings.adapter.platform.platform_url.clone().unwrap_or_default(),
     };
+    let local_base_url = format!("{}{}", url(&gateway), gateway::BASE_PATH);
     let services = vec![gateway, identity, adapter];
     for service in &services {
         tokio::time::timeout(READY_WITHIN, service.readiness().ready())
@@ -82,6 +80,7 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
     let drain_limit = settings.gateway.ops.drain_limit;
     Ok(Deployment {
         endpoints,
+        local_base_url,
         services,
         simulator,
         drain_limit,
@@ -91,20 +90,17 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
 
 impl Deployment {
     /// Serves until a signal comes, then drains. `true` says that everything came to its end within the limit.
-    pub async fn run_until_stopped(self) -> Result<bool, Error> {
-        let drained = run_all_until_stopped(self.services, self.drain_limit).await?;
+    pub async fn run_until_stopped(self, signals: &mut Signals) -> Result<bool, Error> {
+        let drained = run_with(signals, self.services, self.drain_limit).await?;
         if let Some(simulator) = self.simulator {
             simulator.stop().await.map_err(Error::Simulator)?;
         }
         Ok(drained)
     }
 
-    /// Drains at once.
-    pub async fn stop(self) -> Result<bool, Error> {
-        let mut drained = true;
-        for service in self.services {
-            drained &= service.stop(self.drain_limit).await;
-        }
+    /// Drains now; a signal ends even that.
+    pub async fn stop(self, signals: &mut Signals) -> Result<bool, Error> {
+        let drained = drain(signals, self.services, self.drain_limit).await?;
         if let Some(simulator) = self.simulator {
             simulator.stop().await.map_err(Error::Simulator)?;
         }

@@ -22,6 +22,18 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
+    /// Takes away the file of an earlier run: whoever waits for it must not read addresses that are no more.
+    pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+        match fs::remove_file(path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
+                doing: "remove",
+                path: path.to_owned(),
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes the file, whole: a reader sees all of it or none.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
         let failed = |source| Error::File {

@@ -16,6 +16,16 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The data folder was filled for another Platform.
+    #[error("{folder} holds the users and groups of {there}; use another --data-dir for {asked}")]
+    OtherPlatform {
+        /// The folder.
+        folder: PathBuf,
+        /// The Platform that it was filled for.
+        there: String,
+        /// The Platform of this start.
+        asked: String,
+    },
     /// The file with the bearer token holds none.
     #[error("{0} holds no token; remove it and a new one is made")]
     EmptyToken(PathBuf),
@@ -43,4 +53,11 @@ pub enum Error {
     /// Standard output is closed.
     #[error("cannot write to standard output")]
     Output(#[source] std::io::Error),
+}
+
+impl Error {
+    /// Whether other settings would help.
+    pub(crate) fn is_usage(&self) -> bool {
+        matches!(self, Self::OtherPlatform { .. })
+    }
 }

@@ -5,6 +5,7 @@
 //! do.
 
 mod command;
+mod data_folder;
 mod deployment;
 mod endpoints;
 mod error;

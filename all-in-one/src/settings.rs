@@ -72,6 +72,8 @@ impl Settings {
     pub fn command() -> Command {
         let command = Command::new("all-in-one")
             .version(env!("CARGO_PKG_VERSION"))
+            // `make run ARGS=…` adds to what the Makefile gives; the later one counts.
+            .args_override_self(true)
             .subcommand_negates_reqs(true);
         let command = Options::augment_args(command);
         let command = join::<identity_service::Config>(command, IDENTITY, OWN);
@@ -167,6 +169,15 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Settings::command().debug_assert();
+    }
+
+    #[test]
+    fn of_a_flag_that_is_given_twice_the_later_one_counts() {
+        let settings = read(
+            "all-in-one --rehearse 50 --data-dir ./data --rehearse 0 --data-dir /elsewhere --ephemeral --ephemeral",
+        );
+        assert_eq!(settings.options.rehearse, 0);
+        assert_eq!(settings.data_dir(), Path::new("/elsewhere"));
     }
 
     #[test]

@@ -232,6 +232,15 @@ impl PlatformConfig {
         }
     }
 
+    /// Whether the Platform is a simulated one beside us.
+    pub(crate) fn is_on_this_machine(&self) -> bool {
+        let url = self
+            .platform_url
+            .as_deref()
+            .and_then(|url| reqwest::Url::parse(url).ok());
+        url.is_some_and(|url| url.host_str().is_some_and(service_runtime::is_this_machine))
+    }
+
     /// The login name of the service user.
     pub(crate) fn client_id(&self) -> Result<&str, Error> {
         let id = self.platform_client_id.as_deref().unwrap_or_default();

@@ -11,7 +11,7 @@ use std::{
 };
 
 use reqwest::{
-    StatusCode,
+    StatusCode, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -61,7 +61,7 @@ impl Client {
         {
             headers.insert(HeaderName::from_static("adscimversion"), version);
         }
-        let http = http_client(headers, knobs.timeout)?;
+        let http = http_client(headers, knobs.timeout, url.base())?;
         Ok(Self {
             http,
             url,
@@ -121,15 +121,18 @@ impl Client {
 }
 
 /// A client with our crypto provider, without a `User-Agent`, that follows no redirect.
-pub(crate) fn http_client(headers: HeaderMap, timeout: Duration) -> Result<reqwest::Client, Error> {
+pub(crate) fn http_client(headers: HeaderMap, timeout: Duration, url: &Url) -> Result<reqwest::Client, Error> {
     // reqwest panics when there is no provider.
     service_runtime::install_crypto_provider();
-    reqwest::Client::builder()
+    let mut builder = reqwest::Client::builder()
         .default_headers(headers)
         .timeout(timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(Error::HttpClient)
+        .redirect(reqwest::redirect::Policy::none());
+    // The proxy of the environment leads out; it cannot know what listens on this machine.
+    if url.host_str().is_some_and(service_runtime::is_this_machine) {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(Error::HttpClient)
 }
 
 /// A failure, and whether the body that came with it was a SCIM error.

@@ -3,15 +3,13 @@
 
 use std::{
     ffi::OsString,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::PathBuf,
     process::ExitCode,
-    sync::Arc,
     time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use secrecy::SecretString;
 use service_runtime::{
     error::Chain,
@@ -19,15 +17,16 @@ use service_runtime::{
 };
 
 use crate::{
-    directory::Directory,
+    directory::{Directory, names},
     endpoint::TenantUrl,
     error::Error,
-    job::{Job, OnDemandReport, Progress, ProgressFn},
+    job::{Job, OnDemandReport},
     knobs::{Dialect, Knobs},
+    progress::Bar,
     rehearsal::{Rehearsal, sync},
     report::table,
     state::SavedState,
-    verify::{VerifyOptions, verify},
+    verify::{VerifyOptions, verify, verify_on_demand},
 };
 
 const USAGE: u8 = 64;
@@ -122,6 +121,9 @@ struct DirectoryArgs {
     /// Groups of a new directory.
     #[arg(long, env = "ENTRA_GROUPS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     groups: u32,
+    /// Domain of a new directory's login names; directories of different domains have no name in common.
+    #[arg(long, env = "ENTRA_DOMAIN", default_value = names::DOMAIN)]
+    domain: String,
     /// Where all chance comes from: the same seed gives the same directory and the same changes.
     #[arg(long, env = "ENTRA_SEED", default_value_t = 1)]
     seed: u64,
@@ -203,6 +205,8 @@ async fn run_on_demand(arguments: OnDemandArgs) -> Result<Outcome, Failed> {
     if let Some(path) = &rehearsal.state {
         SavedState::of(&directory, &job).save(path).await?;
     }
+    let bar = Bar::new();
+    let verification = verify_on_demand(&job, &directory, &rehearsal.verify, &report, bar.told().as_ref()).await?;
     let rows: Vec<Vec<String>> = report
         .steps
         .iter()
@@ -215,8 +219,8 @@ async fn run_on_demand(arguments: OnDemandArgs) -> Result<Outcome, Failed> {
         .chain(report.scim_id.iter().map(|id| vec!["SCIM id".to_owned(), id.clone()]))
         .collect();
     Ok(Outcome {
-        text: table(&rows),
-        is_clean: report.is_success(),
+        text: format!("{}\n{verification}", table(&rows)),
+        is_clean: report.is_success() && verification.differences.is_empty(),
     })
 }
 
@@ -254,6 +258,7 @@ fn rehearsal(endpoint: &EndpointArgs, directory: &DirectoryArgs) -> Result<Rehea
     Ok(Rehearsal {
         users: directory.users as usize,
         groups: directory.groups as usize,
+        domain: directory.domain.clone(),
         seed: directory.seed,
         cycles: directory.cycles,
         knobs,
@@ -261,6 +266,7 @@ fn rehearsal(endpoint: &EndpointArgs, directory: &DirectoryArgs) -> Result<Rehea
             platform_url: endpoint.platform_url.clone(),
             settle: endpoint.settle,
             ignore: endpoint.ignore.clone(),
+            ..VerifyOptions::default()
         },
         state: directory.state.clone(),
         ..Rehearsal::new(endpoint.base_url.clone(), token)
@@ -274,45 +280,13 @@ async fn tenant(rehearsal: &Rehearsal) -> Result<(Directory, Job), Error> {
         None => None,
     };
     let saved = saved.unwrap_or_else(|| {
-        let mut directory = Directory::generate(rehearsal.seed, rehearsal.users, rehearsal.groups);
+        let mut directory = rehearsal.new_directory();
         for _ in 0..rehearsal.cycles {
             directory.advance();
         }
         SavedState::new(directory)
     });
     Ok(saved.resume(rehearsal.client()?))
-}
-
-/// A bar on standard error, if a person sits there; it goes away when this does.
-struct Bar(Option<ProgressBar>);
-
-impl Bar {
-    fn new() -> Self {
-        if !io::stderr().is_terminal() {
-            return Self(None);
-        }
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{msg:10} [{bar:40}] {pos}/{len}  {elapsed}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self(Some(bar))
-    }
-
-    fn told(&self) -> Option<ProgressFn> {
-        let bar = self.0.clone()?;
-        Some(Arc::new(move |Progress { phase, done, total }| {
-            bar.set_message(phase);
-            bar.set_length(total.max(done) as u64);
-            bar.set_position(done as u64);
-        }))
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! Nothing here knows SCIM; the mapping reads these fields.
 
 mod change;
-mod names;
+pub(crate) mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,6 +92,7 @@ pub struct Directory {
     pub users: BTreeMap<String, User>,
     /// Groups by object id.
     pub groups: BTreeMap<String, Group>,
+    domain: String,
     seed: u64,
     rounds: u64,
     /// Names ever given, in lower case: neither a login name nor a group name is given twice.
@@ -99,12 +100,19 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Makes a directory of the given sizes; the same arguments always give the same directory.
+    /// Makes a directory of the given sizes in the domain of the made-up company.
     pub fn generate(seed: u64, users: usize, groups: usize) -> Self {
+        Self::generate_in(names::DOMAIN, seed, users, groups)
+    }
+
+    /// Makes a directory of the given sizes; the same arguments always give the same directory. Directories of different
+    /// domains have no name in common, neither a login name nor a group's.
+    pub fn generate_in(domain: &str, seed: u64, users: usize, groups: usize) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut directory = Self {
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
+            domain: domain.to_lowercase(),
             seed,
             rounds: 0,
             taken: BTreeSet::new(),
@@ -134,6 +142,15 @@ impl Directory {
         self.change(&mut rng, &churn)
     }
 
+    /// Gives nobody these names, which others have: a change to one of them would be refused.
+    pub(crate) fn avoid<'n>(&mut self, names: impl IntoIterator<Item = &'n String>) {
+        for name in names {
+            let name = name.to_lowercase();
+            self.taken.insert(format!("group:{name}"));
+            self.taken.insert(name);
+        }
+    }
+
     /// How many rounds of changes have happened through [`Directory::advance`].
     pub fn rounds(&self) -> u64 {
         self.rounds
@@ -161,17 +178,18 @@ impl Directory {
     /// A user like those of [`Directory::generate`], not yet in the directory; its names are reserved.
     pub fn new_user(&mut self, rng: &mut StdRng) -> User {
         let person = Person::random(rng);
-        let local = self.free_name(&person.login(), names::DOMAIN);
+        let domain = self.domain.clone();
+        let local = self.free_name(&person.login(), &domain);
         let nickname = self.free_name(&person.nickname(), "nickname.invalid");
         let mail = match rng.random_range(0..20) {
             0 => None,
-            1..=9 => Some(format!("{local}@{}", names::DOMAIN)),
-            _ => Some(format!("{nickname}@{}", names::DOMAIN)),
+            1..=9 => Some(format!("{local}@{domain}")),
+            _ => Some(format!("{nickname}@{domain}")),
         };
         let phone = names::phone(rng);
         User {
             object_id: random_id(rng),
-            user_principal_name: format!("{local}@{}", names::DOMAIN),
+            user_principal_name: format!("{local}@{domain}"),
             mail_nickname: nickname,
             display_name: person.display_name(),
             mail,
@@ -253,7 +271,10 @@ impl Directory {
     }
 
     fn free_group_name(&mut self, rng: &mut StdRng) -> String {
-        let wanted = names::group(rng);
+        let mut wanted = names::group(rng);
+        if self.domain != names::DOMAIN {
+            wanted = format!("{wanted} ({})", self.domain);
+        }
         let mut name = wanted.clone();
         let mut number = 1;
         while !self.taken.insert(format!("group:{}", name.to_lowercase())) {

@@ -32,6 +32,11 @@ impl TenantUrl {
         Ok(Self { base, flag })
     }
 
+    /// The URL without its flag.
+    pub(crate) fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// Whether the URL carried the flag that selects the flagged dialect, under its newer or its older name.
     pub fn is_flagged(&self) -> bool {
         let flag = self.flag.as_deref().unwrap_or_default().to_lowercase();

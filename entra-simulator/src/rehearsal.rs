@@ -8,14 +8,14 @@ use tokio::time::Instant;
 
 use crate::{
     client::Client,
-    directory::Directory,
+    directory::{Directory, names},
     endpoint::TenantUrl,
     error::{Error, Failure},
     job::{CycleReport, Job, ProgressFn},
     knobs::Knobs,
     report::Report,
     state::SavedState,
-    verify::{VerifyOptions, verify},
+    verify::{Before, VerifyOptions, verify},
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -32,6 +32,8 @@ pub struct Rehearsal {
     pub users: usize,
     /// Groups of a new directory.
     pub groups: usize,
+    /// The domain of a new directory.
+    pub domain: String,
     /// Where all chance comes from.
     pub seed: u64,
     /// Rounds of random changes, each followed by a cycle.
@@ -54,6 +56,7 @@ impl Rehearsal {
             token,
             users: 50,
             groups: 8,
+            domain: names::DOMAIN.to_owned(),
             seed: 1,
             cycles: 2,
             knobs: Knobs::default(),
@@ -61,6 +64,11 @@ impl Rehearsal {
             retry_for: Duration::ZERO,
             state: None,
         }
+    }
+
+    /// The directory that a rehearsal without a state file begins with.
+    pub(crate) fn new_directory(&self) -> Directory {
+        Directory::generate_in(&self.domain, self.seed, self.users, self.groups)
     }
 
     /// A client for the endpoint of this rehearsal.
@@ -78,8 +86,13 @@ pub async fn sync(rehearsal: &Rehearsal, progress: Option<ProgressFn>) -> Result
         None => None,
     };
     let is_new = saved.is_none();
-    let new = || SavedState::new(Directory::generate(rehearsal.seed, rehearsal.users, rehearsal.groups));
-    let (directory, mut job) = saved.unwrap_or_else(new).resume(client);
+    let new = || SavedState::new(rehearsal.new_directory());
+    let (mut directory, mut job) = saved.unwrap_or_else(new).resume(client);
+    let options = VerifyOptions {
+        before: Before::read(job.client(), &directory, &rehearsal.verify).await?,
+        ..rehearsal.verify.clone()
+    };
+    directory.avoid(options.before.names());
     if let Some(progress) = &progress {
         job.on_progress(progress.clone());
     }
@@ -108,7 +121,7 @@ pub async fn sync(rehearsal: &Rehearsal, progress: Option<ProgressFn>) -> Result
     let Run {
         directory, job, cycles, ..
     } = run;
-    let verification = verify(&job, &directory, &rehearsal.verify, progress.as_ref()).await?;
+    let verification = verify(&job, &directory, &options, progress.as_ref()).await?;
     Ok(Report {
         cycles,
         requests: job.client().counts(),

@@ -3,23 +3,24 @@
 //! Both are read from outside, as anybody could: SCIM by listing, the Platform by its state page. The comparison is
 //! repeated until all agree or the time to settle is over, because delivery to the Platform takes its time.
 
+mod before;
 mod checked;
 mod compare;
 mod expect;
 mod held;
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::{
-    client::Client,
     directory::Directory,
     error::Error,
-    job::{Job, Progress, ProgressFn},
+    job::{Job, OnDemandReport, Progress, ProgressFn},
 };
-pub(crate) use held::{PlatformState, ScimState};
+pub use before::Before;
+use held::{PlatformState, ScimState};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -31,8 +32,10 @@ pub struct VerifyOptions {
     pub platform_url: Option<String>,
     /// How long agreement is waited for.
     pub settle: Duration,
-    /// Names of users and groups that were there before and are no business of the job.
+    /// Names of users and groups that are no business of the job.
     pub ignore: Vec<String>,
+    /// What was there before the job began.
+    pub before: Before,
 }
 
 impl Default for VerifyOptions {
@@ -41,6 +44,7 @@ impl Default for VerifyOptions {
             platform_url: None,
             settle: Duration::from_secs(60),
             ignore: Vec::new(),
+            before: Before::default(),
         }
     }
 }
@@ -118,12 +122,58 @@ pub struct Verification {
 }
 
 /// Compares until everything agrees or the time to settle is over. What the job remembers decides what is expected of
-/// values that became empty and of users who left; a job that never ran expects nothing of those.
+/// values that became empty and of users who left; a job that never ran expects nothing of those. What was there before
+/// is none of its business.
 pub async fn verify(
     job: &Job,
     directory: &Directory,
     options: &VerifyOptions,
     progress: Option<&ProgressFn>,
+) -> Result<Verification, Error> {
+    verify_those(job, directory, options, progress, |_| true).await
+}
+
+/// Compares what an on-demand run was about: the users, the group, and of its members those who were chosen. A manager
+/// counts only where the job could name it.
+pub(crate) async fn verify_on_demand(
+    job: &Job,
+    directory: &Directory,
+    options: &VerifyOptions,
+    report: &OnDemandReport,
+    progress: Option<&ProgressFn>,
+) -> Result<Verification, Error> {
+    let chosen: BTreeSet<String> = report.users.iter().map(|name| name.to_lowercase()).collect();
+    let reports_to_nobody_known = |name: &str| {
+        let manager = directory.find_user(name).and_then(|user| user.manager.as_deref());
+        manager.is_some_and(|manager| job.linked(manager).is_none())
+    };
+    let counts = |difference: &Difference| match (difference.object.split_once(' '), &report.group) {
+        (Some(("user", name)), _) if chosen.contains(&name.to_lowercase()) => {
+            difference.attribute != "manager" || !reports_to_nobody_known(name)
+        }
+        (Some(("group", name)), Some(group)) if name == group => match difference.attribute.strip_prefix("members: ") {
+            Some(member) => chosen.contains(member),
+            None => true,
+        },
+        _ => false,
+    };
+    let verification = verify_those(job, directory, options, progress, counts).await?;
+    let groups = usize::from(report.group.is_some());
+    Ok(Verification {
+        users: chosen.len(),
+        groups,
+        memberships: groups * chosen.len(),
+        ..verification
+    })
+}
+
+/// As [`verify`], but only what `counts` among the differences.
+async fn verify_those(
+    job: &Job,
+    directory: &Directory,
+    options: &VerifyOptions,
+    progress: Option<&ProgressFn>,
+    counts: impl Fn(&Difference) -> bool,
 ) -> Result<Verification, Error> {
     let started = Instant::now();
     let platform = match &options.platform_url {
@@ -135,6 +185,10 @@ pub async fn verify(
     let mut compared: Option<Verification> = None;
     loop {
         let result = compare_once(job, directory, options, platform.as_ref()).await;
+        let result = result.map(|mut verification| {
+            verification.differences.retain(&counts);
+            verification
+        });
         let waited = started.elapsed();
         let is_over = waited >= options.settle;
         match result {
@@ -163,24 +217,6 @@ pub async fn verify(
     }
 }
 
-/// The names of all users and groups that the endpoint, and the simulated Platform if one is given, hold now: what was
-/// there before a rehearsal is no business of its comparison.
-pub async fn names_held(client: &Client, platform_url: Option<&str>) -> Result<Vec<String>, Error> {
-    let unreadable = |system| move |failure| Error::Unreadable { system, failure };
-    let scim = ScimState::read(client).await.map_err(unreadable("SCIM"))?;
-    let text = |resource: &serde_json::Value, attribute: &str| resource[attribute].as_str().map(str::to_owned);
-    let users = scim.users.iter().filter_map(|user| text(user, "userName"));
-    let groups = scim.groups.iter().filter_map(|group| text(group, "displayName"));
-    let mut names: Vec<_> = users.chain(groups).collect();
-    if let Some(url) = platform_url {
-        let platform = held::Platform::new(url, client.knobs().timeout)?;
-        let platform = platform.read().await.map_err(unreadable("the Platform"))?;
-        names.extend(platform.users.into_iter().map(|account| account.name));
-        names.extend(platform.groups.into_iter().map(|group| group.name));
-    }
-    Ok(names)
-}
-
 async fn compare_once(
     job: &Job,
     directory: &Directory,
@@ -194,7 +230,7 @@ async fn compare_once(
         None => None,
     };
     let expected = expect::Expected::of(job, directory);
-    let differences = compare::differences(&expected, &scim, platform.as_ref(), &options.ignore);
+    let differences = compare::differences(&expected, &scim, platform.as_ref(), options);
     Ok(Verification {
         users: directory.users.len(),
         groups: directory.groups.len(),

@@ -725,7 +725,7 @@ async fn the_comparison_reads_all_pages_and_waits_for_the_platform() {
     let options = |seconds| VerifyOptions {
         platform_url: Some(url.trim_end_matches("/scim/v2").to_owned()),
         settle: Duration::from_secs(seconds),
-        ignore: Vec::new(),
+        ..VerifyOptions::default()
     };
     let at_once = verify(&job, &directory, &options(0), None).await.unwrap();
     assert_eq!((at_once.users, at_once.platform_calls), (230, Some((12, 7))));

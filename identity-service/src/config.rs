@@ -81,6 +81,10 @@ pub struct DeliveryConfig {
     /// The pause between two tries of a delivery that was refused and waits for a person.
     #[arg(long, env = "REFUSED_RETRY", default_value = "1h", value_parser = parse_duration)]
     pub refused_retry: Duration,
+    /// How long the answer to a write waits for the Platform's verdict. There is no such wait as yet: a write is answered as
+    /// soon as it is durable, and anything but 0 is refused.
+    #[arg(long, env = "ANSWER_WAIT", default_value = "0", value_parser = parse_duration)]
+    pub answer_wait: Duration,
     /// How many members one delivery of a group puts in or out.
     #[arg(long, env = "MEMBER_BATCH", default_value_t = 100)]
     pub member_batch: usize,
@@ -149,6 +153,9 @@ pub enum ConfigError {
         /// The lease set.
         lease: Duration,
     },
+    /// A wait that does not exist as yet.
+    #[error("ANSWER_WAIT can only be 0: writes are answered as soon as they are durable")]
+    AnswerWait,
     /// A number that must not be 0.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
@@ -161,8 +168,12 @@ impl Config {
             delivery_lease: lease,
             delivery_timeout: timeout,
             member_batch,
+            answer_wait,
             ..
         } = self.delivery;
+        if !answer_wait.is_zero() {
+            return Err(ConfigError::AnswerWait);
+        }
         if timeout >= lease {
             return Err(ConfigError::LeaseTooShort { timeout, lease });
         }

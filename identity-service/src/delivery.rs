@@ -28,6 +28,8 @@ use crate::{
 
 /// How long the relay sleeps at most, should a bell be missed or a clock jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// How long deliveries that are under way may take when the relay is told to stop.
+const LAST_DELIVERIES: Duration = Duration::from_secs(3);
 /// How long the relay waits after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -50,7 +52,9 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Runs until told to stop; then finishes what is under way.
+    /// Runs until told to stop; then finishes what is under way, as far as that takes a moment only. What is cut off keeps its
+    /// lease: it may still be under way on the Platform, and is looked at anew when the lease is over or the next start takes
+    /// it back.
     pub async fn run(self, stop: CancellationToken) {
         let concurrency = self.config.delivery_concurrency;
         let relay = Arc::new(self);
@@ -60,15 +64,23 @@ impl Relay {
         }
         let slots = Arc::new(Semaphore::new(concurrency));
         let under_way = TaskTracker::new();
+        let cut = CancellationToken::new();
         tokio::select! {
             () = stop.cancelled() => {}
-            () = relay.clone().take_work(&slots, &under_way) => {}
+            () = relay.clone().take_work(&slots, &under_way, &cut) => {}
         }
         under_way.close();
-        under_way.wait().await;
+        if tokio::time::timeout(LAST_DELIVERIES, under_way.wait()).await.is_err() {
+            tracing::info!(
+                deliveries = under_way.len(),
+                "cut off what is still being delivered; it is repeated after the next start"
+            );
+            cut.cancel();
+            under_way.wait().await;
+        }
     }
 
-    async fn take_work(self: Arc<Self>, slots: &Arc<Semaphore>, under_way: &TaskTracker) {
+    async fn take_work(self: Arc<Self>, slots: &Arc<Semaphore>, under_way: &TaskTracker, cut: &CancellationToken) {
         let mut wakes = self.wake.listen();
         loop {
             // One free slot is enough to go on; the closed semaphore of a stopped relay is not reached.
@@ -88,9 +100,12 @@ impl Relay {
                 Ok(claims) => {
                     let full = claims.claims.len() == wanted;
                     for (claim, slot) in claims.claims.into_iter().zip(free) {
-                        let relay = self.clone();
+                        let (relay, cut) = (self.clone(), cut.clone());
                         under_way.spawn(async move {
-                            relay.deliver(claim).await;
+                            tokio::select! {
+                                () = relay.deliver(claim) => {}
+                                () = cut.cancelled() => {}
+                            }
                             drop(slot);
                             relay.wake.ring();
                         });

@@ -2,6 +2,7 @@
 //! caller nor its tests can tell them apart: both carry the trace, the deadline and the full encoding.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -117,6 +118,13 @@ where
     });
     let observed = grpc_client_layer().layer(limited);
     BoxCloneSyncService::new(observed.map_response(|response| response.map(tonic::body::Body::new)))
+}
+
+/// Whether a URL's host is this machine. What leads elsewhere (a proxy of the environment) or guards the way there (TLS)
+/// has no place in between.
+pub fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

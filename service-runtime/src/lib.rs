@@ -25,7 +25,7 @@ pub mod trace_context;
 
 mod crypto;
 
-pub use connection::{CallFailed, Connection, connect, in_process};
+pub use connection::{CallFailed, Connection, connect, in_process, is_this_machine};
 pub use crypto::install_crypto_provider;
 pub use error::{Chain, Error};
 pub use health::{Dependency, Readiness, grpc_routes};
@@ -33,6 +33,6 @@ pub use observe::{grpc_server_layer, http_server_layer};
 pub use ops::{OpsArgs, healthcheck};
 pub use server::{Lifecycle, Running, bind, serve_grpc, serve_http};
 pub use service::{Service, main};
-pub use shutdown::{EX_START, EX_USAGE, run_all_until_stopped, run_until_stopped, signal};
+pub use shutdown::{EX_START, EX_USAGE, Signals, drain, run_until_stopped, run_with};
 pub use tasks::Tasks;
 pub use telemetry::{LogFormat, Telemetry, TelemetryArgs, meter};

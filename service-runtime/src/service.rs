@@ -148,7 +148,7 @@ async fn serve<S: Service>(config: S::Config) -> Result<(), Failure> {
     };
     let ops = running.ops_addr.map(tracing::field::display);
     tracing::info!(service = S::NAME, version = env!("CARGO_PKG_VERSION"), addr = %running.addr, ops, "serving");
-    match run_with(signals, vec![running], grace).await {
+    match run_with(&mut signals, vec![running], grace).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(Failure::Unclean),
         Err(error) => Err(Failure::Run(error.into())),

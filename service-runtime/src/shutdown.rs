@@ -12,24 +12,13 @@ pub const EX_USAGE: i32 = 64;
 /// The exit code for a start that failed, or a run that did not end cleanly.
 pub const EX_START: i32 = 1;
 
-/// Waits for the first SIGINT or SIGTERM and returns its name.
-pub async fn signal() -> Result<&'static str, Error> {
-    Signals::new()?.next().await
-}
-
 /// Runs one service until a signal comes. `Ok(true)` says that everything came to its end within `grace`.
 pub async fn run_until_stopped(running: Running, grace: Duration) -> Result<bool, Error> {
-    run_all_until_stopped(vec![running], grace).await
+    run_with(&mut Signals::new()?, vec![running], grace).await
 }
 
-/// Runs several services until a signal comes, then stops them in the order given, callers before those they call,
-/// within `grace` altogether.
-pub async fn run_all_until_stopped(running: Vec<Running>, grace: Duration) -> Result<bool, Error> {
-    run_with(Signals::new()?, running, grace).await
-}
-
-/// As [`run_all_until_stopped`], with signals that are already listened for.
-pub(crate) async fn run_with(mut signals: Signals, running: Vec<Running>, grace: Duration) -> Result<bool, Error> {
+/// Runs several services until a signal comes, then stops them as [`drain`] does.
+pub async fn run_with(signals: &mut Signals, running: Vec<Running>, grace: Duration) -> Result<bool, Error> {
     let failures = running.iter().map(|service| Box::pin(service.failed()));
     let failure = tokio::select! {
         signal = signals.next() => {
@@ -38,14 +27,20 @@ pub(crate) async fn run_with(mut signals: Signals, running: Vec<Running>, grace:
         }
         (error, ..) = futures_util::future::select_all(failures), if !running.is_empty() => Some(error),
     };
-    let drained = tokio::select! {
-        drained = stop_all(running, grace) => drained,
+    let drained = drain(signals, running, grace).await?;
+    failure.map_or(Ok(drained), Err)
+}
+
+/// Stops services in the order given, callers before those they call, within `grace` altogether; a signal ends even that.
+/// `Ok(true)` says that everything came to its end.
+pub async fn drain(signals: &mut Signals, running: Vec<Running>, grace: Duration) -> Result<bool, Error> {
+    tokio::select! {
+        drained = stop_all(running, grace) => Ok(drained),
         signal = signals.next() => {
             tracing::warn!(signal = signal?, "second signal; leaving at once");
-            false
+            Ok(false)
         }
-    };
-    failure.map_or(Ok(drained), Err)
+    }
 }
 
 async fn stop_all(running: Vec<Running>, grace: Duration) -> bool {
@@ -63,14 +58,16 @@ fn millis(duration: Duration) -> u64 {
 
 /// The signals that stop a service. They are queued from the moment this exists.
 #[cfg(unix)]
-pub(crate) struct Signals {
+#[derive(Debug)]
+pub struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    pub(crate) fn new() -> Result<Self, Error> {
+    /// Listens from now on.
+    pub fn new() -> Result<Self, Error> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(Error::Signals)?,
@@ -78,7 +75,8 @@ impl Signals {
         })
     }
 
-    pub(crate) async fn next(&mut self) -> Result<&'static str, Error> {
+    /// Waits for the next one and gives its name.
+    pub async fn next(&mut self) -> Result<&'static str, Error> {
         tokio::select! {
             _ = self.interrupt.recv() => Ok("SIGINT"),
             _ = self.terminate.recv() => Ok("SIGTERM"),
@@ -88,15 +86,18 @@ impl Signals {
 
 /// The signals that stop a service.
 #[cfg(not(unix))]
-pub(crate) struct Signals;
+#[derive(Debug)]
+pub struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    pub(crate) fn new() -> Result<Self, Error> {
+    /// Listens from now on.
+    pub fn new() -> Result<Self, Error> {
         Ok(Self)
     }
 
-    pub(crate) async fn next(&mut self) -> Result<&'static str, Error> {
+    /// Waits for the next one and gives its name.
+    pub async fn next(&mut self) -> Result<&'static str, Error> {
         tokio::signal::ctrl_c().await.map_err(Error::Signals)?;
         Ok("Ctrl-C")
     }

@@ -25,7 +25,7 @@ use crate::{Error, log_format, process};
 #[derive(clap::Args, Clone, Debug)]
 pub struct TelemetryArgs {
     /// Which log records are written, as a level or a filter such as `info,gateway=debug`.
-    #[arg(long, env = "LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(long, env = "LOG", value_name = "FILTER", default_value = "info,opentelemetry=warn")]
     pub log: String,
     /// How log records are written.
     #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
@@ -38,7 +38,7 @@ pub struct TelemetryArgs {
 impl Default for TelemetryArgs {
     fn default() -> Self {
         Self {
-            log: "info".to_owned(),
+            log: "info,opentelemetry=warn".to_owned(),
             log_format: LogFormat::Text,
             otlp_endpoint: None,
         }

@@ -30,15 +30,18 @@ pub(crate) struct Answer {
 }
 
 impl Transport {
-    /// A transport whose exchanges each end within `timeout`.
-    pub(crate) fn new(timeout: Duration) -> Result<Self, reqwest::Error> {
+    /// A transport whose exchanges each end within `timeout`. `direct` passes the environment's proxy by.
+    pub(crate) fn new(timeout: Duration, direct: bool) -> Result<Self, reqwest::Error> {
         service_runtime::install_crypto_provider();
         // A redirect would turn a write into a read, or carry the token to another host.
-        let http = Client::builder()
+        let mut builder = Client::builder()
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT.min(timeout))
-            .user_agent(concat!("delinea-scim-gateway/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+            .user_agent(concat!("delinea-scim-gateway/", env!("CARGO_PKG_VERSION")));
+        if direct {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build()?;
         Ok(Self { http, timeout })
     }
 

@@ -135,11 +135,12 @@ impl Directory {
         let (surname, ascii) = names::surname(rng);
         let old = self.users.get(&id)?.user_principal_name.clone();
         let given = old.split(['.', '@']).next().unwrap_or("x");
-        let local = self.free_name(&format!("{given}.{ascii}"), names::DOMAIN);
+        let domain = self.domain.clone();
+        let local = self.free_name(&format!("{given}.{ascii}"), &domain);
         let user = self.users.get_mut(&id)?;
         user.surname = surname.to_owned();
         user.display_name = format!("{} {surname}", user.given_name);
-        user.user_principal_name = format!("{local}@{}", names::DOMAIN);
+        user.user_principal_name = format!("{local}@{domain}");
         if user.mail.is_some() {
             user.mail = Some(user.user_principal_name.clone());
         }

@@ -2,8 +2,8 @@
 
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 
-/// The only domain of the made-up company.
-pub(super) const DOMAIN: &str = "kestrelworks.example";
+/// The domain of the made-up company, unless another is asked for.
+pub(crate) const DOMAIN: &str = "kestrelworks.example";
 
 /// A person's name as people write it, with the form that a login name may have.
 pub(super) struct Person {

@@ -18,6 +18,10 @@ pub struct OnDemandReport {
     pub steps: Vec<(String, Result<Action, Failure>)>,
     /// The id that the endpoint gave to the object that was asked for.
     pub scim_id: Option<String>,
+    /// Login names of the users that were provisioned.
+    pub users: Vec<String>,
+    /// The name of the group that was provisioned.
+    pub group: Option<String>,
 }
 
 impl OnDemandReport {
@@ -43,7 +47,13 @@ impl Job {
         worker.test_connection().await?;
         let steps = self.user_now(directory, user, &worker).await;
         let scim_id = self.linked(&user.object_id).map(str::to_owned);
-        finish(&worker, OnDemandReport { steps, scim_id })
+        let report = OnDemandReport {
+            steps,
+            scim_id,
+            users: vec![user.user_principal_name.clone()],
+            group: None,
+        };
+        finish(&worker, report)
     }
 
     /// Provisions the group of this name and then these members of it, by login name or display name; at most five.
@@ -90,7 +100,13 @@ impl Job {
         };
         steps.push((format!("members of group {}", group.display_name), result));
         let scim_id = self.linked(&group.object_id).map(str::to_owned);
-        finish(&worker, OnDemandReport { steps, scim_id })
+        let report = OnDemandReport {
+            steps,
+            scim_id,
+            users: chosen.iter().map(|user| user.user_principal_name.clone()).collect(),
+            group: Some(group.display_name.clone()),
+        };
+        finish(&worker, report)
     }
 
     async fn user_now(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    Difference,
+    Before, Difference, VerifyOptions,
     checked::{ByName, Checked, difference, existence, unexpected},
     expect::{Expected, ExpectedGroup, ExpectedUser, Presence, Want},
     held::{Account, PlatformGroup, PlatformState, ScimState},
@@ -17,7 +17,7 @@ pub(super) fn differences(
     expected: &Expected,
     scim: &ScimState,
     platform: Option<&PlatformState>,
-    ignore: &[String],
+    options: &VerifyOptions,
 ) -> Vec<Difference> {
     let systems = Systems::new(scim, platform);
     let mut found = Vec::new();
@@ -25,12 +25,13 @@ pub(super) fn differences(
         systems.compare_user(user, &mut found);
     }
     for group in &expected.groups {
-        systems.compare_group(group, expected, &mut found);
+        systems.compare_group(group, expected, &options.before, &mut found);
     }
     let known = |names: Vec<&String>| -> BTreeSet<String> {
         names
             .into_iter()
-            .chain(ignore)
+            .chain(&options.ignore)
+            .chain(&options.before.names)
             .map(|name| name.to_lowercase())
             .collect()
     };
@@ -151,7 +152,7 @@ impl<'a> Systems<'a> {
         );
     }
 
-    fn compare_group(&self, expected: &ExpectedGroup, all: &Expected, found: &mut Vec<Difference>) {
+    fn compare_group(&self, expected: &ExpectedGroup, all: &Expected, before: &Before, found: &mut Vec<Difference>) {
         let object = format!("group {}", expected.name);
         let key = expected.name.to_lowercase();
         let on_scim = self.scim_groups.get(&key).map_or(&[][..], Vec::as_slice);
@@ -174,7 +175,11 @@ impl<'a> Systems<'a> {
         }
 
         // A membership is compared by the member's login name, which both systems know.
-        let mut wanted: BTreeMap<String, Want> = BTreeMap::new();
+        let id = scim.and_then(|group| group["id"].as_str()).unwrap_or_default();
+        let mut wanted: BTreeMap<String, Want> = before
+            .members_of(id)
+            .filter_map(|member| Some((self.scim_names.get(member)?.clone(), Want::Anything)))
+            .collect();
         for user in expected.members.iter().filter_map(|id| all.users.get(id)) {
             let is_due = user.presence == Presence::Required && user.in_scope;
             let want = if is_due {

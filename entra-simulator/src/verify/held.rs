@@ -96,7 +96,7 @@ impl Platform {
             }
         })?;
         Ok(Self {
-            http: client::http_client(HeaderMap::new(), timeout)?,
+            http: client::http_client(HeaderMap::new(), timeout, &url)?,
             url,
         })
     }

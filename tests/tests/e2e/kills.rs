@@ -240,7 +240,7 @@ impl Tenant {
         let options = VerifyOptions {
             platform_url: Some(services.platform_url().to_owned()),
             settle: PATIENCE,
-            ignore: Vec::new(),
+            ..VerifyOptions::default()
         };
         let verification = verify(&self.job, &self.directory, &options, None).await.unwrap();
         assert!(verification.differences.is_empty(), "{verification}");

@@ -6,6 +6,7 @@
 
 mod deployment;
 mod processes;
+mod programs;
 
 mod bad_input;
 mod faults;

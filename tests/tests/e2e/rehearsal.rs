@@ -1,21 +1,14 @@
 //! The two programs that a newcomer meets, as processes: `all-in-one`, which rehearses the main job and serves, and
 //! `entra-simulator`, which rehearses it against what serves. What they print, what they leave behind, and how they end.
 
-use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
-    process::Output,
-    time::Duration,
-};
+mod ends;
 
 use entra_simulator::SavedState;
-use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::{net::TcpListener, process::Child, time::Instant};
+use serde_json::json;
 
 use crate::{
-    deployment::{Platform, Scim},
-    processes::{PATIENCE, command, ended, spawn, tail},
+    processes::ended,
+    programs::{AllInOne, Done, assert_owners_alone, run},
 };
 
 /// Every address on a free port, where `--ephemeral` is not wanted.
@@ -58,7 +51,7 @@ async fn a_second_start_goes_on_where_the_first_ended() {
     assert!(first.output().contains("verdict: clean"), "{}", first.output());
     assert_eq!(first.interrupt().await, 0, "{}", first.output());
 
-    fs::remove_file(&first.file).unwrap();
+    assert!(!first.file.exists(), "nobody must read addresses that are no more");
     let mut second = AllInOne::start(&folder, &[&flags[..], &["--once"]].concat()).await;
     assert_eq!(ended(&mut second.child).await.code(), Some(0), "{}", second.output());
     assert_eq!(second.endpoints["bearer_token"], first.endpoints["bearer_token"]);
@@ -68,23 +61,29 @@ async fn a_second_start_goes_on_where_the_first_ended() {
 }
 
 #[tokio::test]
+async fn a_newcomer_tries_the_entra_simulator_beside_the_rehearsal_and_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut served = AllInOne::start(&folder, &["--ephemeral", "--rehearse=24"]).await;
+    served.says("Serving at ").await;
+    assert!(served.output().contains("verdict: clean"), "{}", served.output());
+    served.scim().create_user("somebody.else@kestrelworks.example").await;
+    // The second finds what the first left: people under other names, and groups with other members.
+    for _ in 0..2 {
+        let synced = entra(&served, &["sync", "--users=30", "--groups=6"]).await;
+        assert_eq!(synced.code, 0, "{}\n{}", synced.out, synced.err);
+    }
+    assert_eq!(served.interrupt().await, 0, "{}", served.output());
+}
+
+#[tokio::test]
 async fn entra_provisions_on_demand_and_tells_a_difference() {
     let folder = tempfile::tempdir().unwrap();
     let mut served = AllInOne::start(&folder, &["--ephemeral"]).await;
     let state = folder.path().join("entra.json");
-    let text = |name: &str| served.endpoints[name].as_str().unwrap().to_owned();
+    let (users, state_file) = ("--users=12", format!("--state={}", state.display()));
     let entra = async |arguments: &[&str]| {
-        let where_to = [
-            format!("--base-url={}", text("scim_base_url")),
-            format!("--token={}", text("bearer_token")),
-            format!("--platform-url={}", text("platform_url")),
-            format!("--state={}", state.display()),
-            "--users=12".to_owned(),
-            "--groups=2".to_owned(),
-            "--cycles=0".to_owned(),
-        ];
-        let where_to: Vec<_> = where_to.iter().map(String::as_str).collect();
-        run("entra-simulator", &[arguments, &where_to].concat()).await
+        let directory = [&state_file, users, "--groups=2", "--cycles=0"];
+        entra(&served, &[arguments, &directory].concat()).await
     };
 
     let synced = entra(&["sync"]).await;
@@ -130,7 +129,7 @@ async fn entra_provisions_on_demand_and_tells_a_difference() {
     assert_eq!(verified.code, 0, "{verified:?}");
 
     // By another's hand.
-    let platform = Platform::at(text("platform_url"));
+    let platform = served.platform();
     let account = platform.account("on.demand@rehearsal.example").await;
     platform
         .edit(account["ID"].as_str().unwrap(), json!({"DisplayName": "By hand"}))
@@ -138,166 +137,40 @@ async fn entra_provisions_on_demand_and_tells_a_difference() {
     let differs = entra(&["verify", "--settle=0s"]).await;
     assert_eq!(differs.code, 1, "{differs:?}");
     assert!(differs.out.contains("By hand"), "{differs:?}");
+    // On demand too it is looked at what arrived, and at nobody else.
+    let differs = entra(&["on-demand", "on.demand@rehearsal.example", "--settle=0s"]).await;
+    assert_eq!(differs.code, 1, "{differs:?}");
+    assert!(differs.out.contains("By hand"), "{differs:?}");
+    let mut groups = saved.directory.groups.values();
+    let other = groups.find(|group| group.display_name != "Founded on demand").unwrap();
+    let provisioned = entra(&["on-demand", &other.display_name]).await;
+    assert_eq!(provisioned.code, 0, "{provisioned:?}");
+    let unseen = entra(&[
+        "on-demand",
+        &other.display_name,
+        "--platform-url=http://127.0.0.1:1",
+        "--settle=0s",
+    ])
+    .await;
+    assert_eq!(unseen.code, 1, "{unseen:?}");
     assert_eq!(served.interrupt().await, 0, "{}", served.output());
 }
 
-#[tokio::test]
-async fn settings_that_cannot_be_used_end_with_64() {
-    for (flags, said) in [
-        (&["--backoff-base=soon"][..], "is not a duration"),
-        (&["--no-such-setting"], "--no-such-setting"),
-        (&["--ephemeral", "--log==,="], "LOG"),
-        (&["--ephemeral", "--delivery-lease=1s"], "DELIVERY_LEASE"),
-        (&["--ephemeral", "--adopt=listed"], "ADOPT_LIST"),
-        (&["--ephemeral", "--public-url=scim.example.com"], "--public-url"),
-        (
-            &["--ephemeral", "--platform-url=https://tenant.example"],
-            "PLATFORM_CLIENT_ID",
-        ),
-    ] {
-        let done = run("all-in-one", flags).await;
-        assert_eq!(done.code, 64, "{flags:?}: {done:?}");
-        assert!(done.err.contains(said), "{flags:?}: {done:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_start_that_fails_ends_with_1_and_says_why() {
-    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    for which in ["gateway", "identity-service", "delinea-adapter", "platform-simulator"] {
-        let done = run("all-in-one", &["--ephemeral", &format!("--{which}-listen={address}")]).await;
-        assert_eq!(done.code, 1, "{which}: {done:?}");
-        assert!(
-            done.err.contains(&address) && done.err.contains("in use"),
-            "{which}: {done:?}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn the_settings_are_shown_without_secrets() {
-    let flags = [
-        "--check",
-        "--platform-client-secret=s3cret-of-this-test",
-        "--rehearse=7",
-        "--delete-mode=disable",
+/// The Entra simulator against what serves.
+async fn entra(served: &AllInOne, arguments: &[&str]) -> Done {
+    let where_to = [
+        format!("--base-url={}", served.endpoint("scim_base_url")),
+        format!("--token={}", served.endpoint("bearer_token")),
+        format!("--platform-url={}", served.endpoint("platform_url")),
+        "--settle=20s".to_owned(),
     ];
-    let done = run("all-in-one", &flags).await;
-    assert_eq!(done.code, 0, "{done:?}");
-    for shown in [
-        "platform-client-secret = <hidden> (command line)",
-        "rehearse = 7 (command line)",
-        "delete-mode = disable (command line)",
-        "gateway-listen = 127.0.0.1:8080 (default)",
-    ] {
-        assert!(done.out.contains(shown), "{shown:?} is not in\n{}", done.out);
-    }
-    assert!(!done.out.contains("s3cret") && !done.err.contains("s3cret"), "{done:?}");
-}
-
-/// How a program ended, and what it had written.
-#[derive(Debug)]
-struct Done {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-/// Runs a program of this workspace to its end.
-async fn run(program: &str, arguments: &[&str]) -> Done {
-    let ended = tokio::time::timeout(PATIENCE, command(program).args(arguments).output()).await;
-    let Output { status, stdout, stderr } = ended
-        .unwrap_or_else(|_| panic!("{program} {arguments:?} goes on"))
-        .unwrap();
-    Done {
-        code: status.code().unwrap(),
-        out: String::from_utf8(stdout).unwrap(),
-        err: String::from_utf8(stderr).unwrap(),
-    }
-}
-
-#[track_caller]
-fn assert_owners_alone(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(path).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600, "{}", path.display());
-}
-
-/// An `all-in-one` that serves.
-struct AllInOne {
-    child: Child,
-    log: PathBuf,
-    file: PathBuf,
-    endpoints: Value,
-}
-
-impl AllInOne {
-    /// Starts it, and waits for its endpoints. Whoever sees the file sees all of it.
-    async fn start(folder: &TempDir, flags: &[&str]) -> Self {
-        service_runtime::install_crypto_provider();
-        let [log, file] = ["all-in-one.log", "endpoints.json"].map(|name| folder.path().join(name));
-        let mut arguments: Vec<_> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        arguments.push(format!("--endpoints-file={}", file.display()));
-        let mut child = spawn("all-in-one", &arguments, File::create(&log).unwrap());
-        let began = Instant::now();
-        let text = loop {
-            if let Ok(text) = fs::read_to_string(&file) {
-                break text;
-            }
-            let goes_on = child.try_wait().unwrap().is_none() && began.elapsed() < PATIENCE;
-            assert!(goes_on, "no endpoints:\n{}", fs::read_to_string(&log).unwrap());
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        };
-        let endpoints: Value = serde_json::from_str(&text).unwrap();
-        let keys: Vec<_> = endpoints.as_object().unwrap().keys().map(String::as_str).collect();
-        let documented = [
-            "adapter_grpc",
-            "bearer_token",
-            "identity_grpc",
-            "platform_url",
-            "scim_base_url",
-        ];
-        assert_eq!(keys, documented);
-        Self {
-            child,
-            log,
-            file,
-            endpoints,
-        }
-    }
-
-    fn scim(&self) -> Scim {
-        let text = |name: &str| self.endpoints[name].as_str().unwrap();
-        Scim::at(text("scim_base_url"), text("bearer_token"))
-    }
-
-    /// All that it wrote.
-    fn output(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
-    }
-
-    /// Waits until it has written this.
-    async fn says(&mut self, said: &str) {
-        let began = Instant::now();
-        while !self.output().contains(said) {
-            let goes_on = self.child.try_wait().unwrap().is_none() && began.elapsed() < PATIENCE;
-            assert!(goes_on, "{said:?} was not said:\n{}", tail(&self.output()));
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Ctrl-C; gives the exit status.
-    async fn interrupt(&mut self) -> i32 {
-        let id = self.child.id().unwrap();
-        let sent = command_line(&format!("kill -INT {id}")).await;
-        assert!(sent, "the signal was not sent");
-        ended(&mut self.child).await.code().unwrap()
-    }
-}
-
-/// The shell sends the signal: the standard library cannot.
-async fn command_line(line: &str) -> bool {
-    let status = tokio::process::Command::new("sh").args(["-c", line]).status().await;
-    status.unwrap().success()
+    let where_to: Vec<_> = where_to.iter().map(String::as_str).collect();
+    // Of a flag that is given twice the simulator takes neither, so a test's own comes instead.
+    let own = |flag: &&str| {
+        !arguments
+            .iter()
+            .any(|given| given.split('=').next() == flag.split('=').next())
+    };
+    let where_to: Vec<_> = where_to.into_iter().filter(own).collect();
+    run("entra-simulator", &[arguments, &where_to].concat()).await
 }

@@ -103,7 +103,12 @@ fn world() -> World {
 }
 
 fn lines(world: &World) -> Vec<String> {
-    let found = differences(&world.expected, &world.scim, Some(&world.platform), &[]);
+    let found = differences(
+        &world.expected,
+        &world.scim,
+        Some(&world.platform),
+        &VerifyOptions::default(),
+    );
     found.iter().map(ToString::to_string).collect()
 }
 
@@ -111,7 +116,7 @@ fn lines(world: &World) -> Vec<String> {
 fn a_perfect_server_differs_in_nothing() {
     let world = world();
     assert_eq!(lines(&world), [""; 0]);
-    assert!(differences(&world.expected, &world.scim, None, &[]).is_empty());
+    assert!(differences(&world.expected, &world.scim, None, &VerifyOptions::default()).is_empty());
 }
 
 #[test]
@@ -223,12 +228,25 @@ fn groups_members_and_strangers_are_compared() {
 }
 
 #[test]
-fn names_that_were_there_before_are_ignored() {
+fn what_was_there_before_is_ignored() {
     let mut world = world();
     world.platform.users.push(Account {
         name: "Stranger".to_owned(),
         ..Account::default()
     });
-    let ignore = ["STRANGER".to_owned()];
-    assert!(differences(&world.expected, &world.scim, Some(&world.platform), &ignore).is_empty());
+    world.scim.users.push(json!({"id": "u9", "userName": "Elder"}));
+    world.scim.groups[0]["members"] = json!([{"value": "u1"}, {"value": "u9"}]);
+    world.scim.groups[0]["id"] = json!("g1");
+    let left =
+        |options: &VerifyOptions| differences(&world.expected, &world.scim, Some(&world.platform), options).len();
+    assert_eq!(left(&VerifyOptions::default()), 3);
+    let options = VerifyOptions {
+        ignore: vec!["STRANGER".to_owned()],
+        before: Before {
+            names: ["elder".to_owned()].into(),
+            memberships: [("g1".to_owned(), "u9".to_owned())].into(),
+        },
+        ..VerifyOptions::default()
+    };
+    assert_eq!(left(&options), 0);
 }
