@@ -8,7 +8,8 @@
 
 CARGO ?= cargo
 ONCE ?=
-# Arguments for all-in-one, such as ARGS="--platform-url https://tenant.delinea.app --platform-client-id gateway@tenant"
+# Further arguments for all-in-one; of one that is given twice the later counts. Such as
+# ARGS="--data-dir ./tenant --platform-url https://tenant.delinea.app --platform-client-id gateway@tenant"
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -19,7 +20,7 @@ help:
 
 run:
 	$(CARGO) build --locked --package all-in-one
-	./target/debug/all-in-one --rehearse 50 --data-dir ./data $(if $(ONCE),--once) $(ARGS)
+	./target/debug/all-in-one --rehearse 50 --data-dir ./data $(if $(filter-out 0,$(ONCE)),--once) $(ARGS)
 
 # The binaries come first: some tests start them as processes of their own, to kill them.
 test: install-test-packages
