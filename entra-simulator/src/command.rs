@@ -1,139 +1,33 @@
 //! The command line: `sync`, `on-demand` and `verify`, what they print, and their exit statuses: 0 when all is well, 1
 //! on any difference or failure, 64 for wrong usage.
 
+mod arguments;
+
 use std::{
     ffi::OsString,
     io::{self, Write},
-    path::PathBuf,
     process::ExitCode,
-    time::Duration,
 };
 
-use clap::{Args, Parser, Subcommand};
-use secrecy::SecretString;
-use service_runtime::{
-    error::Chain,
-    settings::{parse_duration, parse_secret, secret},
-};
+use clap::Parser;
+use service_runtime::error::Chain;
 
 use crate::{
-    directory::{Directory, names},
-    endpoint::TenantUrl,
+    directory::Directory,
     error::Error,
     job::{Job, OnDemandReport},
-    knobs::{Dialect, Knobs},
     progress::Bar,
     rehearsal::{Rehearsal, sync},
     report::table,
     state::SavedState,
-    verify::{VerifyOptions, verify, verify_on_demand},
+    verify::{verify, verify_on_demand},
 };
+use arguments::{Cli, Command, OnDemandArgs, SyncArgs, VerifyArgs, rehearsal};
 
 const USAGE: u8 = 64;
 const UNCLEAN: u8 = 1;
 /// As many members as Entra takes in one on-demand run.
 const MEMBERS: usize = 5;
-
-/// Behaves as Microsoft Entra ID's provisioning service does, against any SCIM endpoint.
-#[derive(Debug, Parser)]
-#[command(name = "entra-simulator", version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Runs an initial cycle, cycles after random changes, one cycle and one restart with nothing to do; then compares.
-    Sync(SyncArgs),
-    /// Provisions one user or group of the directory now, in the default dialect.
-    OnDemand(OnDemandArgs),
-    /// Compares directory, SCIM and Platform.
-    Verify(VerifyArgs),
-}
-
-#[derive(Debug, Args)]
-struct SyncArgs {
-    #[command(flatten)]
-    endpoint: EndpointArgs,
-    #[command(flatten)]
-    directory: DirectoryArgs,
-    /// For how long a cycle is repeated until nothing is in the escrow (such as 30s); 0 means never.
-    #[arg(long, env = "ENTRA_RETRY_FOR", default_value = "0", value_parser = parse_duration)]
-    retry_for: Duration,
-}
-
-#[derive(Debug, Args)]
-struct OnDemandArgs {
-    /// The userPrincipalName or displayName of a user, or the displayName of a group.
-    #[arg(value_name = "USER|GROUP")]
-    name: String,
-    /// A member to provision with a group; may be given five times. Without it the first five members are taken.
-    #[arg(long = "member", value_name = "USER")]
-    members: Vec<String>,
-    #[command(flatten)]
-    endpoint: EndpointArgs,
-    #[command(flatten)]
-    directory: DirectoryArgs,
-}
-
-#[derive(Debug, Args)]
-struct VerifyArgs {
-    #[command(flatten)]
-    endpoint: EndpointArgs,
-    #[command(flatten)]
-    directory: DirectoryArgs,
-}
-
-#[derive(Debug, Args)]
-struct EndpointArgs {
-    /// The SCIM base URL, as it would be typed into Entra; `?aadOptscim062020` at its end selects the flagged dialect.
-    #[arg(long, env = "SCIM_BASE_URL")]
-    base_url: String,
-    /// The bearer token.
-    #[arg(long, env = "SCIM_TOKEN", hide_env_values = true, value_parser = parse_secret)]
-    token: Option<SecretString>,
-    /// A file that holds the bearer token.
-    #[arg(long, env = "SCIM_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
-    /// Base URL of the simulated Platform; with it the comparison includes the Platform.
-    #[arg(long, env = "PLATFORM_SIMULATOR_URL")]
-    platform_url: Option<String>,
-    /// How long directory, SCIM and Platform may take to agree (such as 60s).
-    #[arg(long, env = "ENTRA_SETTLE", default_value = "60s", value_parser = parse_duration)]
-    settle: Duration,
-    /// Name of a user or group that was there before and is not compared; may be given several times.
-    #[arg(long, env = "ENTRA_IGNORE", value_delimiter = ',')]
-    ignore: Vec<String>,
-    /// How long one answer is waited for (such as 30s).
-    #[arg(long, env = "ENTRA_REQUEST_TIMEOUT", default_value = "30s", value_parser = parse_duration)]
-    timeout: Duration,
-    /// The wire dialect of PATCH requests; the default follows the flag of the base URL.
-    #[arg(long, env = "ENTRA_DIALECT", value_enum)]
-    dialect: Option<Dialect>,
-}
-
-#[derive(Debug, Args)]
-struct DirectoryArgs {
-    /// Users of a new directory.
-    #[arg(long, env = "ENTRA_USERS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
-    users: u32,
-    /// Groups of a new directory.
-    #[arg(long, env = "ENTRA_GROUPS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=100_000))]
-    groups: u32,
-    /// Domain of a new directory's login names; directories of different domains have no name in common.
-    #[arg(long, env = "ENTRA_DOMAIN", default_value = names::DOMAIN)]
-    domain: String,
-    /// Where all chance comes from: the same seed gives the same directory and the same changes.
-    #[arg(long, env = "ENTRA_SEED", default_value_t = 1)]
-    seed: u64,
-    /// Rounds of random changes: `sync` makes them, the other commands start from the directory after them.
-    #[arg(long, env = "ENTRA_CYCLES", default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=10_000))]
-    cycles: u64,
-    /// File that holds directory and job between runs; with it a later run goes on as the same Entra tenant.
-    #[arg(long, env = "ENTRA_STATE")]
-    state: Option<PathBuf>,
-}
 
 /// Runs the program with these arguments, the first of which is its name.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -241,36 +135,6 @@ async fn on_demand(job: &mut Job, directory: &Directory, arguments: &OnDemandArg
         members.extend(users.take(MEMBERS).map(|user| user.user_principal_name.as_str()));
     }
     job.provision_group_on_demand(directory, name, &members).await
-}
-
-fn rehearsal(endpoint: &EndpointArgs, directory: &DirectoryArgs) -> Result<Rehearsal, Failed> {
-    let token =
-        secret("--token", endpoint.token.as_ref(), endpoint.token_file.as_deref())?.ok_or(Error::MissingToken)?;
-    let by_flag = if TenantUrl::parse(&endpoint.base_url)?.is_flagged() {
-        Dialect::Flagged
-    } else {
-        Dialect::Default
-    };
-    let knobs = Knobs {
-        timeout: endpoint.timeout,
-        ..Knobs::of(endpoint.dialect.unwrap_or(by_flag))
-    };
-    Ok(Rehearsal {
-        users: directory.users as usize,
-        groups: directory.groups as usize,
-        domain: directory.domain.clone(),
-        seed: directory.seed,
-        cycles: directory.cycles,
-        knobs,
-        verify: VerifyOptions {
-            platform_url: endpoint.platform_url.clone(),
-            settle: endpoint.settle,
-            ignore: endpoint.ignore.clone(),
-            ..VerifyOptions::default()
-        },
-        state: directory.state.clone(),
-        ..Rehearsal::new(endpoint.base_url.clone(), token)
-    })
 }
 
 /// The directory and job of the state file or, without one, the directory as `sync` leaves it and a job without memory.
