@@ -2,8 +2,11 @@
 //! docs/conformance.md, and the conversations of the suites with which Microsoft tests an endpoint. Here stands what
 //! they share: a user about whom something is said, and what is then seen of them.
 
+mod logic_app;
+mod postman;
 mod quirks;
 mod requests;
+mod validator;
 
 use serde_json::{Value, json};
 
