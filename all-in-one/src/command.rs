@@ -15,7 +15,7 @@ use crate::{Endpoints, Error, Settings, rehearsal::rehearse, start};
 /// settings that cannot be used.
 pub fn main() -> ExitCode {
     install_crypto_provider();
-    let command = Settings::command().arg(
+    let command = settings::ignoring_empty_variables(Settings::command()).arg(
         clap::Arg::new("check")
             .long("check")
             .action(clap::ArgAction::SetTrue)

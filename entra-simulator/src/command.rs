@@ -9,7 +9,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use service_runtime::error::Chain;
 
 use crate::{
@@ -28,6 +28,11 @@ const USAGE: u8 = 64;
 const UNCLEAN: u8 = 1;
 /// As many members as Entra takes in one on-demand run.
 const MEMBERS: usize = 5;
+
+/// The command line, as clap knows it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
 
 /// Runs the program with these arguments, the first of which is its name.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -155,8 +160,6 @@ async fn tenant(rehearsal: &Rehearsal) -> Result<(Directory, Job), Error> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn arguments(line: &str) -> Vec<OsString> {

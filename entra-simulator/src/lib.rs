@@ -20,7 +20,7 @@ mod state;
 mod verify;
 
 pub use client::{Answer, Client, Counts, RequestKind, Tally};
-pub use command::run;
+pub use command::{command, run};
 pub use directory::{Churn, Directory, Group, User};
 pub use endpoint::TenantUrl;
 pub use error::{Error, Failure};

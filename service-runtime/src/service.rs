@@ -50,7 +50,7 @@ pub fn main<S: Service>() -> ExitCode {
 /// As [`main`], with a command line that is given and not the process's own.
 pub fn main_from<S: Service, A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> ExitCode {
     install_crypto_provider();
-    let command = command::<S>();
+    let command = settings::ignoring_empty_variables(command::<S>());
     match command.clone().try_get_matches_from(arguments) {
         Ok(matches) => exit::<S>(run::<S>(&command, &matches)),
         Err(error) => {

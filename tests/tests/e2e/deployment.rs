@@ -20,6 +20,8 @@ use service_runtime::{Connection, Running};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use crate::processes::free_port;
+
 pub(crate) use platform::{Platform, fault};
 pub(crate) use scim::{Answer, Scim, encoded, group, patch, user};
 
@@ -34,7 +36,7 @@ pub(crate) const NEXT_TOKEN: &str = "dsg_the-token-that-takes-over";
 pub(crate) const BUILT_IN: [&str; 2] = ["scim-gateway@example.com", "cloudadmin@example.com"];
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -44,6 +46,8 @@ pub(crate) struct Setup {
     identity: Vec<String>,
     adapter: Vec<String>,
     adopt_list: Option<String>,
+    /// 0 is any.
+    platform_port: u16,
 }
 
 impl Setup {
@@ -65,11 +69,17 @@ impl Setup {
         self
     }
 
+    /// The Platform at an address that nobody else is given while it is away.
+    pub(crate) fn platform_may_go(mut self) -> Self {
+        self.platform_port = free_port();
+        self
+    }
+
     /// Starts it.
     pub(crate) async fn start(self) -> Deployment {
         service_runtime::install_crypto_provider();
         let folder = tempfile::tempdir().unwrap();
-        let simulator = platform_simulator::start(simulator(&folder, ([127, 0, 0, 1], 0).into()))
+        let simulator = platform_simulator::start(simulator(&folder, ([127, 0, 0, 1], self.platform_port).into()))
             .await
             .unwrap();
         let platform = Platform::at(simulator.url());

@@ -339,7 +339,7 @@ async fn where_groups_cannot_be_written_users_still_can() {
 
 #[tokio::test]
 async fn while_the_platform_is_down_scim_goes_on() {
-    let mut it = Deployment::start().await;
+    let mut it = Setup::default().platform_may_go().start().await;
     let early = it.scim.create_user("early@kestrel.example").await;
     it.settled().await;
     it.platform_goes_down();

@@ -50,6 +50,24 @@ async fn a_start_that_fails_ends_with_1_and_says_why() {
 }
 
 #[tokio::test]
+async fn an_empty_variable_counts_as_not_set() {
+    let empty = [
+        ("GATEWAY_OPS_LISTEN", ""),
+        ("GATEWAY_LISTEN", ""),
+        ("PLATFORM_URL", ""),
+        ("BACKOFF_BASE", ""),
+    ];
+    let done = run_in("all-in-one", &["--check"], &empty).await;
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(
+        done.out.contains("gateway-listen = 127.0.0.1:8080 (default)"),
+        "{done:?}"
+    );
+    let done = run_in("identity-service", &["--check"], &[("OPS_LISTEN", "")]).await;
+    assert_eq!(done.code, 0, "{done:?}");
+}
+
+#[tokio::test]
 async fn the_settings_are_shown_without_secrets() {
     let flags = [
         "--check",
