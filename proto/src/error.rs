@@ -19,6 +19,10 @@ mod v1 {
 
 const PREFIX: &str = "ERROR_REASON_";
 
+/// How long the text of an error may be, and each piece of its metadata, in bytes. A status travels in headers, and one
+/// that does not fit into them breaks the call.
+const TEXT_BYTES: usize = 1_024;
+
 impl ErrorReason {
     /// The reason as `ErrorInfo` has it, such as `UNIQUENESS`.
     pub fn name(self) -> &'static str {
@@ -56,7 +60,7 @@ impl Details {
     /// Adds a piece of metadata.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
-        self.metadata.insert(key.to_owned(), value.into());
+        self.metadata.insert(key.to_owned(), short(value.into()));
         self
     }
 
@@ -73,7 +77,7 @@ impl Details {
         if let Some(after) = self.retry_after {
             details.set_retry_info(Some(after));
         }
-        Status::with_error_details(code, message, details)
+        Status::with_error_details(code, short(message.into()), details)
     }
 
     /// The details of a status of ours; `None` when another hand made it (a proxy, the transport, tonic itself).
@@ -92,9 +96,37 @@ impl Details {
     }
 }
 
+/// Cuts a text that is too long, and shows that it was.
+fn short(mut text: String) -> String {
+    if text.len() > TEXT_BYTES {
+        let room = TEXT_BYTES - '…'.len_utf8();
+        let end = (0..=room).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
+        text.push('…');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_for_a_header_is_cut() {
+        let long = "é".repeat(20_000);
+        let status = Details::new(ErrorReason::Scim)
+            .with("member", long.as_str())
+            .status(Code::InvalidArgument, long);
+        let member = Details::of(&status).unwrap().metadata["member"].clone();
+        for text in [status.message(), &member] {
+            assert!(
+                text.len() <= TEXT_BYTES && text.len() > TEXT_BYTES - 8,
+                "{}",
+                text.len()
+            );
+            assert!(text.ends_with("é…"), "{text}");
+        }
+    }
 
     #[test]
     fn details_survive_the_way_through_a_status() {
