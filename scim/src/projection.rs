@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// How many attributes a request may name.
-const MAX_NAMED: usize = 500;
+const MAX_NAMED: usize = 100;
 
 /// A choice of attributes.
 ///
@@ -61,70 +61,102 @@ impl Projection {
         let Some(known) = schema.attribute(attribute) else {
             return false;
         };
-        self.keeps(schema, None, known)
+        self.resolved(schema).keeps(None, known)
     }
 
     /// Takes everything out of a resource that was not asked for.
     pub fn apply(&self, schema: &ResourceSchema, resource: &mut Value) {
         let Some(map) = resource.as_object_mut() else { return };
+        let resolved = self.resolved(schema);
         map.retain(|name, value| {
             if let Some(extension) = schema.extensions.iter().find(|extension| extension.id == *name) {
                 let Some(inner) = value.as_object_mut() else {
                     return false;
                 };
-                self.reduce(schema, Some(extension), inner);
+                resolved.reduce(extension, inner);
                 return !inner.is_empty();
             }
             let Some(attribute) = schema.attribute(name) else {
                 return self.choice == Choice::Default;
             };
-            self.keeps(schema, None, attribute) && self.reduce_parts(schema, None, attribute, value)
+            resolved.keeps(None, attribute) && resolved.reduce_parts(None, attribute, value)
         });
     }
 
-    fn reduce(&self, schema: &ResourceSchema, extension: Option<&Schema>, map: &mut Map<String, Value>) {
+    /// The choice in the table's terms, so that names are looked up once for a resource.
+    fn resolved<'s>(&self, schema: &'s ResourceSchema) -> Resolved<'s> {
+        let (kind, paths) = match &self.choice {
+            Choice::Default => (Kind::Default, &[][..]),
+            Choice::Only(paths) => (Kind::Only, paths.as_slice()),
+            Choice::Without(paths) => (Kind::Without, paths.as_slice()),
+        };
+        Resolved {
+            kind,
+            mentions: paths.iter().filter_map(|path| mention(schema, path)).collect(),
+        }
+    }
+}
+
+/// A choice in the table's terms.
+struct Resolved<'s> {
+    kind: Kind,
+    mentions: Vec<Mention<'s>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Default,
+    Only,
+    Without,
+}
+
+/// What one path names: an extension, an attribute, or a part of one.
+struct Mention<'s> {
+    extension: Option<&'s str>,
+    attribute: Option<&'s str>,
+    part: Option<&'s str>,
+}
+
+impl Resolved<'_> {
+    fn reduce(&self, extension: &Schema, map: &mut Map<String, Value>) {
         map.retain(|name, value| {
-            let attribute = extension.and_then(|extension| extension.attribute(name));
+            let attribute = extension.attribute(name);
             attribute.is_some_and(|attribute| {
-                self.keeps(schema, extension, attribute) && self.reduce_parts(schema, extension, attribute, value)
+                self.keeps(Some(extension), attribute) && self.reduce_parts(Some(extension), attribute, value)
             })
         });
     }
 
-    fn keeps(&self, schema: &ResourceSchema, extension: Option<&Schema>, attribute: &Attribute) -> bool {
-        match (attribute.returned, &self.choice) {
+    /// The paths that name an attribute or what it is in.
+    fn about(&self, extension: Option<&Schema>, attribute: &Attribute) -> impl Iterator<Item = &Mention<'_>> {
+        let extension = extension.map(|schema| schema.id.as_str());
+        self.mentions.iter().filter(move |mention| {
+            mention.extension == extension && mention.attribute.is_none_or(|name| name == attribute.name)
+        })
+    }
+
+    fn keeps(&self, extension: Option<&Schema>, attribute: &Attribute) -> bool {
+        match (attribute.returned, self.kind) {
             (Returned::Always, _) => true,
             (Returned::Never, _) => false,
-            (_, Choice::Only(paths)) => paths
-                .iter()
-                .any(|path| mention(schema, path, extension, attribute).is_some()),
+            (_, Kind::Only) => self.about(extension, attribute).next().is_some(),
             (Returned::Request, _) => false,
-            (Returned::Default, Choice::Default) => true,
-            (Returned::Default, Choice::Without(paths)) => !paths
-                .iter()
-                .any(|path| mention(schema, path, extension, attribute) == Some(Mention::Whole)),
+            (Returned::Default, Kind::Default) => true,
+            (Returned::Default, Kind::Without) => {
+                !self.about(extension, attribute).any(|mention| mention.part.is_none())
+            }
         }
     }
 
     /// Takes out the parts that were not asked for; tells whether anything is left.
-    fn reduce_parts(
-        &self,
-        schema: &ResourceSchema,
-        extension: Option<&Schema>,
-        attribute: &Attribute,
-        value: &mut Value,
-    ) -> bool {
-        let (paths, only) = match &self.choice {
-            Choice::Default => return true,
-            Choice::Only(paths) => (paths, true),
-            Choice::Without(paths) => (paths, false),
-        };
-        let mentions: Vec<_> = paths
-            .iter()
-            .filter_map(|path| mention(schema, path, extension, attribute))
+    fn reduce_parts(&self, extension: Option<&Schema>, attribute: &Attribute, value: &mut Value) -> bool {
+        let only = self.kind == Kind::Only;
+        let whole = self.about(extension, attribute).any(|mention| mention.part.is_none());
+        let parts: Vec<_> = self
+            .about(extension, attribute)
+            .filter_map(|mention| mention.part)
             .collect();
-        let parts: Vec<_> = mentions.iter().filter_map(|mention| mention.part()).collect();
-        if parts.is_empty() || (only && mentions.contains(&Mention::Whole)) {
+        if parts.is_empty() || (only && whole) {
             return true;
         }
         let reduce = |map: &mut Map<String, Value>| {
@@ -142,39 +174,26 @@ impl Projection {
     }
 }
 
-/// How a path mentions an attribute.
-#[derive(Debug, Clone, PartialEq)]
-enum Mention {
-    Whole,
-    Part(String),
-}
-
-impl Mention {
-    fn part(&self) -> Option<&str> {
-        match self {
-            Self::Whole => None,
-            Self::Part(name) => Some(name),
-        }
-    }
-}
-
-fn mention(schema: &ResourceSchema, path: &Path, extension: Option<&Schema>, attribute: &Attribute) -> Option<Mention> {
-    match schema.resolve(&path.attr)? {
-        Target::Extension(named) => (extension == Some(named)).then_some(Mention::Whole),
+fn mention<'s>(schema: &'s ResourceSchema, path: &Path) -> Option<Mention<'s>> {
+    Some(match schema.resolve(&path.attr)? {
+        Target::Extension(named) => Mention {
+            extension: Some(&named.id),
+            attribute: None,
+            part: None,
+        },
         Target::Attribute {
-            extension: named,
-            attribute: found,
+            extension,
+            attribute,
             sub,
         } => {
-            if named.map(|schema| &schema.id) != extension.map(|schema| &schema.id) || found.name != attribute.name {
-                return None;
+            let part = sub.or_else(|| attribute.sub_attribute(path.sub.as_deref()?));
+            Mention {
+                extension: extension.map(|schema| schema.id.as_str()),
+                attribute: Some(&attribute.name),
+                part: part.map(|part| part.name.as_str()),
             }
-            let part = sub
-                .map(|sub| sub.name.clone())
-                .or_else(|| Some(attribute.sub_attribute(path.sub.as_deref()?)?.name.clone()));
-            Some(part.map_or(Mention::Whole, Mention::Part))
         }
-    }
+    })
 }
 
 fn named(list: Option<&str>) -> Result<Vec<Path>, Error> {
