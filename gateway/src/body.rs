@@ -30,7 +30,7 @@ pub(crate) struct Limits {
 /// Reads a request's body as JSON.
 pub(crate) async fn json(request: Request, limits: Limits) -> Result<Value, Problem> {
     check_media_type(request.headers())?;
-    json::parse(&read(request, limits).await?)
+    json::parse(&read(request, limits).await?, limits.bytes)
 }
 
 /// Reads a resource: canonical, with everything that a resource must have, as the contract's message.

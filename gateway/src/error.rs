@@ -211,6 +211,11 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     }
 
+    pub(crate) fn too_many_values(most: usize) -> Self {
+        let detail = format!("The body has more than the {most} values that are taken here; send less in one request.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
+
     pub(crate) fn unsupported_media_type(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
     }
