@@ -60,20 +60,39 @@ impl Call {
     }
 }
 
-impl FromRequestParts<Arc<Gateway>> for Call {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
-        Ok(Self {
+impl Call {
+    fn new(parts: &Parts, gateway: &Arc<Gateway>, query: Query) -> Self {
+        Self {
             gateway: Arc::clone(gateway),
-            query: Query::parse(parts.uri.query().unwrap_or_default())?,
+            query,
             base: gateway
                 .public
                 .clone()
                 .unwrap_or_else(|| Base::of_request(&parts.headers, &parts.uri)),
             deadline: parts.extensions.get().copied().unwrap_or_default(),
             headers: parts.headers.clone(),
-        })
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Gateway>> for Call {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
+        let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+        Ok(Self::new(parts, gateway, query))
+    }
+}
+
+/// A request for a discovery document, of whose query little counts.
+pub(crate) struct Discovery(pub(crate) Call);
+
+impl FromRequestParts<Arc<Gateway>> for Discovery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
+        let query = Query::of_discovery(parts.uri.query().unwrap_or_default());
+        Ok(Self(Call::new(parts, gateway, query)))
     }
 }
 

@@ -6,10 +6,10 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::answer::{self, Paged};
-use crate::call::{Call, Id};
+use crate::call::{Call, Discovery, Id};
 use crate::error::Problem;
 
-pub(crate) async fn service_provider_config(call: Call) -> Result<Response, Problem> {
+pub(crate) async fn service_provider_config(Discovery(call): Discovery) -> Result<Response, Problem> {
     refuse_filter(&call)?;
     let settings = &call.gateway.settings;
     let body = json!({
@@ -40,19 +40,19 @@ pub(crate) async fn service_provider_config(call: Call) -> Result<Response, Prob
     Ok(answer::json(StatusCode::OK, &body))
 }
 
-pub(crate) async fn resource_types(call: Call) -> Result<Response, Problem> {
+pub(crate) async fn resource_types(Discovery(call): Discovery) -> Result<Response, Problem> {
     list(&call, "ResourceTypes", call.gateway.schemas.resource_types())
 }
 
-pub(crate) async fn resource_type(call: Call, Id(name): Id) -> Result<Response, Problem> {
+pub(crate) async fn resource_type(Discovery(call): Discovery, Id(name): Id) -> Result<Response, Problem> {
     one(&call, "ResourceTypes", call.gateway.schemas.resource_types(), &name)
 }
 
-pub(crate) async fn schemas(call: Call) -> Result<Response, Problem> {
+pub(crate) async fn schemas(Discovery(call): Discovery) -> Result<Response, Problem> {
     list(&call, "Schemas", call.gateway.schemas.documents())
 }
 
-pub(crate) async fn schema(call: Call, Id(urn): Id) -> Result<Response, Problem> {
+pub(crate) async fn schema(Discovery(call): Discovery, Id(urn): Id) -> Result<Response, Problem> {
     one(&call, "Schemas", call.gateway.schemas.documents(), &urn)
 }
 

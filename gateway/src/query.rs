@@ -59,6 +59,25 @@ impl Query {
         given.query()
     }
 
+    /// Reads the query of a discovery document's URL: of it only the filter counts, because that must be refused (RFC 7644
+    /// §4). All else is as if it were not there.
+    pub(crate) fn of_discovery(text: &str) -> Self {
+        let filtered = text.split('&').any(|pair| {
+            let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+            decode(name).is_some_and(|name| name.eq_ignore_ascii_case("filter"))
+        });
+        Self {
+            filter: filtered.then(String::new),
+            start_index: 1,
+            count: None,
+            sort_by: None,
+            descending: false,
+            cursor: None,
+            projection: Projection::default(),
+            names_attributes: false,
+        }
+    }
+
     /// Reads the body of a search (RFC 7644 §3.4.3).
     pub(crate) fn of_search(body: Value) -> Result<Self, Problem> {
         body::parameters(body)?.query()
