@@ -43,13 +43,14 @@ pub(crate) fn resource<M: DeserializeOwned>(schema: &ResourceSchema, body: Value
 
 /// Reads a PATCH: each operation of either dialect as one or more operations in the one form that identity-service
 /// knows.
-pub(crate) fn operations(schema: &ResourceSchema, body: &Value) -> Result<Vec<PatchOperation>, Problem> {
+pub(crate) fn operations(schema: &ResourceSchema, body: Value) -> Result<Vec<PatchOperation>, Problem> {
     let request = scim::PatchRequest::from_json(body)?;
-    let steps = scim::steps(schema, &request.operations)?;
+    let steps = scim::steps(schema, request.operations)?;
     let operations = steps.into_iter().map(|step| PatchOperation {
         op: step.op.to_string(),
         path: Some(step.path.to_string()),
         value: step.value.map(|value| value.to_string()),
+        operation: i32::try_from(step.operation).ok(),
     });
     Ok(operations.collect())
 }
@@ -205,7 +206,7 @@ mod tests {
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department": "Halls",
         }}]});
         let read = |body: &Value| {
-            let operations = operations(Schemas::builtin().user(), body).unwrap().into_iter();
+            let operations = operations(Schemas::builtin().user(), body.clone()).unwrap().into_iter();
             let mut set: Vec<_> = operations
                 .map(|operation| (operation.path.unwrap(), operation.value.unwrap()))
                 .collect();

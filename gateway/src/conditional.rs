@@ -2,27 +2,59 @@
 //! says about the answer to a PATCH. Versions are weak entity tags, compared by their opaque part: SCIM uses weak tags
 //! with `If-Match` although HTTP alone would not.
 
+use std::future::Future;
+
 use http::header::{ACCEPT, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 
 use crate::error::Problem;
 
-/// The version that a write asks for; `None` when any will do.
-pub(crate) fn required_version(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(text) = joined(headers, IF_MATCH) else {
-        return Ok(None);
-    };
-    let invalid = |why: &str| {
-        Problem::invalid_value(format!(
-            "The header If-Match {why}; send one version such as W/\"7\", or *."
-        ))
-    };
-    match parse(&text) {
-        Some(Tags::Any) => Ok(None),
-        Some(Tags::These(tags)) => match tags[..] {
-            [tag] => Ok(Some(format!("W/\"{tag}\""))),
-            _ => Err(invalid("names several versions")),
-        },
-        None => Err(invalid("is not an entity tag")),
+/// The versions that a write asks for.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Required {
+    Any,
+    This(String),
+    /// One of these (RFC 9110 §13.1.1); at least two.
+    OneOf(Vec<String>),
+}
+
+impl Required {
+    /// Reads `If-Match`.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let Some(text) = joined(headers, IF_MATCH) else {
+            return Ok(Self::Any);
+        };
+        match parse(&text) {
+            Some(Tags::Any) => Ok(Self::Any),
+            Some(Tags::These(tags)) => {
+                let mut tags: Vec<_> = tags.iter().map(|tag| format!("W/\"{tag}\"")).collect();
+                Ok(if tags.len() == 1 {
+                    Self::This(tags.remove(0))
+                } else {
+                    Self::OneOf(tags)
+                })
+            }
+            None => Err(Problem::invalid_value(
+                "The header If-Match is not an entity tag; send versions such as W/\"7\", or *.",
+            )),
+        }
+    }
+
+    /// The version that the write is made to depend on: the present one, where it is among those that will do. `present`
+    /// is only asked where there is a choice; who writes in between is noticed all the same.
+    pub(crate) async fn version<F>(self, present: impl FnOnce() -> F) -> Result<Option<String>, Problem>
+    where
+        F: Future<Output = Result<Option<String>, Problem>>,
+    {
+        match self {
+            Self::Any => Ok(None),
+            Self::This(tag) => Ok(Some(tag)),
+            Self::OneOf(tags) => {
+                let present = present().await?;
+                let fits = tags.iter().find(|tag| Some(*tag) == present.as_ref());
+                // With none that fits, any of them is refused with what is said of a version that has passed.
+                Ok(fits.or(tags.first()).cloned())
+            }
+        }
     }
 }
 
@@ -107,9 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn if_match_is_one_version_or_any() {
+    fn if_match_is_a_version_or_any() {
         type Row = (&'static [&'static str], Result<Option<&'static str>, ()>);
-        let table: [Row; 12] = [
+        let table: [Row; 10] = [
             (&[], Ok(None)),
             (&["*"], Ok(None)),
             (&[r#"W/"7""#], Ok(Some(r#"W/"7""#))),
@@ -120,12 +152,24 @@ mod tests {
             (&[r#"W/"7"#], Err(())),
             (&[r#"W/"7" x"#], Err(())),
             (&[r#"W/"7","#], Err(())),
-            (&[r#"W/"7", W/"8""#], Err(())),
-            (&[r#"W/"7""#, r#"W/"8""#], Err(())),
         ];
         for (lines, expected) in table {
-            let version = required_version(&headers(&IF_MATCH, lines)).map_err(drop);
-            assert_eq!(version, expected.map(|tag| tag.map(str::to_owned)), "{lines:?}");
+            let required = Required::of(&headers(&IF_MATCH, lines)).map_err(drop);
+            let expected = expected.map(|tag| tag.map_or(Required::Any, |tag| Required::This(tag.to_owned())));
+            assert_eq!(required, expected, "{lines:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn if_match_may_list_versions() {
+        for (lines, present, version) in [
+            (&[r#"W/"7", W/"8""#][..], r#"W/"8""#, r#"W/"8""#),
+            (&[r#"W/"7""#, r#""8""#], r#"W/"8""#, r#"W/"8""#),
+            (&[r#"W/"7", W/"8""#], r#"W/"9""#, r#"W/"7""#),
+        ] {
+            let required = Required::of(&headers(&IF_MATCH, lines)).unwrap();
+            let chosen = required.version(|| async { Ok(Some(present.to_owned())) }).await;
+            assert_eq!(chosen.unwrap().as_deref(), Some(version), "{lines:?}");
         }
     }
 

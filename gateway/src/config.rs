@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use proto::LARGEST_PAGE;
 use service_runtime::settings::{parse_bytes, parse_duration};
 use service_runtime::{OpsArgs, TelemetryArgs};
 
@@ -62,10 +63,10 @@ pub struct ScimArgs {
     #[arg(long, env = "MAX_GROUP_BODY", value_name = "BYTES", default_value = "10MiB", value_parser = parse_bytes)]
     pub max_group_body: u64,
     /// Resources on a page of a list when the client asks for no `count`.
-    #[arg(long, env = "PAGE_SIZE", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    #[arg(long, env = "PAGE_SIZE", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..=i64::from(LARGEST_PAGE)))]
     pub page_size: i32,
     /// Most resources on a page of a list, whatever `count` the client asks for.
-    #[arg(long, env = "MAX_PAGE_SIZE", value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    #[arg(long, env = "MAX_PAGE_SIZE", value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(i32).range(1..=i64::from(LARGEST_PAGE)))]
     pub max_page_size: i32,
 }
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::answer::{self, Headers};
 use crate::body;
 use crate::call::{Call, Id};
-use crate::conditional;
+use crate::conditional::{self, Required};
 use crate::error::Problem;
 use crate::list::{self, Found, Wanted};
 use crate::members::{Part, Shown};
@@ -83,7 +83,7 @@ pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, Problem> {
 }
 
 pub(crate) async fn replace(call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
-    let etag = conditional::required_version(&call.headers)?;
+    let etag = required_version(&call, &id).await?;
     let group = Some(read(&call, request).await?);
     let message = ReplaceGroupRequest {
         tenant: call.tenant(),
@@ -97,9 +97,9 @@ pub(crate) async fn replace(call: Call, Id(id): Id, request: Request) -> Result<
 }
 
 pub(crate) async fn patch(call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
-    let etag = conditional::required_version(&call.headers)?;
+    let etag = required_version(&call, &id).await?;
     let body = call.json(request, call.gateway.settings.max_group_body).await?;
-    let operations = body::operations(call.gateway.schemas.group(), &body)?;
+    let operations = body::operations(call.gateway.schemas.group(), body)?;
     let message = PatchGroupRequest {
         tenant: call.tenant(),
         id,
@@ -117,7 +117,7 @@ pub(crate) async fn patch(call: Call, Id(id): Id, request: Request) -> Result<Re
 }
 
 pub(crate) async fn delete(call: Call, Id(id): Id) -> Result<Response, Problem> {
-    let etag = conditional::required_version(&call.headers)?;
+    let etag = required_version(&call, &id).await?;
     let message = DeleteGroupRequest {
         tenant: call.tenant(),
         id,
@@ -126,6 +126,19 @@ pub(crate) async fn delete(call: Call, Id(id): Id) -> Result<Response, Problem> 
     };
     call.gateway.identity.delete_group(message, call.deadline).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT, Headers::default()))
+}
+
+/// The version that `If-Match` makes a write depend on.
+async fn required_version(call: &Call, id: &str) -> Result<Option<String>, Problem> {
+    let present = || async {
+        let message = GetGroupRequest {
+            tenant: call.tenant(),
+            id: id.to_owned(),
+        };
+        let found = call.gateway.identity.get_group(message, call.deadline).await?;
+        Ok(found.group.as_ref().and_then(version))
+    };
+    Required::of(&call.headers)?.version(present).await
 }
 
 async fn read(call: &Call, request: Request) -> Result<Group, Problem> {

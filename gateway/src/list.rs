@@ -100,9 +100,12 @@ pub(crate) async fn everything(call: Call) -> Result<Response, Problem> {
         None => Found::default(),
     };
 
-    // What the page has room for, from where the users end.
+    // What the page has room for, from where the users end; nothing before they have, however few came.
     let start = start.saturating_sub(users.total).max(1);
-    let size = size.saturating_sub(i32::try_from(users.page.len()).unwrap_or(i32::MAX));
+    let size = match users.next {
+        Some(_) => 0,
+        None => size.saturating_sub(i32::try_from(users.page.len()).unwrap_or(i32::MAX)),
+    };
     let mut wanted_groups = wanted(filter.as_ref(), call.gateway.schemas.group(), start, size);
     if let (Some(Cursor::Groups(token)), Some(wanted)) = (&cursor, &mut wanted_groups) {
         wanted.token = Some(token.clone());

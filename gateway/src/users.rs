@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::answer::{self, Headers};
 use crate::body;
 use crate::call::{Call, Id};
-use crate::conditional;
+use crate::conditional::{self, Required};
 use crate::error::Problem;
 use crate::list::{self, Found, Wanted};
 
@@ -67,7 +67,8 @@ pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, Problem> {
     };
     let user = call.gateway.identity.get_user(message, call.deadline).await?.user;
     let version = user.as_ref().and_then(version);
-    if conditional::is_known(&call.headers, version.as_deref()) {
+    // A version tells nothing of `groups`: who is shown them is always told anew.
+    if !wants_groups(&call) && conditional::is_known(&call.headers, version.as_deref()) {
         return Ok(answer::empty(
             StatusCode::NOT_MODIFIED,
             Headers {
@@ -80,7 +81,7 @@ pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, Problem> {
 }
 
 pub(crate) async fn replace(call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
-    let etag = conditional::required_version(&call.headers)?;
+    let etag = required_version(&call, &id).await?;
     let user = Some(read(&call, request).await?);
     let message = ReplaceUserRequest {
         tenant: call.tenant(),
@@ -88,24 +89,27 @@ pub(crate) async fn replace(call: Call, Id(id): Id, request: Request) -> Result<
         user,
         etag,
         request_id: None,
+        include_groups: wants_groups(&call),
     };
     let replaced = call.gateway.identity.replace_user(message, call.deadline).await?;
     single(&call, StatusCode::OK, replaced.user)
 }
 
 pub(crate) async fn patch(call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
-    let etag = conditional::required_version(&call.headers)?;
+    let etag = required_version(&call, &id).await?;
     let body = call.json(request, call.gateway.settings.max_user_body).await?;
-    let operations = body::operations(call.gateway.schemas.user(), &body)?;
+    let operations = body::operations(call.gateway.schemas.user(), body)?;
+    let shown = call.query.names_attributes || conditional::asks_for_json(&call.headers);
     let message = PatchUserRequest {
         tenant: call.tenant(),
         id,
         operations,
         etag,
         request_id: None,
+        include_groups: shown && wants_groups(&call),
     };
     let patched = call.gateway.identity.patch_user(message, call.deadline).await?.user;
-    if call.query.names_attributes || conditional::asks_for_json(&call.headers) {
+    if shown {
         return single(&call, StatusCode::OK, patched);
     }
     let etag = patched.as_ref().and_then(version);
@@ -113,7 +117,7 @@ pub(crate) async fn patch(call: Call, Id(id): Id, request: Request) -> Result<Re
 }
 
 pub(crate) async fn delete(call: Call, Id(id): Id) -> Result<Response, Problem> {
-    let etag = conditional::required_version(&call.headers)?;
+    let etag = required_version(&call, &id).await?;
     let message = DeleteUserRequest {
         tenant: call.tenant(),
         id,
@@ -122,6 +126,20 @@ pub(crate) async fn delete(call: Call, Id(id): Id) -> Result<Response, Problem> 
     };
     call.gateway.identity.delete_user(message, call.deadline).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT, Headers::default()))
+}
+
+/// The version that `If-Match` makes a write depend on.
+async fn required_version(call: &Call, id: &str) -> Result<Option<String>, Problem> {
+    let present = || async {
+        let message = GetUserRequest {
+            tenant: call.tenant(),
+            id: id.to_owned(),
+            include_groups: false,
+        };
+        let found = call.gateway.identity.get_user(message, call.deadline).await?;
+        Ok(found.user.as_ref().and_then(version))
+    };
+    Required::of(&call.headers)?.version(present).await
 }
 
 async fn read(call: &Call, request: Request) -> Result<User, Problem> {

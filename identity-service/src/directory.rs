@@ -17,11 +17,11 @@ pub(crate) use users::may_be_used;
 
 use crate::{
     config::{Policy, UnknownMembers},
-    error::Error,
+    error::{Error, Holder},
     id::{Kind, ResourceId, Tenant},
-    index::name_attribute,
+    index::{Key, name_attribute},
     query::{Page, Query, Search},
-    record::{Record, etag, version_of_etag},
+    record::{Record, bytes, etag, version_of_etag},
     store::{Action, RequestKey, Store, Write, WriteError, Written},
     wake::Wake,
 };
@@ -30,6 +30,8 @@ use crate::{
 const RACES: usize = 64;
 /// How long a `request_id` may be.
 const REQUEST_ID_BYTES: usize = 64;
+/// How large a resource may become, whatever the sizes of the requests that made it.
+const MAX_DOCUMENT_BYTES: usize = 4 << 20;
 
 /// The users and groups of the tenants.
 #[derive(Clone)]
@@ -131,6 +133,31 @@ impl Directory {
         }
     }
 
+    /// A refusal of a taken name says who has it: the administrator who reads it cannot look (Q33).
+    async fn naming_the_holder<T>(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        name: Option<Key>,
+        outcome: Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (Err(Error::NameTaken { attribute, .. }), Some(name)) = (&outcome, name) else {
+            return outcome;
+        };
+        let attribute = *attribute;
+        let found = self.store.find(tenant, kind, &name, 1).await?;
+        let holder = self.store.get_many(tenant, kind, &found).await?.into_iter().next();
+        let holder = holder.map(|record| Holder {
+            id: record.id,
+            inactive: !may_be_used(&record.document),
+        });
+        Err(Error::NameTaken {
+            kind,
+            attribute,
+            holder,
+        })
+    }
+
     fn schema(&self, kind: Kind) -> &ResourceSchema {
         self.schemas.resource(kind.into())
     }
@@ -184,6 +211,7 @@ fn refused(error: WriteError, kind: Kind, id: &str, caller: &Caller) -> Error {
         WriteError::NameTaken => Error::NameTaken {
             kind,
             attribute: name_attribute(kind),
+            holder: None,
         },
         WriteError::VersionMismatch { present } => Error::VersionMismatch {
             present: etag(present),
@@ -201,6 +229,24 @@ fn refused(error: WriteError, kind: Kind, id: &str, caller: &Caller) -> Error {
         ),
         WriteError::Store(error) => Error::Store(error),
     }
+}
+
+/// Refuses a document that has grown beyond what can be read and sent with ease.
+fn bounded(document: &Value) -> Result<(), Error> {
+    if bytes(document) <= MAX_DOCUMENT_BYTES {
+        return Ok(());
+    }
+    let largest = document
+        .as_object()
+        .into_iter()
+        .flatten()
+        .max_by_key(|(_, value)| bytes(value));
+    let detail = format!(
+        "the resource would be larger than {MAX_DOCUMENT_BYTES} bytes; `{}` has the most of it",
+        largest.map(|(name, _)| name.as_str()).unwrap_or_default()
+    );
+    let kind = scim::ErrorKind::InvalidValue;
+    Err(scim::Error { kind, detail }.into())
 }
 
 fn parse_id(kind: Kind, id: &str) -> Result<ResourceId, Error> {

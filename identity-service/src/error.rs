@@ -3,7 +3,10 @@
 use proto::error::{Details, ErrorReason};
 use tonic::{Code, Status};
 
-use crate::{id::Kind, store::StoreError};
+use crate::{
+    id::{Kind, ResourceId},
+    store::StoreError,
+};
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -20,12 +23,14 @@ pub enum Error {
         id: String,
     },
     /// Another resource has the name.
-    #[error("another {} has this {attribute}; it is unique without regard to case", .kind.name())]
+    #[error("another {} has this {attribute}; it is unique without regard to case{}", .kind.name(), told(.holder.as_ref()))]
     NameTaken {
         /// User or group.
         kind: Kind,
         /// The attribute that is unique.
         attribute: &'static str,
+        /// Who has it, where that is known.
+        holder: Option<Holder>,
     },
     /// The resource is not at the version that the caller insists on.
     #[error("the resource is at version {present}, not at {wanted}")]
@@ -67,6 +72,23 @@ pub enum Error {
     /// A stored resource could not be turned into a message.
     #[error("a stored resource is not what its schema says")]
     Malformed(#[source] serde_json::Error),
+}
+
+/// The resource that has a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Its id.
+    pub id: ResourceId,
+    /// Whether it is a user that may not be used.
+    pub inactive: bool,
+}
+
+fn told(holder: Option<&Holder>) -> String {
+    let Some(Holder { id, inactive }) = holder else {
+        return String::new();
+    };
+    let inactive = if *inactive { ", and it is inactive" } else { "" };
+    format!("; its id is {id}{inactive}")
 }
 
 impl Error {
@@ -148,6 +170,7 @@ mod tests {
                 Error::NameTaken {
                     kind: Kind::Group,
                     attribute: "displayName",
+                    holder: None,
                 },
                 Code::AlreadyExists,
                 "attribute",

@@ -56,6 +56,12 @@ impl Key {
     }
 }
 
+/// The key of the name under which no other resource of this kind may stand.
+pub fn name_key(kind: Kind, document: &Value) -> Option<Key> {
+    let name = document.get(name_attribute(kind))?.as_str()?;
+    Some(Key::new(Index::Name, name))
+}
+
 /// The attribute that names a resource of this kind, uniquely.
 pub fn name_attribute(kind: Kind) -> &'static str {
     match kind {

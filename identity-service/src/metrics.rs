@@ -18,7 +18,9 @@ static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| {
         members_dropped: meter
             .u64_counter("scim.members.dropped_by_replace")
             .with_unit("{member}")
-            .with_description("Members taken out of a group by a PATCH `replace` of its members.")
+            .with_description(
+                "Members taken out of a group by a replacement of its members: a PATCH `replace`, or a PUT.",
+            )
             .build(),
         deliveries: meter
             .u64_counter("scim.deliveries")

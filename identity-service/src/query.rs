@@ -1,7 +1,14 @@
 //! Finding resources by a filter: through an index where one applies, else by looking at resources page by page, up to a
 //! limit. The filter itself always has the last word; an index only proposes.
 
-use scim::{CompareOp, Filter, Literal, ResourceSchema, SortBy, SortKey};
+mod page;
+
+use std::borrow::Cow;
+
+use scim::{Filter, Matcher, ResourceSchema, SortBy, SortKey};
+
+pub use page::PAGE_BYTES;
+use page::{Filling, Window};
 
 use crate::{
     error::Error,
@@ -13,6 +20,10 @@ use crate::{
 
 /// How many resources are read at a time while looking.
 const SCAN_PAGE: usize = 500;
+/// How many resources of a page are read at a time.
+const PAGE_STEP: usize = 100;
+/// How much of a search is done before others get their turn: comparisons with the values of a small resource.
+const TURN: usize = 20_000;
 /// How many candidates an index may propose before the search is as good as a scan.
 const CANDIDATES: usize = 10_000;
 
@@ -67,6 +78,8 @@ pub struct Page {
     pub records: Vec<Record>,
     /// How many match, on all pages.
     pub total: u64,
+    /// How many results stand before the page; only told where the order can change.
+    pub first: u64,
     /// Whether there are more after this page.
     pub more: bool,
     /// How the next page is asked for; `None` at the end, and after a page for no resources.
@@ -95,10 +108,9 @@ impl Query<'_> {
             return match filter {
                 None => self.all(search.start, search.size).await,
                 Some(filter) => {
-                    let mut matches = Vec::new();
-                    self.each(filter, &mut |record| matches.push(record)).await?;
-                    matches.sort_unstable_by_key(|record| record.id);
-                    Ok(cut(matches, search.start, search.size))
+                    let mut window = Window::new(search.start, search.size);
+                    self.each(filter, &mut |record| window.see(record)).await?;
+                    Ok(window.into_page())
                 }
             };
         };
@@ -110,7 +122,7 @@ impl Query<'_> {
             found.push(Sorted { key, id, version });
         };
         match filter {
-            None => self.scan(&[], &mut keep).await?,
+            None => self.scan(&Rest::new(&[], self.schema), &mut keep).await?,
             Some(filter) => self.each(filter, &mut keep).await?,
         }
         found.sort_unstable_by(|left, right| {
@@ -141,33 +153,50 @@ impl Query<'_> {
             Start::AfterPlace(place) => skipped(found, place),
         };
         let rest = found.get(skip..).unwrap_or_default();
-        let page = &rest[..size.min(rest.len())];
-        let ids: Vec<_> = page.iter().map(|one| one.id).collect();
-        let more = page.len() < rest.len();
-        let next = page.last().filter(|_| more).map(|last| {
+        let mut filling = Filling::new(size);
+        let mut given = 0;
+        'page: for some in rest[..size.min(rest.len())].chunks(PAGE_STEP) {
+            let ids: Vec<_> = some.iter().map(|one| one.id).collect();
+            let records = self.store.get_many(self.tenant, self.kind, &ids).await?;
+            let mut records = records.into_iter().peekable();
+            for one in some {
+                // One that went meanwhile leaves no gap behind which the next page would begin.
+                if let Some(record) = records.next_if(|record| record.id == one.id)
+                    && !filling.put(record)
+                {
+                    break 'page;
+                }
+                given += 1;
+            }
+        }
+        let more = given < rest.len();
+        let last = given.checked_sub(1).and_then(|last| rest.get(last));
+        let next = last.filter(|_| more).map(|last| {
             Start::AfterPlace(Place {
                 id: last.id,
                 version: last.version,
-                count: (skip + page.len()) as u64,
+                count: (skip + given) as u64,
             })
         });
         Ok(Page {
-            records: self.store.get_many(self.tenant, self.kind, &ids).await?,
+            records: filling.records,
             total: found.len() as u64,
+            first: skip as u64,
             more,
             next,
         })
     }
 
-    /// Gives each resource that a filter matches, in no particular order.
+    /// Gives each resource that a filter matches, in the order of creation.
     async fn each(&self, filter: &str, keep: &mut (impl FnMut(Record) + Send)) -> Result<(), Error> {
         let filter = Filter::parse(filter)?;
         filter.check(self.schema)?;
         let conjuncts = filter.conjuncts();
         let (sets, rest): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(|part| self.set_of(part).is_some());
-        if let Some(part) = rest.iter().find(|part| mentions_set(part, self.kind)) {
+        if rest.iter().any(|part| mentions_set(part, self.kind)) {
+            // Without what it is compared with, which may be a person's value.
             let detail = format!(
-                "`{part}`: {} can be compared with `eq`, alone or joined by `and`",
+                "`{}` can be compared with `eq`, alone or joined by `and`",
                 set_attribute(self.kind)
             );
             return Err(scim::Error {
@@ -177,6 +206,7 @@ impl Query<'_> {
             .into());
         }
         let candidates = self.candidates(&sets, &rest).await?;
+        let rest = Rest::new(&rest, self.schema);
         match candidates {
             Some(ids) => self.among(&ids, &sets, &rest, keep).await,
             None => self.scan(&rest, keep).await,
@@ -190,23 +220,24 @@ impl Query<'_> {
         };
         let total = self.store.count(self.tenant, self.kind).await?;
         if size == 0 {
-            return Ok(Page {
-                records: Vec::new(),
-                total,
-                more: total > 0,
-                next: None,
-            });
+            return Ok(Filling::new(0).into_page(total, total > 0));
         }
-        let mut records = self.store.list(self.tenant, self.kind, from, size + 1).await?;
-        let more = records.len() > size;
-        records.truncate(size);
-        let next = next(&records, more);
-        Ok(Page {
-            records,
-            total,
-            more,
-            next,
-        })
+        let (mut from, mut filling) = (from, Filling::new(size));
+        loop {
+            // One more than fits tells that there is more.
+            let step = (size + 1 - filling.records.len()).min(PAGE_STEP);
+            let records = self.store.list(self.tenant, self.kind, from, step).await?;
+            let full = records.len() == step;
+            for record in records {
+                from = From::After(record.id);
+                if !filling.put(record) {
+                    return Ok(filling.into_page(total, true));
+                }
+            }
+            if !full {
+                return Ok(filling.into_page(total, false));
+            }
+        }
     }
 
     /// The ids that an index proposes; `None` when none applies. The narrowest comes first: a name names at most one.
@@ -253,12 +284,13 @@ impl Query<'_> {
         &self,
         ids: &[ResourceId],
         sets: &[&Filter],
-        rest: &[&Filter],
+        rest: &Rest<'_>,
         keep: &mut (impl FnMut(Record) + Send),
     ) -> Result<(), Error> {
+        let mut turn = 0;
         for page in ids.chunks(SCAN_PAGE) {
-            for record in self.store.get_many(self.tenant, self.kind, page).await? {
-                if self.matches(&record, rest) && self.in_sets(record.id, sets).await? {
+            for mut record in self.store.get_many(self.tenant, self.kind, page).await? {
+                if rest.matches(&mut record, &mut turn).await && self.in_sets(record.id, sets).await? {
                     keep(record);
                 }
             }
@@ -266,9 +298,9 @@ impl Query<'_> {
         Ok(())
     }
 
-    async fn scan(&self, rest: &[&Filter], keep: &mut (impl FnMut(Record) + Send)) -> Result<(), Error> {
+    async fn scan(&self, rest: &Rest<'_>, keep: &mut (impl FnMut(Record) + Send)) -> Result<(), Error> {
         let mut from = From::Offset(0);
-        let mut seen = 0;
+        let (mut seen, mut turn) = (0, 0);
         loop {
             let page = self.store.list(self.tenant, self.kind, from, SCAN_PAGE).await?;
             let full = page.len() == SCAN_PAGE;
@@ -279,8 +311,8 @@ impl Query<'_> {
             if let Some(last) = page.last() {
                 from = From::After(last.id);
             }
-            for record in page {
-                if self.matches(&record, rest) {
+            for mut record in page {
+                if rest.matches(&mut record, &mut turn).await {
                     keep(record);
                 }
             }
@@ -290,14 +322,6 @@ impl Query<'_> {
             // A long scan must not keep others from the runtime.
             tokio::task::yield_now().await;
         }
-    }
-
-    fn matches(&self, record: &Record, rest: &[&Filter]) -> bool {
-        if rest.is_empty() {
-            return true;
-        }
-        let resource = record.clone().into_resource();
-        rest.iter().all(|part| part.matches(self.schema, &resource))
     }
 
     async fn in_sets(&self, id: ResourceId, sets: &[&Filter]) -> Result<bool, Error> {
@@ -317,28 +341,48 @@ impl Query<'_> {
     }
 
     /// The id in `members eq "…"` of groups or `groups eq "…"` of users, in all its spellings (R06).
-    fn set_of<'f>(&self, part: &'f Filter) -> Option<&'f str> {
+    fn set_of<'f>(&self, part: &'f Filter) -> Option<Cow<'f, str>> {
+        let set = set_attribute(self.kind);
         match part {
-            Filter::Compare {
-                path,
-                op: CompareOp::Eq,
-                value: Literal::String(id),
-            } => {
+            Filter::Compare { .. } => {
+                let (path, id) = part.equality()?;
                 let sub = path.sub.as_deref().is_none_or(|sub| sub.eq_ignore_ascii_case("value"));
-                (sub && path.attribute.eq_ignore_ascii_case(set_attribute(self.kind))).then_some(id.as_str())
+                (sub && path.attribute.eq_ignore_ascii_case(set)).then_some(id)
             }
-            Filter::ValuePath { attr, filter } if attr.attribute.eq_ignore_ascii_case(set_attribute(self.kind)) => {
-                match filter.as_ref() {
-                    Filter::Compare {
-                        path,
-                        op: CompareOp::Eq,
-                        value: Literal::String(id),
-                    } if path.attribute.eq_ignore_ascii_case("value") => Some(id),
-                    _ => None,
-                }
+            Filter::ValuePath { attr, filter } if attr.attribute.eq_ignore_ascii_case(set) => {
+                let (path, id) = filter.equality()?;
+                path.attribute.eq_ignore_ascii_case("value").then_some(id)
             }
             _ => None,
         }
+    }
+}
+
+/// The parts of a filter that are asked of the resource itself.
+struct Rest<'s> {
+    parts: Vec<Matcher<'s>>,
+    comparisons: usize,
+}
+
+impl<'s> Rest<'s> {
+    fn new(parts: &[&Filter], schema: &'s ResourceSchema) -> Self {
+        Self {
+            parts: parts.iter().map(|part| part.matcher(schema)).collect(),
+            comparisons: parts.iter().map(|part| part.comparisons()).sum(),
+        }
+    }
+
+    /// Whether a record matches all of them. `turn` is what was done since others had theirs.
+    async fn matches(&self, record: &mut Record, turn: &mut usize) -> bool {
+        if self.parts.is_empty() {
+            return true;
+        }
+        *turn += self.comparisons * (1 + record.bytes() / 4_096);
+        if *turn > TURN {
+            *turn = 0;
+            tokio::task::yield_now().await;
+        }
+        record.look(|resource| self.parts.iter().all(|part| part.matches(resource)))
     }
 }
 
@@ -369,57 +413,29 @@ enum Lookup {
 fn indexed(part: &Filter, kind: Kind) -> Option<Lookup> {
     let key = |index, value: &str| Some(Lookup::Key(Key::new(index, value)));
     match part {
-        Filter::Compare {
-            path,
-            op: CompareOp::Eq,
-            value: Literal::String(value),
-        } => {
+        Filter::Compare { .. } => {
+            let (path, value) = part.equality()?;
             let attribute = path.attribute.to_ascii_lowercase();
             let sub = path.sub.as_deref().map(str::to_ascii_lowercase);
             match (kind, attribute.as_str(), sub.as_deref()) {
                 (_, "id", None) => Some(Lookup::Id(value.parse().ok())),
-                (_, "externalid", None) => key(Index::ExternalId, value),
-                (Kind::User, "username", None) | (Kind::Group, "displayname", None) => key(Index::Name, value),
-                (Kind::User, "displayname", None) => key(Index::DisplayName, value),
-                (Kind::User, "emails", None | Some("value")) => key(Index::Email, value),
-                (Kind::User, "manager", None | Some("value")) => key(Index::Manager, value),
+                (_, "externalid", None) => key(Index::ExternalId, &value),
+                (Kind::User, "username", None) | (Kind::Group, "displayname", None) => key(Index::Name, &value),
+                (Kind::User, "displayname", None) => key(Index::DisplayName, &value),
+                (Kind::User, "emails", None | Some("value")) => key(Index::Email, &value),
+                (Kind::User, "manager", None | Some("value")) => key(Index::Manager, &value),
                 _ => None,
             }
         }
         Filter::ValuePath { attr, filter } if kind == Kind::User && attr.attribute.eq_ignore_ascii_case("emails") => {
-            filter.conjuncts().into_iter().find_map(|part| match part {
-                Filter::Compare {
-                    path,
-                    op: CompareOp::Eq,
-                    value: Literal::String(value),
-                } if path.attribute.eq_ignore_ascii_case("value") => key(Index::Email, value),
-                _ => None,
+            filter.conjuncts().into_iter().find_map(|part| {
+                let (path, value) = part.equality()?;
+                let asked = path.attribute.eq_ignore_ascii_case("value");
+                asked.then(|| key(Index::Email, &value)).flatten()
             })
         }
         _ => None,
     }
-}
-
-fn cut(matches: Vec<Record>, start: Start, size: usize) -> Page {
-    let total = matches.len() as u64;
-    let skip = match start {
-        Start::Offset(offset) => usize::try_from(offset).unwrap_or(usize::MAX),
-        Start::After(id) | Start::AfterPlace(Place { id, .. }) => matches.partition_point(|record| record.id <= id),
-    };
-    let more = skip.saturating_add(size) < matches.len();
-    let records: Vec<_> = matches.into_iter().skip(skip).take(size).collect();
-    let next = next(&records, more);
-    Page {
-        records,
-        total,
-        more,
-        next,
-    }
-}
-
-/// How the page after this one is asked for, in the order of creation.
-fn next(records: &[Record], more: bool) -> Option<Start> {
-    records.last().filter(|_| more).map(|record| Start::After(record.id))
 }
 
 /// A resource and its place in an order.

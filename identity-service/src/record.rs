@@ -59,14 +59,38 @@ impl Record {
     }
 
     /// The whole resource as SCIM shows it, but for `groups`, `members` and addresses.
-    pub fn into_resource(self) -> Value {
-        let mut resource = match self.document {
+    pub fn into_resource(mut self) -> Value {
+        let mut resource = self.take_document();
+        self.describe(&mut resource);
+        Value::Object(resource)
+    }
+
+    /// Shows the whole resource to `look`, without a copy of it.
+    pub fn look<T>(&mut self, look: impl FnOnce(&Value) -> T) -> T {
+        let mut resource = self.take_document();
+        self.describe(&mut resource);
+        let mut resource = Value::Object(resource);
+        let seen = look(&resource);
+        if let Some(map) = resource.as_object_mut() {
+            DESCRIBED.iter().for_each(|name| drop(map.remove(*name)));
+        }
+        self.document = resource;
+        seen
+    }
+
+    fn take_document(&mut self) -> Map<String, Value> {
+        match self.document.take() {
             Value::Object(map) => map,
             _ => Map::new(),
-        };
-        resource.insert("id".to_owned(), Value::String(self.id.to_string()));
+        }
+    }
+
+    /// Adds what the service knows of the resource to its document.
+    fn describe(&self, resource: &mut Map<String, Value>) {
+        let [id, meta] = DESCRIBED.map(str::to_owned);
+        resource.insert(id, Value::String(self.id.to_string()));
         resource.insert(
-            "meta".to_owned(),
+            meta,
             json!({
                 "resourceType": self.kind.name(),
                 "created": format!("{:.3}", self.created),
@@ -74,12 +98,35 @@ impl Record {
                 "version": etag(self.version),
             }),
         );
-        Value::Object(resource)
+    }
+
+    /// About how many bytes the record takes, as text or as a message.
+    pub fn bytes(&self) -> usize {
+        bytes(&self.document) + 256
     }
 
     /// A string attribute of the document.
     pub fn text(&self, attribute: &str) -> Option<&str> {
         self.document.get(attribute)?.as_str()
+    }
+}
+
+/// What a document does not have, and a resource does.
+const DESCRIBED: [&str; 2] = ["id", "meta"];
+
+/// About how many bytes a JSON value takes, as text or as a message; never much less.
+pub fn bytes(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => 12,
+        Value::String(text) => text.len() + 4,
+        Value::Array(values) => 2 + values.iter().map(bytes).sum::<usize>(),
+        Value::Object(map) => {
+            2 + map
+                .iter()
+                .map(|(name, value)| name.len() + 4 + bytes(value))
+                .sum::<usize>()
+        }
     }
 }
 
@@ -111,6 +158,17 @@ impl From<Kind> for ResourceType {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_look_leaves_the_record_as_it_was() {
+        let document = json!({"userName": "odile", "emails": [{"value": "a@x"}]});
+        let mut record = Record::new(ResourceId::generate(), Kind::User, document, Timestamp::UNIX_EPOCH);
+        let before = record.clone();
+        let seen = record.look(Value::clone);
+        assert_eq!(record, before);
+        assert!(record.bytes() > record.document.to_string().len());
+        assert_eq!(seen, before.into_resource());
+    }
 
     #[test]
     fn an_entity_tag_names_its_version() {

@@ -51,7 +51,7 @@ fn operations(operations: Vec<PatchOperation>) -> Result<Vec<Operation>, Error> 
             problem,
         });
     }
-    let read = |operation: PatchOperation| {
+    let read = |(place, operation): (usize, PatchOperation)| {
         let invalid = |problem: String| Error::InvalidRequest {
             field: "operations",
             problem,
@@ -61,9 +61,13 @@ fn operations(operations: Vec<PatchOperation>) -> Result<Vec<Operation>, Error> 
             op: operation.op.parse().map_err(invalid)?,
             path: operation.path.filter(|path| !path.trim().is_empty()),
             value: value.map_err(|error| invalid(format!("a value is not JSON: {error}")))?,
+            number: operation
+                .operation
+                .and_then(|number| usize::try_from(number).ok())
+                .unwrap_or(place),
         })
     };
-    operations.into_iter().map(read).collect()
+    operations.into_iter().enumerate().map(read).collect()
 }
 
 fn caller(

@@ -2,7 +2,7 @@
 //!
 //! The resource messages ([`resource::v1::User`], [`resource::v1::Group`]) are the SCIM JSON too: `build.rs` gives them
 //! serde by walking the descriptors, so there is one definition of a user and no conversion code. This crate knows
-//! messages, their JSON form and the reasons of errors; it must not know any service or any rule.
+//! messages, their JSON form, their bounds and the reasons of errors; it must not know any service or any rule.
 
 pub mod error;
 pub mod json;
@@ -34,6 +34,10 @@ pub mod adapter {
         tonic::include_proto!("delinea.scim.adapter.v1");
     }
 }
+
+/// The most resources on a page of a list: larger wishes are lowered to it by the service, and are not made by clients that
+/// count on getting what they ask for.
+pub const LARGEST_PAGE: i32 = 10_000;
 
 /// The encoded `FileDescriptorSet` of the whole contract, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

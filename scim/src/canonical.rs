@@ -12,7 +12,7 @@ use serde_json::{Map, Number, Value};
 use crate::{
     error::{Error, ErrorKind},
     filter::text_truth,
-    path::{AttrPath, Path},
+    path::AttrPath,
     schema::{Attribute, AttributeType, Mutability, ResourceSchema, Schema, Target},
 };
 
@@ -22,9 +22,6 @@ pub const MAX_TEXT_CHARS: usize = 4_096;
 pub const MAX_BINARY_CHARS: usize = 64 * 1024;
 /// How many values a multi-valued attribute may have; members of a group are only bounded by the body.
 pub const MAX_VALUES: usize = 1_000;
-
-/// Attributes that are accepted and never kept.
-const NEVER_KEPT: &[&str] = &["password"];
 
 /// Brings the body of a POST or PUT into canonical form.
 ///
@@ -44,11 +41,15 @@ pub fn canonicalize(schema: &ResourceSchema, body: Value) -> Result<Value, Error
     let Value::Object(body) = body else {
         return Err(Error::new(ErrorKind::InvalidSyntax, "the body is not a JSON object"));
     };
-    let mut resource = Map::new();
+    let mut canonical = Body {
+        schema,
+        resource: Map::new(),
+        named: HashSet::new(),
+    };
     for (key, value) in body {
-        put_key(schema, &mut resource, &key, value)?;
+        canonical.put(&key, value)?;
     }
-    finish(schema, resource)
+    finish(schema, canonical.resource)
 }
 
 /// Puts the last things right: no duplicates, one primary, nothing empty, `schemas` as they are, nothing required missing.
@@ -88,44 +89,74 @@ pub(crate) fn finish(schema: &ResourceSchema, mut resource: Map<String, Value>) 
     Ok(Value::Object(resource))
 }
 
-/// Puts one member of a body where it belongs. Keys may be names, dotted paths, URN paths or extension URNs.
-fn put_key(schema: &ResourceSchema, resource: &mut Map<String, Value>, key: &str, value: Value) -> Result<(), Error> {
-    if key.eq_ignore_ascii_case(&schema.core.id) {
-        let Value::Object(attributes) = value else {
-            return Ok(());
-        };
-        return attributes.into_iter().try_for_each(|(name, value)| {
-            let core = schema.attribute(&name).is_some();
-            if core {
-                put_key(schema, resource, &name, value)
-            } else {
-                Ok(())
-            }
-        });
-    }
-    let Some(target) = AttrPath::parse(key).ok().and_then(|path| schema.resolve(&path)) else {
-        return Ok(());
-    };
-    match target {
-        Target::Extension(extension) => {
+/// A body on its way into canonical form.
+struct Body<'s> {
+    schema: &'s ResourceSchema,
+    resource: Map<String, Value>,
+    /// The places that were named already.
+    named: HashSet<(Option<&'s str>, &'s str, Option<&'s str>)>,
+}
+
+impl<'s> Body<'s> {
+    /// Puts one member of a body where it belongs. Keys may be names, dotted paths, URN paths or extension URNs.
+    fn put(&mut self, key: &str, value: Value) -> Result<(), Error> {
+        let schema = self.schema;
+        if key.eq_ignore_ascii_case(&schema.core.id) {
             let Value::Object(attributes) = value else {
                 return Ok(());
             };
-            let holder = holder(resource, Some(extension));
-            for (name, value) in attributes {
-                let Some(attribute) = extension.attribute(&name) else {
-                    continue;
-                };
-                let path = format!("{}:{}", extension.id, attribute.name);
-                set(holder, attribute, None, &path, value)?;
-            }
-            Ok(())
+            return attributes.into_iter().try_for_each(|(name, value)| {
+                let core = schema.attribute(&name).is_some();
+                if core { self.put(&name, value) } else { Ok(()) }
+            });
         }
-        Target::Attribute {
-            extension,
-            attribute,
-            sub,
-        } => set(holder(resource, extension), attribute, sub, key, value),
+        let Some(target) = AttrPath::parse(key).ok().and_then(|path| schema.resolve(&path)) else {
+            return Ok(());
+        };
+        match target {
+            Target::Extension(extension) => {
+                let Value::Object(attributes) = value else {
+                    return Ok(());
+                };
+                for (name, value) in attributes {
+                    let Some(attribute) = extension.attribute(&name) else {
+                        continue;
+                    };
+                    let path = format!("{}:{}", extension.id, attribute.name);
+                    self.put_once(Some(extension), attribute, None, &path, value)?;
+                }
+                Ok(())
+            }
+            Target::Attribute {
+                extension,
+                attribute,
+                sub,
+            } => self.put_once(extension, attribute, sub, key, value),
+        }
+    }
+
+    /// Two keys for one place differ in letter case or by the URN; one of them would be ignored. A null is no value, and so
+    /// none too many (Q25).
+    fn put_once(
+        &mut self,
+        extension: Option<&'s Schema>,
+        attribute: &'s Attribute,
+        sub: Option<&'s Attribute>,
+        path: &str,
+        value: Value,
+    ) -> Result<(), Error> {
+        if value.is_null() {
+            return Ok(());
+        }
+        let place = (
+            extension.map(|schema| schema.id.as_str()),
+            attribute.name.as_str(),
+            sub.map(|sub| sub.name.as_str()),
+        );
+        if attribute.mutability != Mutability::ReadOnly && !self.named.insert(place) {
+            return Err(twice(path));
+        }
+        set(holder(&mut self.resource, extension), attribute, sub, path, value)
     }
 }
 
@@ -261,7 +292,7 @@ fn complex(attribute: &Attribute, path: &str, map: Map<String, Value>) -> Result
 
 /// The parts of one value that are known, may be written and have a value.
 pub(crate) fn parts(attribute: &Attribute, path: &str, map: Map<String, Value>) -> Result<Map<String, Value>, Error> {
-    let mut kept = Map::new();
+    let (mut kept, mut aliased) = (Map::new(), false);
     for (name, value) in map {
         let sub = attribute.sub_attribute(&name).or_else(|| {
             // Role expressions of Entra name the display so (R16).
@@ -271,8 +302,17 @@ pub(crate) fn parts(attribute: &Attribute, path: &str, map: Map<String, Value>) 
         let Some(sub) = sub.filter(|sub| sub.mutability != Mutability::ReadOnly) else {
             continue;
         };
-        if let Some(value) = canonical(sub, &format!("{path}.{}", sub.name), value)? {
-            kept.insert(sub.name.clone(), value);
+        let (part, alias) = (format!("{path}.{}", sub.name), !name.eq_ignore_ascii_case(&sub.name));
+        if let Some(value) = canonical(sub, &part, value)? {
+            // Its own name goes before another that stands for it; two spellings of one name cannot both be meant.
+            let other = kept.get(&sub.name).is_some();
+            if other && !alias && !aliased {
+                return Err(twice(&part));
+            }
+            if !other || !alias {
+                kept.insert(sub.name.clone(), value);
+            }
+            aliased |= alias;
         }
     }
     Ok(kept)
@@ -342,11 +382,21 @@ fn scalar(attribute: &Attribute, path: &str, value: Value) -> Result<Option<Valu
         kind => match value {
             Value::String(text) => text_value(kind, path, text),
             // Typed mappings send a number where the table has a text (Q38).
+            Value::Number(number) if is_rounded(&number) => Err(invalid(
+                path,
+                "takes a text; a number so long is not kept as it was written",
+            )),
             Value::Number(number) => Ok(Some(Value::String(number.to_string()))),
             Value::Bool(truth) => Ok(Some(Value::String(truth.to_string()))),
             _ => Err(invalid(path, "takes a text")),
         },
     }
+}
+
+/// Whether a number may have had more digits than it was read with.
+fn is_rounded(number: &Number) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    number.is_f64() && number.as_f64().is_none_or(|number| number.abs() >= EXACT)
 }
 
 fn text_value(kind: AttributeType, path: &str, text: String) -> Result<Option<Value>, Error> {
@@ -373,7 +423,21 @@ fn text_value(kind: AttributeType, path: &str, text: String) -> Result<Option<Va
     if kind == AttributeType::DateTime && text.parse::<Timestamp>().is_err() {
         return Err(invalid(path, "takes a date and time such as 2026-11-23T10:00:00Z"));
     }
+    if kind == AttributeType::Binary && !is_base64(&text) {
+        return Err(invalid(path, "takes bytes in base64"));
+    }
     Ok(Some(Value::String(text)))
+}
+
+/// RFC 7643 §2.3.6: padding may be left out. Lines may be broken, as in a PEM file.
+fn is_base64(text: &str) -> bool {
+    let text: String = text.split_ascii_whitespace().collect();
+    let digits = text.trim_end_matches('=');
+    let padding = text.len() - digits.len();
+    let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    digits.bytes().all(alphabet)
+        && digits.len() % 4 != 1
+        && (padding == 0 || padding <= 2 && text.len().is_multiple_of(4))
 }
 
 /// No duplicates, at most one primary, nothing empty.
@@ -412,11 +476,10 @@ pub(crate) fn keep_primary(values: &mut [Value], primary: usize) {
     }
 }
 
-/// Whether a path names something that is accepted and never kept.
-pub(crate) fn never_kept(path: &Path) -> bool {
-    NEVER_KEPT
-        .iter()
-        .any(|name| path.attr.attribute.eq_ignore_ascii_case(name))
+/// Two keys for one place.
+pub(crate) fn twice(path: &str) -> Error {
+    let path: String = path.chars().take(200).collect();
+    Error::new(ErrorKind::InvalidSyntax, format!("`{path}` is there more than once"))
 }
 
 pub(crate) fn invalid(path: &str, problem: &str) -> Error {

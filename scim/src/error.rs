@@ -20,6 +20,14 @@ impl Error {
             detail: detail.into(),
         }
     }
+
+    /// The same, said of one of several operations, which are counted from 0.
+    pub(crate) fn in_operation(self, number: usize) -> Self {
+        Self {
+            detail: format!("operation {}: {}", number + 1, self.detail),
+            ..self
+        }
+    }
 }
 
 /// The `scimType` of an error.

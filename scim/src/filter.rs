@@ -2,12 +2,16 @@
 
 mod check;
 mod evaluate;
+mod literal;
 mod print;
 mod restrict;
 
 pub(crate) use check::check_value;
-pub(crate) use evaluate::{matches_value, text_truth};
+pub use evaluate::Matcher;
+pub(crate) use literal::text_truth;
 pub use restrict::Restricted;
+
+use std::borrow::Cow;
 
 use serde_json::{Number, Value};
 
@@ -75,7 +79,33 @@ impl Filter {
 
     /// Whether a resource in canonical form matches. What the table does not know matches nothing.
     pub fn matches(&self, schema: &ResourceSchema, resource: &Value) -> bool {
-        evaluate::matches(self, schema, resource)
+        self.matcher(schema).matches(resource)
+    }
+
+    /// The filter made ready to be asked of many resources.
+    pub fn matcher<'s>(&self, schema: &'s ResourceSchema) -> Matcher<'s> {
+        Matcher::of(self, schema)
+    }
+
+    /// What an `eq` compares, and the text that it compares with, whether that was quoted or not.
+    pub fn equality(&self) -> Option<(&AttrPath, Cow<'_, str>)> {
+        match self {
+            Self::Compare {
+                path,
+                op: CompareOp::Eq,
+                value,
+            } => literal::text_of(value).map(|text| (path, text)),
+            _ => None,
+        }
+    }
+
+    /// How many comparisons the filter makes.
+    pub fn comparisons(&self) -> usize {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::comparisons).sum(),
+            Self::Not(inner) | Self::ValuePath { filter: inner, .. } => inner.comparisons(),
+            Self::Compare { .. } | Self::Present(_) => 1,
+        }
     }
 
     /// What the filter comes to for one of several resource types: what the type does not have counts as without a value

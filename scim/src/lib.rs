@@ -25,11 +25,13 @@ mod sort;
 
 pub use canonical::{MAX_BINARY_CHARS, MAX_TEXT_CHARS, MAX_VALUES, canonicalize};
 pub use error::{Error, ErrorKind};
-pub use filter::{CompareOp, Filter, Literal, Restricted};
+pub use filter::{CompareOp, Filter, Literal, Matcher, Restricted};
 pub use message::{error_body, list_response};
 pub use name::fold_case;
-pub use parse::{MAX_EXPRESSION_BYTES, MAX_NESTING};
-pub use patch::{MAX_OPERATIONS, MemberTarget, Op, Operation, PatchRequest, Step, apply, member_target, steps};
+pub use parse::{MAX_COMPARISONS, MAX_EXPRESSION_BYTES, MAX_NESTING};
+pub use patch::{
+    MAX_OPERATIONS, MemberMatcher, MemberTarget, Op, Operation, PatchRequest, Step, apply, member_target, steps,
+};
 pub use path::{AttrPath, Path};
 pub use projection::Projection;
 pub use schema::{

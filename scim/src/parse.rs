@@ -15,12 +15,15 @@ use crate::{
 pub const MAX_EXPRESSION_BYTES: usize = 64 * 1024;
 /// How deep parentheses and brackets may nest.
 pub const MAX_NESTING: usize = 64;
+/// How many comparisons a filter may make: it is asked of many resources.
+pub const MAX_COMPARISONS: usize = 1_000;
 
 /// One reading of one expression.
 pub(crate) struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    comparisons: usize,
     kind: ErrorKind,
 }
 
@@ -37,6 +40,7 @@ impl<'a> Parser<'a> {
             text,
             at: 0,
             depth: 0,
+            comparisons: 0,
             kind,
         })
     }
@@ -98,6 +102,10 @@ impl<'a> Parser<'a> {
     }
 
     fn comparison(&mut self) -> Result<Filter, Error> {
+        self.comparisons += 1;
+        if self.comparisons > MAX_COMPARISONS {
+            return Err(self.error(&format!("makes more than {MAX_COMPARISONS} comparisons")));
+        }
         let path = self.attr_path()?;
         if self.peek() == Some(b'[') {
             return self.value_path(path);
@@ -110,7 +118,8 @@ impl<'a> Parser<'a> {
         Ok(Filter::Compare { path, op, value })
     }
 
-    /// `emails[type eq "work"]`, and leniently `emails[…].value eq "x"` and `emails[…] eq "x"` (Q46): one value has both.
+    /// `emails[type eq "work"]`, and leniently `emails[…].value eq "x"`, `emails[…] eq "x"` (Q46): one value has both. So
+    /// does `emails[…] pr`.
     fn value_path(&mut self, attr: AttrPath) -> Result<Filter, Error> {
         let inside = self.group(b'[', b']', Self::filter)?;
         let sub = self.dotted()?;
@@ -129,6 +138,12 @@ impl<'a> Parser<'a> {
             return Ok(Filter::ValuePath {
                 attr,
                 filter: Box::new(Filter::and([inside, more])),
+            });
+        }
+        if self.keyword("pr") {
+            return Ok(Filter::ValuePath {
+                attr,
+                filter: Box::new(inside),
             });
         }
         if let Some(op) = self.try_operator() {
@@ -244,7 +259,10 @@ impl<'a> Parser<'a> {
             "true" => Literal::Boolean(true),
             "false" => Literal::Boolean(false),
             "null" => Literal::Null,
-            _ => number(word).map_or_else(|| Literal::String(word.to_owned()), Literal::Number),
+            // A number that would not print as it was written is kept as it was: a text may be compared with it.
+            _ => number(word)
+                .filter(|number| number.to_string() == word)
+                .map_or_else(|| Literal::String(word.to_owned()), Literal::Number),
         })
     }
 

@@ -3,13 +3,15 @@
 //! [`steps()`] is where dialects end: each step has one op, one path in proper spelling and a value in canonical form,
 //! whatever the client wrote. [`apply()`] runs steps, all or none.
 
+mod alike;
 mod apply;
 mod members;
 mod steps;
+mod work;
 
 use std::{fmt, str::FromStr};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     error::{Error, ErrorKind},
@@ -17,10 +19,10 @@ use crate::{
 };
 
 pub use apply::apply;
-pub use members::{MemberTarget, member_target};
+pub use members::{MemberMatcher, MemberTarget, member_target};
 pub use steps::steps;
 
-/// How many operations one PATCH may have.
+/// How many operations one PATCH may have, and how many steps they may come to.
 pub const MAX_OPERATIONS: usize = 10_000;
 
 /// The body of a PATCH.
@@ -31,24 +33,26 @@ pub struct PatchRequest {
 }
 
 impl PatchRequest {
-    /// Reads a body. Names of members are read in any letter case, stray ones are ignored.
-    pub fn from_json(body: &Value) -> Result<Self, Error> {
+    /// Reads a body. Names of members are read in any letter case, stray ones are ignored. It takes the body: values can be
+    /// large, and are moved on from here to the steps.
+    pub fn from_json(body: Value) -> Result<Self, Error> {
         let syntax = |detail: String| Error::new(ErrorKind::InvalidSyntax, detail);
-        let body = body
-            .as_object()
-            .ok_or_else(|| syntax("the body is not a JSON object".to_owned()))?;
-        let list = member(body, "Operations").ok_or_else(|| syntax("the body has no `Operations`".to_owned()))?;
-        let list = list
-            .as_array()
-            .ok_or_else(|| syntax("`Operations` is not a list".to_owned()))?;
+        let Value::Object(mut body) = body else {
+            return Err(syntax("the body is not a JSON object".to_owned()));
+        };
+        let list = take(&mut body, "Operations").map_err(syntax)?;
+        let list = list.ok_or_else(|| syntax("the body has no `Operations`".to_owned()))?;
+        let Value::Array(list) = list else {
+            return Err(syntax("`Operations` is not a list".to_owned()));
+        };
         if list.len() > MAX_OPERATIONS {
             return Err(syntax(format!(
                 "`Operations` has {} entries; at most {MAX_OPERATIONS} are taken",
                 list.len()
             )));
         }
-        let operations = list.iter().enumerate().map(|(at, operation)| {
-            read(operation).map_err(|problem| syntax(format!("operation {}: {problem}", at + 1)))
+        let operations = list.into_iter().enumerate().map(|(number, operation)| {
+            read(number, operation).map_err(|problem| syntax(format!("operation {}: {problem}", number + 1)))
         });
         Ok(Self {
             operations: operations.collect::<Result<_, _>>()?,
@@ -56,30 +60,34 @@ impl PatchRequest {
     }
 }
 
-fn read(operation: &Value) -> Result<Operation, String> {
-    let operation = operation.as_object().ok_or("it is not a JSON object")?;
-    let op = member(operation, "op")
-        .and_then(Value::as_str)
-        .ok_or("it has no `op`")?;
-    let path = match member(operation, "path") {
+fn read(number: usize, operation: Value) -> Result<Operation, String> {
+    let Value::Object(mut operation) = operation else {
+        return Err("it is not a JSON object".to_owned());
+    };
+    let op = take(&mut operation, "op")?;
+    let op = op.as_ref().and_then(Value::as_str).ok_or("it has no `op`")?;
+    let path = match take(&mut operation, "path")? {
         None | Some(Value::Null) => None,
         Some(Value::String(path)) if path.trim().is_empty() => None,
-        Some(Value::String(path)) => Some(path.clone()),
+        Some(Value::String(path)) => Some(path),
         Some(_) => return Err("`path` is not a text".to_owned()),
     };
     Ok(Operation {
         op: op.parse()?,
         path,
-        value: member(operation, "value").cloned(),
+        value: take(&mut operation, "value")?,
+        number,
     })
 }
 
-fn member<'a>(map: &'a serde_json::Map<String, Value>, name: &str) -> Option<&'a Value> {
-    map.get(name).or_else(|| {
-        map.iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    })
+/// Takes a member out. Of two that differ only in letter case one would be ignored, so there must not be two.
+fn take(map: &mut Map<String, Value>, name: &str) -> Result<Option<Value>, String> {
+    let mut keys = map.keys().filter(|key| key.eq_ignore_ascii_case(name));
+    let (key, another) = (keys.next().cloned(), keys.next().is_some());
+    if another {
+        return Err(format!("`{name}` is there more than once, in different letter case"));
+    }
+    Ok(key.and_then(|key| map.remove(&key)))
 }
 
 /// One operation as the client wrote it.
@@ -91,6 +99,8 @@ pub struct Operation {
     pub path: Option<String>,
     /// With what.
     pub value: Option<Value>,
+    /// Its place among the client's operations, counted from 0: what an error calls it by.
+    pub number: usize,
 }
 
 /// What an operation does.
@@ -153,6 +163,7 @@ impl Step {
             op: self.op,
             path: Some(self.path.to_string()),
             value: self.value.clone(),
+            number: self.operation,
         }
     }
 }

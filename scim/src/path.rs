@@ -106,7 +106,7 @@ impl Path {
     }
 
     /// The path for a message, without what its filter compares with: that may be a person's value.
-    pub(crate) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         let filter = if self.filter.is_some() { "[…]" } else { "" };
         let sub = self.sub.as_ref().map(|sub| format!(".{sub}")).unwrap_or_default();
         let shown = format!("{}{filter}{sub}", self.attr);

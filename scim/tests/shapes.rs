@@ -127,6 +127,11 @@ fn shapes_come_to_one_form() {
             json!({}),
         ),
         (
+            "Q25 beside another key",
+            json!({"title": "x", "TITLE": null, "Manager": null, ENTERPRISE: {"manager": {"value": "m1"}}, "manager": null}),
+            json!({"title": "x", ENTERPRISE: {"manager": {"value": "m1"}}}),
+        ),
+        (
             "Q26",
             json!({"urn:ietf:params:scim:schemas:extension:enterprise:2.0User": {"department": "Halls"}}),
             json!({ENTERPRISE: {"department": "Halls"}}),
@@ -165,6 +170,16 @@ fn shapes_come_to_one_form() {
             "a list for one",
             json!({"title": ["x"], "nickName": [{"value": "y"}]}),
             json!({"title": "x", "nickName": "y"}),
+        ),
+        (
+            "R16 both names",
+            json!({"roles": [{"value": "a", "display": "A", "displayName": "B"}, {"value": "b", "DisplayName": "C"}]}),
+            json!({"roles": [{"value": "a", "display": "A"}, {"value": "b", "display": "C"}]}),
+        ),
+        (
+            "base64 with and without padding",
+            json!({"x509Certificates": ["QUI=", "QUI", "QU\nJD"]}),
+            json!({"x509Certificates": [{"value": "QUI="}, {"value": "QUI"}, {"value": "QU\nJD"}]}),
         ),
         (
             "duplicates",
@@ -233,6 +248,36 @@ fn what_cannot_be_meant_is_refused_by_name() {
             "title",
         ),
         (json!({"userName": "x\u{0}"}), ErrorKind::InvalidValue, "userName"),
+        (
+            json!({"userName": "a", "USERNAME": "b"}),
+            ErrorKind::InvalidSyntax,
+            "userName",
+        ),
+        (
+            json!({"userName": "a", "title": "b", "urn:ietf:params:scim:schemas:core:2.0:User:title": "c"}),
+            ErrorKind::InvalidSyntax,
+            "title",
+        ),
+        (
+            json!({"userName": "a", "department": "b", ENTERPRISE: {"Department": "c"}}),
+            ErrorKind::InvalidSyntax,
+            "department",
+        ),
+        (
+            json!({"userName": "a", "name": {"givenName": "b", "GivenName": "c"}}),
+            ErrorKind::InvalidSyntax,
+            "name.givenName",
+        ),
+        (
+            serde_json::from_str(r#"{"userName": "x", "employeeNumber": 123456789012345678901234567890}"#).unwrap(),
+            ErrorKind::InvalidValue,
+            "employeeNumber",
+        ),
+        (
+            json!({"userName": "x", "x509Certificates": [{"value": "no base64!"}]}),
+            ErrorKind::InvalidValue,
+            "x509Certificates.value",
+        ),
         (
             json!({"userName": "x", ENTERPRISE: {"manager": ["a", "b"]}}),
             ErrorKind::InvalidValue,

@@ -233,7 +233,7 @@ async fn refused_bodies_say_what_is_wrong() {
     );
     type Row<'a> = (&'a str, &'a [u8], u16, Option<&'a str>, &'a str);
     let long = format!(r#"{{"filter":"{}"}}"#, "x".repeat(256 << 10));
-    let table: [Row<'_>; 17] = [
+    let table: [Row<'_>; 23] = [
         ("POST /scim/v2/.search", b"", 400, Some("invalidSyntax"), "empty"),
         (
             "POST /scim/v2/Users/.search",
@@ -317,6 +317,48 @@ async fn refused_bodies_say_what_is_wrong() {
             "op",
         ),
         (
+            "POST /scim/v2/Users",
+            br#"{"userName":"a","USERNAME":"b"}"#,
+            400,
+            Some("invalidSyntax"),
+            "userName",
+        ),
+        (
+            "PUT /scim/v2/Users/1",
+            br#"{"userName":"a","name":{"familyName":"b","FamilyName":"c"}}"#,
+            400,
+            Some("invalidSyntax"),
+            "name.familyName",
+        ),
+        (
+            "PATCH /scim/v2/Users/1",
+            br#"{"Operations":[{"op":"replace","value":{"title":"a","Title":"b"}}]}"#,
+            400,
+            Some("invalidSyntax"),
+            "operation 1: `title`",
+        ),
+        (
+            "PATCH /scim/v2/Users/1",
+            br#"{"Operations":[],"operations":[{"op":"remove","path":"title"}]}"#,
+            400,
+            Some("invalidSyntax"),
+            "Operations",
+        ),
+        (
+            "PATCH /scim/v2/Users/1",
+            br#"{"Operations":[{"op":"replace","path":"urn:ietf:params:scim:schemas:core:2.0:Group:displayName","value":"x"}]}"#,
+            400,
+            Some("invalidPath"),
+            "Group",
+        ),
+        (
+            "PATCH /scim/v2/Users/1",
+            br#"{"Operations":[{"op":"replace","value":{"emails[type eq \"work\".value":"a@x"}}]}"#,
+            400,
+            Some("invalidPath"),
+            "position",
+        ),
+        (
             "PATCH /scim/v2/Users/1",
             br#"{"Operations":[{"op":"add","path":"title[","value":"x"}]}"#,
             400,
@@ -371,6 +413,19 @@ async fn refused_questions_say_what_is_wrong() {
     let unclear = ask("DELETE /scim/v2/Users/1").with("If-Match", "7").of(&running).await;
     assert!(unclear.error(400).1.contains("If-Match"));
     ask("GET /scim/v2/Schemas?filter=id+pr").of(&running).await.error(403);
+    for (line, status) in [
+        // RFC 7644 §4: what asks for a page or an order is ignored here, readable or not.
+        (
+            "GET /scim/v2/Schemas?count=ten&startIndex=x&sortBy=&attributes=a%5B",
+            200,
+        ),
+        ("GET /scim/v2/ResourceTypes?count=0&cursor", 200),
+        ("GET /scim/v2/ServiceProviderConfig?count=ten", 200),
+        ("GET /scim/v2/Schemas?count=ten&Filter=", 403),
+        ("GET /scim/v2/ResourceTypes/User?filter=%ff", 403),
+    ] {
+        assert_eq!(ask(line).of(&running).await.status, status, "{line}");
+    }
     ask("GET /scim/v2/ResourceTypes?filter=id+pr")
         .of(&running)
         .await

@@ -3,11 +3,11 @@
 use scim::{Operation, Step, canonicalize};
 use serde_json::Value;
 
-use super::{Caller, Directory, RACES, members::MemberPlan, parse_id, users::document_change};
+use super::{Caller, Directory, RACES, bounded, members::MemberPlan, parse_id, users::document_change};
 use crate::{
     error::Error,
     id::{Kind, ResourceId, Tenant},
-    index::keys,
+    index::{keys, name_key},
     record::Record,
     store::{Action, MemberChange, Written},
 };
@@ -20,6 +20,7 @@ impl Directory {
         let (document, members) = self.split(body)?;
         let id = ResourceId::generate();
         let keys = keys(Kind::Group, &document);
+        let name = name_key(Kind::Group, &document);
         let action = Action::Create {
             document,
             keys,
@@ -27,7 +28,8 @@ impl Directory {
         };
         let written = self
             .attempt(tenant, self.step(Kind::Group, id, action, &caller), "", &caller)
-            .await?;
+            .await;
+        let written = self.naming_the_holder(tenant, Kind::Group, name, written).await?;
         written.map(|written| written.record).ok_or(Error::Contention)
     }
 
@@ -51,7 +53,7 @@ impl Directory {
         }
         for _ in 0..RACES {
             let present = self.get(tenant, Kind::Group, id).await?;
-            let document = document_change(Kind::Group, &present, document.clone());
+            let document = document_change(Kind::Group, &present, document.clone())?;
             let action = Action::Update {
                 document,
                 members: Some(change.clone()),
@@ -60,6 +62,7 @@ impl Directory {
                 .attempt(tenant, self.step(Kind::Group, parsed, action, &caller), id, &caller)
                 .await?
             {
+                warn_of_dropped_members(tenant, &written, "PUT without some of the members");
                 return Ok((written.record, written.changed));
             }
         }
@@ -71,7 +74,7 @@ impl Directory {
         &self,
         tenant: &Tenant,
         id: &str,
-        operations: &[Operation],
+        operations: Vec<Operation>,
         caller: Caller,
     ) -> Result<(Record, bool), Error> {
         let schema = self.schema(Kind::Group);
@@ -88,7 +91,7 @@ impl Directory {
             if !attributes.is_empty() {
                 let present = self.get(tenant, Kind::Group, id).await?;
                 let changed = scim::apply(schema, present.document.clone(), &attributes)?;
-                document = document_change(Kind::Group, &present, changed);
+                document = document_change(Kind::Group, &present, changed)?;
             }
             let members = self.member_change(tenant, parsed, &membership).await?;
             let action = Action::Update { document, members };
@@ -96,7 +99,7 @@ impl Directory {
                 .attempt(tenant, self.step(Kind::Group, parsed, action, &caller), id, &caller)
                 .await?
             {
-                warn_of_dropped_members(tenant, &written);
+                warn_of_dropped_members(tenant, &written, "PATCH `replace` of members");
                 return Ok((written.record, written.changed));
             }
         }
@@ -112,13 +115,16 @@ impl Directory {
         if steps.is_empty() {
             return Ok(None);
         }
-        let mut plan = MemberPlan::new(self.policy.members_replace, self.schema(Kind::Group));
+        let mut plan = MemberPlan::new(self.policy.members_replace);
         for step in steps {
-            let matching = match plan.needs_members(step)? {
-                None => Vec::new(),
-                Some(filter) => self.members_matching(tenant, group, &filter).await?,
-            };
-            plan.take(step, matching)?;
+            let mut matching = Vec::new();
+            if let Some(filter) = plan.filter_of(step)? {
+                matching = self.added_matching(&plan, &filter).await;
+                if !plan.replaces() {
+                    matching.extend(self.members_matching(tenant, group, &filter).await?);
+                }
+            }
+            plan.take(step, &matching)?;
         }
         Ok(Some(plan.into_change()))
     }
@@ -138,20 +144,21 @@ impl Directory {
         }
         ids.sort_unstable();
         ids.dedup();
+        bounded(&document)?;
         Ok((document, ids))
     }
 }
 
 /// `replace` on members is right by the RFC and dangerous when a client means "add": it is worth a look whenever it takes
-/// members out.
-fn warn_of_dropped_members(tenant: &Tenant, written: &Written) {
+/// members out. So is a PUT, which replaces everything.
+fn warn_of_dropped_members(tenant: &Tenant, written: &Written, how: &str) {
     if written.replaced_out > 0 {
         crate::metrics::members_dropped_by_replace(tenant, written.replaced_out);
         tracing::warn!(
             scim.tenant = %tenant,
             scim.resource.id = %written.record.id,
             members = written.replaced_out,
-            "a PATCH `replace` of members took {} members out of group {}; set MEMBERS_REPLACE=additive if that was not meant",
+            "a {how} took {} members out of group {}; MEMBERS_REPLACE=additive keeps a PATCH from doing so",
             written.replaced_out,
             written.record.id
         );

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use scim::{Filter, MemberTarget, Op, ResourceSchema, Step, member_target};
-use serde_json::json;
+use scim::{Filter, MemberMatcher, MemberTarget, Op, Step, member_target};
 
 use super::Directory;
 use crate::{
@@ -15,6 +14,8 @@ use crate::{
 
 /// How many members one page of a group has.
 pub const MEMBER_PAGE: usize = 1_000;
+/// How many steps of one PATCH may ask all members of a group something else than their ids.
+const MAX_FILTERS: usize = 16;
 
 impl Directory {
     /// A page of a group's members. The group's absence is an error; an empty group is an empty page.
@@ -35,6 +36,7 @@ impl Directory {
         group: ResourceId,
         filter: &Filter,
     ) -> Result<Vec<ResourceId>, Error> {
+        let matcher = MemberMatcher::new(filter, self.schema(Kind::Group));
         let mut matching = Vec::new();
         let (mut after, mut seen) = (None, 0);
         loop {
@@ -53,62 +55,81 @@ impl Directory {
             }
             let Some(last) = page.last() else { return Ok(matching) };
             after = Some(last.id);
-            let schema = self.schema(Kind::Group);
             matching.extend(
                 page.iter()
-                    .filter(|member| matches(schema, filter, **member))
+                    .filter(|member| matches(&matcher, **member))
                     .map(|member| member.id),
             );
+            tokio::task::yield_now().await;
         }
+    }
+
+    /// The members that match among those which earlier steps of the same PATCH added.
+    pub(super) async fn added_matching(&self, plan: &MemberPlan, filter: &Filter) -> Vec<ResourceId> {
+        let matcher = MemberMatcher::new(filter, self.schema(Kind::Group));
+        let mut matching = Vec::new();
+        for (at, id) in plan.add.iter().enumerate() {
+            if matches(&matcher, Member { id: *id, kind: None }) {
+                matching.push(*id);
+            }
+            if at % MEMBER_PAGE == MEMBER_PAGE - 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+        matching
     }
 }
 
 /// A filter such as `value eq "x" or type eq "Group"`, asked of one member.
-fn matches(schema: &ResourceSchema, filter: &Filter, member: Member) -> bool {
-    let group =
-        json!({"members": [{"value": member.id.to_string(), "type": member.kind.unwrap_or(Kind::User).name()}]});
-    let attr = scim::AttrPath {
-        urn: None,
-        attribute: "members".to_owned(),
-        sub: None,
-    };
-    Filter::ValuePath {
-        attr,
-        filter: Box::new(filter.clone()),
-    }
-    .matches(schema, &group)
+fn matches(matcher: &MemberMatcher<'_>, member: Member) -> bool {
+    matcher.matches(&member.id.to_string(), member.kind.unwrap_or(Kind::User).name())
 }
 
 /// The steps taken so far, as one change.
-pub(super) struct MemberPlan<'a> {
+pub(super) struct MemberPlan {
     replace: bool,
     add: BTreeSet<ResourceId>,
     remove: BTreeSet<ResourceId>,
     policy: MembersReplace,
-    schema: &'a ResourceSchema,
+    filters: usize,
 }
 
-impl<'a> MemberPlan<'a> {
-    pub(super) fn new(policy: MembersReplace, schema: &'a ResourceSchema) -> Self {
+impl MemberPlan {
+    pub(super) fn new(policy: MembersReplace) -> Self {
         Self {
             replace: false,
             add: BTreeSet::new(),
             remove: BTreeSet::new(),
             policy,
-            schema,
+            filters: 0,
         }
     }
 
-    /// The filter that a step asks of the present members, if it needs them.
-    pub(super) fn needs_members(&self, step: &Step) -> Result<Option<Filter>, Error> {
-        Ok(match member_target(step)? {
-            MemberTarget::Matching(filter) if !self.replace => Some(filter),
-            _ => None,
-        })
+    /// The filter that a step asks of the members, if it does not name them by their ids.
+    pub(super) fn filter_of(&mut self, step: &Step) -> Result<Option<Filter>, Error> {
+        let MemberTarget::Matching(filter) = member_target(step)? else {
+            return Ok(None);
+        };
+        self.filters += 1;
+        if self.filters > MAX_FILTERS {
+            let detail = format!(
+                "operation {}: `{}`: one request may look through all members at most {MAX_FILTERS} times; name them by `value`",
+                step.operation + 1,
+                step.path.shown()
+            );
+            let kind = scim::ErrorKind::TooMany;
+            return Err(scim::Error { kind, detail }.into());
+        }
+        Ok(Some(filter))
     }
 
-    /// Takes a step; `present` are the members that match its filter, if it has one.
-    pub(super) fn take(&mut self, step: &Step, present: Vec<ResourceId>) -> Result<(), Error> {
+    /// Whether nothing of what was there before will be left.
+    pub(super) fn replaces(&self) -> bool {
+        self.replace
+    }
+
+    /// Takes a step; `matching` are the members that match its filter, if it has one.
+    pub(super) fn take(&mut self, step: &Step, matching: &[ResourceId]) -> Result<(), Error> {
         match (step.op, member_target(step)?) {
             (Op::Add, MemberTarget::Ids(ids)) => self.put_in(&known(&ids)?),
             (Op::Replace, MemberTarget::Ids(ids)) if step.path.filter.is_none() => {
@@ -124,15 +145,7 @@ impl<'a> MemberPlan<'a> {
                 self.put_out(&ids);
             }
             (Op::Remove, MemberTarget::All) => self.put_all_out(),
-            (Op::Remove, MemberTarget::Matching(filter)) => {
-                let added = self
-                    .add
-                    .iter()
-                    .copied()
-                    .filter(|id| matches(self.schema, &filter, Member { id: *id, kind: None }));
-                let ids: Vec<_> = added.chain(present).collect();
-                self.put_out(&ids);
-            }
+            (Op::Remove, MemberTarget::Matching(_)) => self.put_out(matching),
             // `replace` without a value, or with an empty list, means none.
             (Op::Replace, MemberTarget::All) => {
                 if self.policy == MembersReplace::Exact {
@@ -142,8 +155,9 @@ impl<'a> MemberPlan<'a> {
             (Op::Add, MemberTarget::All) => {}
             (Op::Add | Op::Replace, MemberTarget::Matching(_) | MemberTarget::Ids(_)) => {
                 let detail = format!(
-                    "`{}`: members are added and removed whole; their sub-attributes are immutable",
-                    step.path
+                    "operation {}: `{}`: members are added and removed whole; their sub-attributes are immutable",
+                    step.operation + 1,
+                    step.path.shown()
                 );
                 return Err(scim::Error {
                     kind: scim::ErrorKind::Mutability,

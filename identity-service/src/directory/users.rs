@@ -3,11 +3,11 @@
 use scim::{Operation, canonicalize};
 use serde_json::{Value, json};
 
-use super::{Caller, Directory, RACES, differences, parse_id};
+use super::{Caller, Directory, RACES, bounded, differences, parse_id};
 use crate::{
     error::Error,
     id::{Kind, ResourceId, Tenant},
-    index::keys,
+    index::{keys, name_key},
     record::Record,
     store::{Action, DocumentChange},
 };
@@ -21,8 +21,11 @@ impl Directory {
         let mut document = canonicalize(self.schema(Kind::User), body)?;
         // An account without a word about it may be used (RFC 7643 §4.1.1 leaves it to us).
         set_default(&mut document, "active", || json!(true));
+        bounded(&document)?;
+        without_outer_blanks(&document)?;
         let id = ResourceId::generate();
         let keys = keys(Kind::User, &document);
+        let name = name_key(Kind::User, &document);
         let action = Action::Create {
             document,
             keys,
@@ -30,7 +33,8 @@ impl Directory {
         };
         let written = self
             .attempt(tenant, self.step(Kind::User, id, action, &caller), "", &caller)
-            .await?;
+            .await;
+        let written = self.naming_the_holder(tenant, Kind::User, name, written).await?;
         written.map(|written| written.record).ok_or(Error::Contention)
     }
 
@@ -59,7 +63,7 @@ impl Directory {
         &self,
         tenant: &Tenant,
         id: &str,
-        operations: &[Operation],
+        operations: Vec<Operation>,
         caller: Caller,
     ) -> Result<(Record, bool), Error> {
         let schema = self.schema(Kind::User);
@@ -106,8 +110,11 @@ impl Directory {
         for _ in 0..RACES {
             let present = self.get(tenant, Kind::User, id).await?;
             let document = compute(&present.document)?;
+            if document.get("userName") != present.document.get("userName") {
+                without_outer_blanks(&document)?;
+            }
             let action = Action::Update {
-                document: document_change(Kind::User, &present, document),
+                document: document_change(Kind::User, &present, document)?,
                 members: None,
             };
             if let Some(written) = self
@@ -130,17 +137,29 @@ pub(crate) fn may_be_used(document: &Value) -> bool {
 }
 
 /// The change from a record's document to another, if it is another.
-pub(super) fn document_change(kind: Kind, present: &Record, document: Value) -> Option<DocumentChange> {
+pub(super) fn document_change(kind: Kind, present: &Record, document: Value) -> Result<Option<DocumentChange>, Error> {
     if document == present.document {
-        return None;
+        return Ok(None);
     }
-    Some(DocumentChange {
+    bounded(&document)?;
+    Ok(Some(DocumentChange {
         expected: present.document_version,
         attributes: differences(&present.document, &document),
         old_keys: keys(kind, &present.document),
         new_keys: keys(kind, &document),
         document,
-    })
+    }))
+}
+
+/// The Platform knows login names without blanks around them: with them there would be two names here for one there.
+fn without_outer_blanks(document: &Value) -> Result<(), Error> {
+    let name = document.get("userName").and_then(Value::as_str).unwrap_or_default();
+    if name.trim() == name {
+        return Ok(());
+    }
+    let detail = "`userName` begins or ends with a blank".to_owned();
+    let kind = scim::ErrorKind::InvalidValue;
+    Err(scim::Error { kind, detail }.into())
 }
 
 fn set_default(document: &mut Value, attribute: &str, default: impl FnOnce() -> Value) {

@@ -122,7 +122,7 @@ impl GroupService for Groups {
         let operations = operations(request.operations)?;
         let (record, changed) = self
             .directory
-            .patch_group(&tenant, &request.id, &operations, caller)
+            .patch_group(&tenant, &request.id, operations, caller)
             .await?;
         let (group, member_count) = shown(record)?;
         Ok(Response::new(PatchGroupResponse {

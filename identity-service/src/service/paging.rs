@@ -15,7 +15,7 @@ use crate::{
 /// The page size when none is asked for.
 pub(super) const DEFAULT_PAGE: usize = 100;
 /// The largest page; a larger wish is lowered.
-pub(super) const LARGEST_PAGE: usize = 1_000;
+pub(super) const LARGEST_PAGE: usize = proto::LARGEST_PAGE as usize;
 
 /// The number of results to give.
 pub(super) fn size(asked: Option<i32>) -> usize {
@@ -66,6 +66,20 @@ impl<'a> Asked<'a> {
             )),
             Start::Offset(_) => None,
         }
+    }
+
+    /// Ends a page after its first records, of which `kept` has ids and versions.
+    pub(super) fn cut(&self, page: &mut Page, kept: &[(ResourceId, u64)]) {
+        let last = kept.last().map(|(id, version)| match self.sort {
+            None => Start::After(*id),
+            Some(_) => Start::AfterPlace(Place {
+                id: *id,
+                version: *version,
+                count: page.first + kept.len() as u64,
+            }),
+        });
+        page.more = true;
+        page.next = last;
     }
 
     fn read(&self, token: &str) -> Result<Start, Error> {
@@ -172,6 +186,7 @@ mod tests {
         Page {
             records: Vec::new(),
             total: 9,
+            first: 0,
             more: true,
             next: Some(next),
         }

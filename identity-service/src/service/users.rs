@@ -1,5 +1,6 @@
 //! `UserService`.
 
+use prost::Message;
 use proto::{
     identity::v1::{
         CreateUserRequest, CreateUserResponse, DeleteUserRequest, DeleteUserResponse, GetUserRequest, GetUserResponse,
@@ -16,6 +17,7 @@ use crate::{
     directory::Directory,
     error::Error,
     id::{Kind, Tenant},
+    query::PAGE_BYTES,
     record::Record,
 };
 
@@ -79,12 +81,21 @@ impl UserService for Users {
             request.sort_descending,
         );
         let search = asked.page(request.page_token.as_deref(), request.start_index, request.page_size)?;
-        let page = self.directory.find(&tenant, Kind::User, search).await?;
-        let next_page_token = asked.next(&page);
+        let mut page = self.directory.find(&tenant, Kind::User, search).await?;
         let mut users = Vec::with_capacity(page.records.len());
-        for record in page.records {
-            users.push(self.shown(&tenant, record, request.include_groups).await?);
+        let (mut bytes, mut ends) = (0, Vec::with_capacity(page.records.len()));
+        for record in std::mem::take(&mut page.records) {
+            ends.push((record.id, record.version));
+            let user = self.shown(&tenant, record, request.include_groups).await?;
+            // Groups make users larger than their records are.
+            bytes += user.encoded_len();
+            if bytes > PAGE_BYTES && !users.is_empty() {
+                asked.cut(&mut page, &ends[..users.len()]);
+                break;
+            }
+            users.push(user);
         }
+        let next_page_token = asked.next(&page);
         let total_results = i64::try_from(page.total).unwrap_or(i64::MAX);
         Ok(Response::new(ListUsersResponse {
             users,
@@ -108,8 +119,9 @@ impl UserService for Users {
             &body,
         )?;
         let (record, changed) = self.directory.replace_user(&tenant, &request.id, body, caller).await?;
+        let user = self.shown(&tenant, record, request.include_groups).await?;
         Ok(Response::new(ReplaceUserResponse {
-            user: Some(to_message(record)?),
+            user: Some(user),
             changed,
         }))
     }
@@ -127,10 +139,11 @@ impl UserService for Users {
         let operations = operations(request.operations)?;
         let (record, changed) = self
             .directory
-            .patch_user(&tenant, &request.id, &operations, caller)
+            .patch_user(&tenant, &request.id, operations, caller)
             .await?;
+        let user = self.shown(&tenant, record, request.include_groups).await?;
         Ok(Response::new(PatchUserResponse {
-            user: Some(to_message(record)?),
+            user: Some(user),
             changed,
         }))
     }

@@ -75,7 +75,7 @@ impl Home {
         let (id, operations) = (id.to_string(), read(operations));
         let patched = self
             .directory
-            .patch_user(&self.tenant, &id, &operations, Caller::default())
+            .patch_user(&self.tenant, &id, operations, Caller::default())
             .await;
         patched.unwrap()
     }
@@ -94,5 +94,5 @@ impl Home {
 #[expect(clippy::needless_pass_by_value, reason = "callers write the JSON in place")]
 fn read(operations: Value) -> Vec<Operation> {
     let body = json!({"Operations": operations});
-    PatchRequest::from_json(&body).unwrap().operations
+    PatchRequest::from_json(body).unwrap().operations
 }

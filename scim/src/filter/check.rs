@@ -1,8 +1,6 @@
 //! Whether a filter asks sensible things of the table, before any resource is looked at.
 
-use jiff::Timestamp;
-
-use super::{CompareOp, Filter, Literal};
+use super::{CompareOp, Filter, Literal, literal::instant};
 use crate::{
     error::{Error, ErrorKind},
     path::AttrPath,
@@ -32,7 +30,11 @@ pub(crate) fn check_value(filter: &Filter, attr: &AttrPath, attribute: &Attribut
         let found = attribute
             .sub_attribute(&path.attribute)
             .filter(|_| path.urn.is_none() && path.sub.is_none());
-        found.ok_or_else(|| invalid(format!("`{attr}` has no part `{path}`")))
+        let found = found.ok_or_else(|| invalid(format!("`{attr}` has no part `{path}`")))?;
+        if is_address(attribute, found) {
+            return Err(made_for_answers(path));
+        }
+        Ok(found)
     };
     match filter {
         Filter::And(parts) | Filter::Or(parts) => {
@@ -51,10 +53,29 @@ pub(crate) fn check_value(filter: &Filter, attr: &AttrPath, attribute: &Attribut
 fn leaf<'s>(schema: &'s ResourceSchema, path: &AttrPath) -> Result<&'s Attribute, Error> {
     match schema.resolve(path) {
         Some(Target::Attribute { attribute, sub, .. }) => {
-            Ok(sub.unwrap_or_else(|| super::evaluate::significant(attribute)))
+            let leaf = sub.unwrap_or_else(|| super::evaluate::significant(attribute));
+            if is_address(attribute, leaf) {
+                return Err(made_for_answers(path));
+            }
+            Ok(leaf)
         }
         Some(Target::Extension(_)) | None => Err(unknown(path)),
     }
+}
+
+/// Where a resource of ours is: the address depends on how the client reaches us, so that none is kept.
+fn is_address(attribute: &Attribute, leaf: &Attribute) -> bool {
+    match leaf.name.as_str() {
+        "location" => attribute.name == "meta",
+        "$ref" => attribute.sub_attribute("value").is_some(),
+        _ => false,
+    }
+}
+
+fn made_for_answers(path: &AttrPath) -> Error {
+    invalid(format!(
+        "`{path}` is made for each answer, and cannot be searched by; use an id"
+    ))
 }
 
 fn comparable(path: &AttrPath, attribute: &Attribute, op: CompareOp, value: &Literal) -> Result<(), Error> {
@@ -81,7 +102,7 @@ fn comparable(path: &AttrPath, attribute: &Attribute, op: CompareOp, value: &Lit
         },
         AttributeType::DateTime => match (op, value) {
             (_, Literal::String(_)) if part_of_text => Ok(()),
-            (_, Literal::String(text)) if text.parse::<Timestamp>().is_ok() => Ok(()),
+            (_, Literal::String(text)) if instant(text).is_some() => Ok(()),
             _ => no("a date and time is needed, such as 2026-11-23T10:00:00Z"),
         },
         AttributeType::Decimal | AttributeType::Integer => match value {

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{CompareOp, Filter, Literal, evaluate};
+use super::{CompareOp, Filter, Literal};
 use crate::{path::AttrPath, schema::ResourceSchema, schema::Target};
 
 /// What a filter comes to for one resource type.
@@ -34,7 +34,7 @@ pub(super) fn restrict(filter: &Filter, schema: &ResourceSchema) -> Restricted {
         },
         Filter::Present(path) | Filter::Compare { path, .. } if names_type(schema, path) => {
             let typed = json!({ "meta": { "resourceType": schema.resource_type.name() } });
-            Restricted::constant(evaluate::matches(filter, schema, &typed))
+            Restricted::constant(filter.matches(schema, &typed))
         }
         Filter::Present(path) | Filter::Compare { path, .. } | Filter::ValuePath { attr: path, .. }
             if schema.resolve(path).is_some() =>

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    MAX_EXPRESSION_BYTES, MAX_NESTING, Schemas, URN_ENTERPRISE_USER,
+    MAX_COMPARISONS, MAX_EXPRESSION_BYTES, MAX_NESTING, Schemas, URN_ENTERPRISE_USER,
     schema::{Attribute, AttributeType, ResourceType, Schema},
 };
 
@@ -88,6 +88,10 @@ fn what_matches_and_what_does_not() {
         (r"employeeNumber eq 0417", true),
         (r"employeeNumber eq 417", false),
         (r"meta.created gt 2015-10-10T14:38:21.8617979-07:00", true),
+        (r#"emails[type eq "work"] pr"#, true),
+        (r#"emails[type eq "other"] pr"#, false),
+        // A date and time without its offset is taken for UTC.
+        (r#"meta.created eq "2026-11-23T10:00:00""#, true),
         // Dates are instants.
         (r#"meta.lastModified eq "2026-11-23T10:00:00.000Z""#, true),
         (r#"meta.created ge "2026-11-23T11:00:00+01:00""#, true),
@@ -99,7 +103,13 @@ fn what_matches_and_what_does_not() {
         (r"title eq null", true),
         (r"userName ne null", true),
         (r#"title ne "x""#, true),
-        (r#"emails.type ne "work""#, false),
+        // `ne` asks for one value that differs, as `eq` asks for one that is alike; what has no value is not equal.
+        (r#"emails.type ne "work""#, true),
+        (r#"emails.primary ne true"#, false),
+        (r#"roles.value ne "auditor""#, false),
+        (r#"emails[type ne "work"]"#, true),
+        (r#"phoneNumbers.type ne "work""#, true),
+        (r#"not (emails.type eq "work")"#, false),
         (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User pr"#, true),
         // Order of texts.
         (r#"name.familyName gt "ma" and name.familyName le "MARCHETTI""#, true),
@@ -159,6 +169,9 @@ fn what_the_table_does_not_allow_is_refused() {
         (r#"meta.created gt "yesterday""#, "date and time"),
         (r#"x509Certificates.value gt "AA==""#, "bytes"),
         (r#"title gt null"#, "null"),
+        (r#"meta.location eq "https://gw.example/Users/1""#, "`meta.location`"),
+        (r#"groups[$ref pr]"#, "`$ref`"),
+        (r#"manager.$ref pr"#, "`manager.$ref`"),
         (r#"password eq "x""#, "`password`"),
         (r#"urn:example:none:2.0:User:x pr"#, "urn:example:none:2.0:User:x"),
         (
@@ -224,19 +237,39 @@ fn numbers_are_compared_as_numbers() {
 #[test]
 fn long_and_deep_filters_are_bounded() {
     let flat = |count: usize| vec!["id eq \"x\""; count].join(" or ");
-    for count in [300, 5_000] {
+    for count in [300, MAX_COMPARISONS] {
         let filter = Filter::parse(&flat(count)).unwrap();
         assert_eq!(Filter::parse(&filter.to_string()).unwrap(), filter);
         assert!(!filter.matches(Schemas::builtin().user(), &user()));
     }
-    let refused = Filter::parse(&flat(MAX_EXPRESSION_BYTES / 9)).unwrap_err();
-    assert_eq!(refused.kind, ErrorKind::InvalidFilter);
+    for count in [MAX_COMPARISONS + 1, MAX_EXPRESSION_BYTES / 9] {
+        let refused = Filter::parse(&flat(count)).unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::InvalidFilter);
+    }
 
     let nested = |depth: usize| format!("{}title pr{}", "(".repeat(depth), ")".repeat(depth));
     assert!(Filter::parse(&nested(MAX_NESTING)).is_ok());
     for open in ["(", "not (", "emails["] {
         let error = Filter::parse(&open.repeat(5_000)).unwrap_err();
         assert!(error.detail.contains("nests deeper"), "{open}: {}", error.detail);
+    }
+}
+
+#[test]
+fn a_number_keeps_its_text_for_texts() {
+    let schemas = Schemas::builtin();
+    let number = "123456789012345678901234567890";
+    for (text, held, expected) in [
+        (format!("employeeNumber eq {number}"), number, true),
+        (format!("employeeNumber eq {number}"), "1.2345678901234568e29", false),
+        ("employeeNumber eq 1.50".to_owned(), "1.50", true),
+        ("employeeNumber eq 1.50".to_owned(), "1.5", false),
+        ("employeeNumber eq 417".to_owned(), "417", true),
+    ] {
+        let filter = Filter::parse(&text).unwrap();
+        let user = json!({URN_ENTERPRISE_USER: {"employeeNumber": held}});
+        assert_eq!(filter.matches(schemas.user(), &user), expected, "{text} of {held}");
+        assert_eq!(Filter::parse(&filter.to_string()).unwrap(), filter, "{text}");
     }
 }
 

@@ -4,11 +4,15 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{Op, Step};
+use super::{
+    Op, Step,
+    alike::{Listed, covers, key, same_type},
+    work::{Work, all_looks, looks},
+};
 use crate::{
     canonical::{bounded, canonical, finish, holder, keep_primary},
     error::{Error, ErrorKind},
-    filter::{CompareOp, Filter, Literal, matches_value},
+    filter::{CompareOp, Filter, Literal, Matcher},
     schema::{Attribute, AttributeType, Mutability, ResourceSchema, Target},
 };
 
@@ -25,8 +29,9 @@ use crate::{
 ///     op: Op::Replace,
 ///     path: Some(r#"emails[type eq "work"].value"#.to_owned()),
 ///     value: Some(json!("odile@kestrel.example")),
+///     number: 0,
 /// };
-/// let steps = steps(schemas.user(), &[operation])?;
+/// let steps = steps(schemas.user(), [operation])?;
 /// let user = apply(schemas.user(), user, &steps)?;
 /// assert_eq!(user["emails"], json!([{"type": "work", "value": "odile@kestrel.example"}]));
 /// # Ok::<(), scim::Error>(())
@@ -38,6 +43,7 @@ pub fn apply(schema: &ResourceSchema, resource: Value, steps: &[Step]) -> Result
             "the resource is not a JSON object",
         ));
     };
+    let mut work = Work::new();
     for step in steps {
         let Some(Target::Attribute {
             extension, attribute, ..
@@ -48,20 +54,20 @@ pub fn apply(schema: &ResourceSchema, resource: Value, steps: &[Step]) -> Result
                 format!("there is no attribute `{}`", step.path.attr),
             ));
         };
-        run(holder(&mut resource, extension), attribute, step).map_err(|error| Error {
-            detail: format!("operation {}: {}", step.operation + 1, error.detail),
-            ..error
-        })?;
+        run(holder(&mut resource, extension), attribute, step, &mut work)
+            .map_err(|error| error.in_operation(step.operation))?;
     }
     finish(schema, resource)
 }
 
-fn run(holder: &mut Map<String, Value>, attribute: &Attribute, step: &Step) -> Result<(), Error> {
+fn run(holder: &mut Map<String, Value>, attribute: &Attribute, step: &Step, work: &mut Work) -> Result<(), Error> {
     let sub = step.path.sub_attribute();
     match (&step.path.filter, attribute.kind) {
-        (Some(filter), _) => filtered(holder, attribute, filter, sub, step)?,
-        (None, AttributeType::Complex) if sub.is_some() => parts(holder, attribute, sub.unwrap_or_default(), step)?,
-        (None, _) => whole(holder, attribute, step)?,
+        (Some(filter), _) => filtered(holder, attribute, filter, sub, step, work)?,
+        (None, AttributeType::Complex) if sub.is_some() => {
+            parts(holder, attribute, sub.unwrap_or_default(), step, work)?;
+        }
+        (None, _) => whole(holder, attribute, step, work)?,
     }
     // After each step, so that many small additions cost no more than one large one.
     let values = holder
@@ -72,18 +78,26 @@ fn run(holder: &mut Map<String, Value>, attribute: &Attribute, step: &Step) -> R
 }
 
 /// The attribute as a whole.
-fn whole(holder: &mut Map<String, Value>, attribute: &Attribute, step: &Step) -> Result<(), Error> {
+fn whole(holder: &mut Map<String, Value>, attribute: &Attribute, step: &Step, work: &mut Work) -> Result<(), Error> {
     let name = &attribute.name;
     match (step.op, &step.value) {
         (Op::Remove, None) => drop(holder.remove(name)),
         (Op::Remove, Some(listed)) => {
             if let Some(Value::Array(values)) = holder.get_mut(name) {
                 let listed = listed.as_array().map(Vec::as_slice).unwrap_or_default();
-                values.retain(|value| !listed.iter().any(|gone| covers(value, gone)));
+                work.spend(all_looks(values) + all_looks(listed))?;
+                let listed = Listed::new(attribute, listed);
+                let mut kept = Vec::with_capacity(values.len());
+                for value in std::mem::take(values) {
+                    if !listed.cover(attribute, &value, work)? {
+                        kept.push(value);
+                    }
+                }
+                *values = kept;
             }
         }
         (Op::Add, Some(Value::Array(new))) if attribute.multi_valued => {
-            add(list(holder, name), new);
+            add(list(holder, name), attribute, new, work)?;
         }
         (_, Some(Value::Object(new))) if !attribute.multi_valued => {
             // A reference is one thing: a new `value` makes the old `$ref` and name wrong. Other complex attributes merge.
@@ -101,15 +115,22 @@ fn whole(holder: &mut Map<String, Value>, attribute: &Attribute, step: &Step) ->
 }
 
 /// A part, of the one value or of each.
-fn parts(holder: &mut Map<String, Value>, attribute: &Attribute, sub: &str, step: &Step) -> Result<(), Error> {
+fn parts(
+    holder: &mut Map<String, Value>,
+    attribute: &Attribute,
+    sub: &str,
+    step: &Step,
+    work: &mut Work,
+) -> Result<(), Error> {
     let name = &attribute.name;
     if step.op == Op::Remove {
         match holder.get_mut(name) {
             Some(Value::Object(map)) => drop(map.remove(sub)),
-            Some(Value::Array(values)) => values
-                .iter_mut()
-                .filter_map(Value::as_object_mut)
-                .for_each(|map| drop(map.remove(sub))),
+            Some(Value::Array(values)) => {
+                work.spend(values.len())?;
+                let maps = values.iter_mut().filter_map(Value::as_object_mut);
+                maps.for_each(|map| drop(map.remove(sub)));
+            }
             _ => {}
         }
         return Ok(());
@@ -120,6 +141,7 @@ fn parts(holder: &mut Map<String, Value>, attribute: &Attribute, sub: &str, step
         if values.is_empty() {
             values.push(Value::Object(Map::new()));
         }
+        work.spend(values.len() * looks(&new))?;
         values
             .iter_mut()
             .filter_map(Value::as_object_mut)
@@ -140,6 +162,7 @@ fn filtered(
     filter: &Filter,
     sub: Option<&str>,
     step: &Step,
+    work: &mut Work,
 ) -> Result<(), Error> {
     let name = &attribute.name;
     let mut values = match holder.remove(name) {
@@ -147,7 +170,7 @@ fn filtered(
         Some(value) => vec![value],
         None => Vec::new(),
     };
-    let outcome = select(&mut values, attribute, filter, sub, step);
+    let outcome = select(&mut values, attribute, filter, sub, step, work);
     let value = if attribute.multi_valued {
         Some(Value::Array(values))
     } else {
@@ -163,8 +186,13 @@ fn select(
     filter: &Filter,
     sub: Option<&str>,
     step: &Step,
+    work: &mut Work,
 ) -> Result<(), Error> {
-    let selected = |value: &Value| matches_value(filter, attribute, value);
+    // Each value is asked everything, and may get what is new.
+    let new = step.value.as_ref().map_or(0, looks);
+    work.spend((all_looks(values) + 1) * (1 + filter.comparisons()) + values.len() * new)?;
+    let matcher = Matcher::of_value(filter, attribute);
+    let selected = |value: &Value| matcher.matches(value);
     if step.op == Op::Remove {
         match sub {
             None => values.retain(|value| !selected(value)),
@@ -200,7 +228,7 @@ fn select(
             && value
                 .as_object()
                 .is_some_and(|map| Some(map) == made_of(attribute, filter).as_ref());
-        if !fresh && !matches_value(filter, attribute, value) {
+        if !fresh && !selected(value) {
             continue;
         }
         change(value, attribute, filter, sub, step.op, &new);
@@ -262,7 +290,7 @@ fn made_of(attribute: &Attribute, filter: &Filter) -> Option<Map<String, Value>>
         map.insert(sub.name.clone(), canonical(sub, &sub.name, value).ok()??);
     }
     let made = Value::Object(map);
-    let fits = matches_value(filter, attribute, &made);
+    let fits = Matcher::of_value(filter, attribute).matches(&made);
     match made {
         Value::Object(map) if fits => Some(map),
         _ => None,
@@ -283,18 +311,22 @@ fn list<'h>(holder: &'h mut Map<String, Value>, name: &str) -> &'h mut Vec<Value
 
 /// Adds the values that are not there yet (Q20). One with the same `value` and `type` is the same one: it takes on what is
 /// new.
-fn add(values: &mut Vec<Value>, new: &[Value]) {
+fn add(values: &mut Vec<Value>, attribute: &Attribute, new: &[Value], work: &mut Work) -> Result<(), Error> {
     // Looked up by `value`, so that a long list costs no more than its length.
-    let key = |value: &Value| value.get("value").map(Value::to_string);
+    work.spend(all_looks(values) + all_looks(new))?;
     let mut places: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, value) in values.iter().enumerate() {
-        places.entry(key(value).unwrap_or_default()).or_default().push(at);
+        places
+            .entry(key(attribute, value).unwrap_or_default())
+            .or_default()
+            .push(at);
     }
     for new in new {
-        let alike = key(new).map(|key| places.entry(key).or_default());
+        let alike = key(attribute, new).map(|key| places.entry(key).or_default());
+        work.spend(alike.as_ref().map_or(values.len(), |places| places.len()))?;
         let there = match &alike {
-            Some(places) => places.iter().any(|at| covers(&values[*at], new)),
-            None => values.iter().any(|old| covers(old, new)),
+            Some(places) => places.iter().any(|at| covers(attribute, &values[*at], new)),
+            None => values.iter().any(|old| covers(attribute, old, new)),
         };
         if there {
             continue;
@@ -302,7 +334,7 @@ fn add(values: &mut Vec<Value>, new: &[Value]) {
         let same = alike
             .iter()
             .flat_map(|places| places.iter())
-            .find(|at| values[**at].get("type") == new.get("type"))
+            .find(|at| same_type(attribute, &values[**at], new))
             .copied();
         let at = same.unwrap_or(values.len());
         match (same.and_then(|at| values[at].as_object_mut()), new) {
@@ -313,19 +345,11 @@ fn add(values: &mut Vec<Value>, new: &[Value]) {
             }
         }
         if values[at]["primary"] == true {
+            work.spend(values.len())?;
             keep_primary(values, at);
         }
     }
-}
-
-/// Whether a value is what another describes: all that the description has, the value has too.
-fn covers(value: &Value, description: &Value) -> bool {
-    match (value, description) {
-        (Value::Object(value), Value::Object(description)) => {
-            !description.is_empty() && description.iter().all(|(name, wanted)| value.get(name) == Some(wanted))
-        }
-        (value, description) => value == description,
-    }
+    Ok(())
 }
 
 fn no_value(step: &Step) -> Error {

@@ -1,33 +1,46 @@
 //! From operations in any dialect to steps in one form.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
-use super::{Op, Operation, Step};
+use super::{MAX_OPERATIONS, Op, Operation, Step};
 use crate::{
-    canonical::{canonical, element, invalid, never_kept, parts},
+    canonical::{canonical, element, invalid, parts, twice},
     error::{Error, ErrorKind},
     filter::check_value,
     path::{AttrPath, Path},
-    schema::{Attribute, AttributeType, Mutability, ResourceSchema, Schema, Target},
+    schema::{
+        Attribute, AttributeType, Mutability, ResourceSchema, Schema, Target, URN_ENTERPRISE_USER, URN_GROUP, URN_USER,
+    },
 };
 
 /// Turns operations into steps: paths resolved, path-less values taken apart, values in canonical form.
-pub fn steps(schema: &ResourceSchema, operations: &[Operation]) -> Result<Vec<Step>, Error> {
-    let mut steps = Vec::with_capacity(operations.len());
-    for (number, operation) in operations.iter().enumerate() {
+pub fn steps(schema: &ResourceSchema, operations: impl IntoIterator<Item = Operation>) -> Result<Vec<Step>, Error> {
+    let mut steps = Vec::new();
+    for operation in operations {
+        let Operation {
+            op,
+            path,
+            value,
+            number,
+        } = operation;
         let reading = Reading {
             schema,
-            op: operation.op,
+            op,
             operation: number,
         };
-        let found = match &operation.path {
-            Some(path) => reading.with_path(path, operation.value.as_ref()),
-            None => reading.without_path(operation.value.as_ref()),
+        let found = match path {
+            Some(path) => reading.with_path(&path, value),
+            None => reading.without_path(value),
         };
-        steps.extend(found.map_err(|error| Error {
-            detail: format!("operation {}: {}", number + 1, error.detail),
-            ..error
-        })?);
+        steps.extend(found.map_err(|error| error.in_operation(number))?);
+        // Printed and read again they are as many, so that whoever reads them on has the same limit.
+        if steps.len() > MAX_OPERATIONS {
+            let detail =
+                format!("the operations come to more than {MAX_OPERATIONS} changes; send fewer in one request");
+            return Err(Error::new(ErrorKind::InvalidSyntax, detail).in_operation(number));
+        }
     }
     Ok(steps)
 }
@@ -40,7 +53,7 @@ struct Reading<'s> {
 }
 
 impl Reading<'_> {
-    fn with_path(&self, text: &str, value: Option<&Value>) -> Result<Vec<Step>, Error> {
+    fn with_path(&self, text: &str, value: Option<Value>) -> Result<Vec<Step>, Error> {
         let path = Path::parse(text)?;
         if self.op != Op::Remove && value.is_none() {
             return Err(Error::new(
@@ -48,22 +61,15 @@ impl Reading<'_> {
                 format!("`{}` of `{}` needs a value", self.op, path.shown()),
             ));
         }
-        let value = value.cloned().unwrap_or(Value::Null);
+        let value = value.unwrap_or(Value::Null);
         if text.trim().eq_ignore_ascii_case(&self.schema.core.id) {
-            return self.without_path(Some(&value));
+            return self.without_path(Some(value));
         }
         let Some(target) = self.schema.resolve(&path.attr) else {
-            // A foreign extension is none of our business; a slip in one of our names is an error.
-            if never_kept(&path) || path.attr.urn.as_deref().is_some_and(|urn| !self.knows(urn)) {
-                return Ok(Vec::new());
-            }
-            return Err(Error::new(
-                ErrorKind::InvalidPath,
-                format!("there is no attribute `{}`", path.attr),
-            ));
+            return self.unknown(&path.attr);
         };
         match target {
-            Target::Extension(extension) => self.extension(extension, value),
+            Target::Extension(extension) => once(self.extension(extension, value)?),
             Target::Attribute {
                 extension,
                 attribute,
@@ -84,7 +90,7 @@ impl Reading<'_> {
     }
 
     /// A value whose keys are paths (RFC 7644 §3.5.2.1, Q08, Q09). It merges; what it does not name stays (Q42).
-    fn without_path(&self, value: Option<&Value>) -> Result<Vec<Step>, Error> {
+    fn without_path(&self, value: Option<Value>) -> Result<Vec<Step>, Error> {
         if self.op == Op::Remove {
             return Err(Error::new(ErrorKind::NoTarget, "`remove` needs a path"));
         }
@@ -94,23 +100,29 @@ impl Reading<'_> {
                 format!("`{}` without a path needs an object of attributes", self.op),
             ));
         };
-        self.keys(values)
+        once(self.keys(values)?)
     }
 
-    fn keys(&self, values: &Map<String, Value>) -> Result<Vec<Step>, Error> {
+    fn keys(&self, values: Map<String, Value>) -> Result<Vec<Step>, Error> {
         let mut steps = Vec::new();
         for (key, value) in values {
             if key.eq_ignore_ascii_case(&self.schema.core.id) {
                 if let Value::Object(inner) = value {
-                    let core = inner.iter().filter(|(name, _)| self.schema.attribute(name).is_some());
-                    steps.extend(self.keys(&core.map(|(name, value)| (name.clone(), value.clone())).collect())?);
+                    let core = inner
+                        .into_iter()
+                        .filter(|(name, _)| self.schema.attribute(name).is_some());
+                    steps.extend(self.keys(core.collect())?);
                 }
                 continue;
             }
-            let Ok(path) = Path::parse(key) else { continue };
+            let path = match Path::parse(&key) {
+                Ok(path) => path,
+                Err(error) if self.means_us(&key) => return Err(error),
+                Err(_) => continue,
+            };
             match self.schema.resolve(&path.attr) {
-                None => {}
-                Some(Target::Extension(extension)) => steps.extend(self.extension(extension, value.clone())?),
+                None => steps.extend(self.unknown(&path.attr)?),
+                Some(Target::Extension(extension)) => steps.extend(self.extension(extension, value)?),
                 // What only we may write is ignored in a body (Q23).
                 Some(Target::Attribute { attribute, sub, .. })
                     if sub.unwrap_or(attribute).mutability == Mutability::ReadOnly => {}
@@ -119,11 +131,44 @@ impl Reading<'_> {
                     attribute,
                     sub,
                 }) => {
-                    steps.extend(self.change(extension, attribute, sub, &path, value.clone())?);
+                    steps.extend(self.change(extension, attribute, sub, &path, value)?);
                 }
             }
         }
         Ok(steps)
+    }
+
+    /// An operation on what no table of ours has does nothing (Q24): mappings name attributes that we do not keep. One on
+    /// the schema of another type is at the wrong endpoint.
+    fn unknown(&self, attr: &AttrPath) -> Result<Vec<Step>, Error> {
+        let whole = attr.to_string();
+        let names = |urn: &str| {
+            let inside = attr.urn.as_deref().is_some_and(|given| given.eq_ignore_ascii_case(urn));
+            inside || whole.eq_ignore_ascii_case(urn)
+        };
+        let foreign = [URN_USER, URN_GROUP, URN_ENTERPRISE_USER]
+            .into_iter()
+            .find(|urn| names(urn) && !self.knows(urn));
+        match foreign {
+            Some(urn) => {
+                let detail = format!("`{urn}` is no schema of a {}", self.schema.resource_type.name());
+                Err(Error::new(ErrorKind::InvalidPath, detail))
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether a key that is no path was meant to be one: it has a filter, or begins with a name of ours.
+    fn means_us(&self, key: &str) -> bool {
+        let first = key.split(['.', ' ']).next().unwrap_or_default();
+        let ours = std::iter::once(&self.schema.core).chain(&self.schema.extensions);
+        let mut urns = ours.map(|schema| schema.id.as_str());
+        key.contains(['[', ']'])
+            || self.schema.attribute(first).is_some()
+            || urns.any(|urn| {
+                key.get(..urn.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(urn))
+            })
     }
 
     /// A whole extension: a step for each attribute named, or for each there is when all of it goes.
@@ -208,8 +253,14 @@ impl Reading<'_> {
             let Some(sub) = sub.filter(|sub| sub.mutability != Mutability::ReadOnly) else {
                 continue;
             };
-            match canonical(sub, &format!("{}.{}", attribute.name, sub.name), value)? {
-                Some(value) => drop(kept.insert(sub.name.clone(), value)),
+            let path = format!("{}.{}", attribute.name, sub.name);
+            match canonical(sub, &path, value)? {
+                Some(value) => {
+                    let before = kept.insert(sub.name.clone(), value);
+                    if before.is_some() {
+                        return Err(twice(&path));
+                    }
+                }
                 None if self.op == Op::Replace => emptied.push(step(Op::Remove, Some(sub), None)),
                 None => {}
             }
@@ -228,10 +279,14 @@ impl Reading<'_> {
         value: Value,
     ) -> Result<Option<Step>, Error> {
         let sub = match (&path.sub, sub) {
-            (Some(name), _) => {
-                let unknown = || Error::new(ErrorKind::InvalidPath, format!("`{}` has no part `{name}`", path.attr));
-                Some(attribute.sub_attribute(name).ok_or_else(unknown)?)
-            }
+            (Some(name), _) => match attribute.sub_attribute(name) {
+                Some(sub) => Some(sub),
+                // As with an attribute that no table has (Q24), once the path itself makes sense.
+                None => {
+                    filterable(attribute, path)?;
+                    return Ok(None);
+                }
+            },
             (None, sub) => sub,
         };
         if let Some(sub) = sub.filter(|sub| sub.mutability == Mutability::ReadOnly) {
@@ -243,15 +298,7 @@ impl Reading<'_> {
         // Only a list says which values go (Q17); `members.value` with a value is one too.
         let lists = self.op == Op::Remove && attribute.multi_valued && path.filter.is_none() && !value.is_null();
         let sub = sub.filter(|sub| !(lists && sub.name == "value"));
-        if let Some(filter) = &path.filter {
-            if attribute.kind != AttributeType::Complex {
-                return Err(Error::new(
-                    ErrorKind::InvalidPath,
-                    format!("`{}` has no parts to filter by", path.attr),
-                ));
-            }
-            check_value(filter, &path.attr, attribute)?;
-        }
+        filterable(attribute, path)?;
         let spelling = spelled(extension, attribute, sub.filter(|_| path.filter.is_none()));
         let to = Path {
             attr: spelling,
@@ -314,6 +361,31 @@ impl Reading<'_> {
     fn knows(&self, urn: &str) -> bool {
         let ours = std::iter::once(&self.schema.core).chain(&self.schema.extensions);
         ours.into_iter().any(|schema| schema.id.eq_ignore_ascii_case(urn))
+    }
+}
+
+/// Refuses a filter that the attribute's values cannot be asked.
+fn filterable(attribute: &Attribute, path: &Path) -> Result<(), Error> {
+    match &path.filter {
+        None => Ok(()),
+        Some(_) if attribute.kind != AttributeType::Complex => Err(Error::new(
+            ErrorKind::InvalidPath,
+            format!("`{}` has no parts to filter by", path.attr),
+        )),
+        Some(filter) => check_value(filter, &path.attr, attribute),
+    }
+}
+
+/// Refuses a value that names one place twice, in different letter case or by its URN, and does not mean the same: one of
+/// the two would be ignored.
+fn once(steps: Vec<Step>) -> Result<Vec<Step>, Error> {
+    let mut first = HashMap::with_capacity(steps.len());
+    let other = steps
+        .iter()
+        .find(|step| **first.entry(step.path.to_string()).or_insert(*step) != **step);
+    match other {
+        Some(step) => Err(twice(&step.path.shown())),
+        None => Ok(steps),
     }
 }
 

@@ -59,8 +59,8 @@ fn attribute(attribute: &Attribute) -> Value {
         );
     } else {
         put("caseExact", json!(attribute.case_exact));
-        put("uniqueness", json!(uniqueness_name(attribute.uniqueness)));
     }
+    put("uniqueness", json!(uniqueness_name(attribute.uniqueness)));
     if !attribute.canonical_values.is_empty() {
         put("canonicalValues", json!(attribute.canonical_values));
     }

@@ -1,12 +1,12 @@
-//! The enterprise extension of User (RFC 7643 §4.3).
+//! The enterprise extension of User (RFC 7643 §4.3). `manager.displayName` is missing on purpose: it would be another
+//! resource's attribute, which no version of this one tells of.
 
-use super::{Attribute, AttributeType, Mutability, Schema, URN_ENTERPRISE_USER};
+use super::{Attribute, AttributeType, Schema, URN_ENTERPRISE_USER};
 
 pub(super) fn schema() -> Schema {
     let manager = vec![
         Attribute::text("value", "The manager's id.").case_exact(),
         Attribute::new("$ref", AttributeType::Reference, "The manager's URL.").references(&["User"]),
-        Attribute::text("displayName", "The manager's name.").mutability(Mutability::ReadOnly),
     ];
     Schema {
         id: URN_ENTERPRISE_USER.to_owned(),

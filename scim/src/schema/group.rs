@@ -13,7 +13,6 @@ pub(super) fn schema() -> Schema {
         Attribute::text("type", "What the member is.")
             .canonical(&["User", "Group"])
             .mutability(Mutability::Immutable),
-        Attribute::text("display", "The member's name.").mutability(Mutability::ReadOnly),
     ];
     Schema {
         id: URN_GROUP.to_owned(),

@@ -30,6 +30,10 @@ pub(super) fn resolve<'s>(schema: &'s ResourceSchema, path: &AttrPath) -> Option
         return bare(schema, path);
     };
     match space(schema, urn) {
+        // An administrator's target may be called so (R16).
+        Some(Space::Core) if path.attribute.eq_ignore_ascii_case("role") => {
+            attribute(None, schema.attribute("roles")?, path)
+        }
         Some(Space::Core) => attribute(None, schema.attribute(&path.attribute)?, path),
         Some(Space::Extension(extension)) => attribute(Some(extension), extension.attribute(&path.attribute)?, path),
         // The last part of a URN reads like an attribute's name: the whole text may be an extension's URN.

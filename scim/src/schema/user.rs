@@ -51,7 +51,12 @@ fn attributes() -> Vec<Attribute> {
             AttributeType::String,
             &["work", "home", "mobile", "fax", "pager", "other"],
         ),
-        values("ims", "Instant messaging addresses.", AttributeType::String, &[]),
+        values(
+            "ims",
+            "Instant messaging addresses.",
+            AttributeType::String,
+            &["aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"],
+        ),
         values("photos", "Pictures of the person.", Reference, &["photo", "thumbnail"]),
         Attribute::complex(
             "addresses",

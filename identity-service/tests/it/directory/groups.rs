@@ -35,7 +35,7 @@ async fn after(policy: Policy, operations: &Value) -> (String, bool) {
     let operations = read(spelled(operations, &users));
     let patched = home
         .directory
-        .patch_group(&home.tenant, &group.to_string(), &operations, Caller::default())
+        .patch_group(&home.tenant, &group.to_string(), operations.clone(), Caller::default())
         .await;
     let (record, changed) = patched.unwrap();
     let members: BTreeSet<_> = home.members(group).await.into_iter().collect();
@@ -132,7 +132,7 @@ async fn attributes_and_members_change_in_one_step() {
     ]));
     let patched = home
         .directory
-        .patch_group(&home.tenant, &group.to_string(), &operations, Caller::default())
+        .patch_group(&home.tenant, &group.to_string(), operations.clone(), Caller::default())
         .await;
     let (record, changed) = patched.unwrap();
     assert_eq!((record.text("displayName"), record.member_count), (Some("new"), 1));
@@ -154,17 +154,17 @@ async fn what_cannot_be_a_member_is_named_and_nothing_changes() {
         let id = group.to_string();
         let patched = home
             .directory
-            .patch_group(&home.tenant, &id, &operations, Caller::default())
+            .patch_group(&home.tenant, &id, operations.clone(), Caller::default())
             .await;
         patched.unwrap_err()
     };
     assert!(matches!(patch(&nobody).await, Error::UnknownMember(id) if id == nobody));
     assert!(matches!(patch("no id of ours").await, Error::UnknownMember(id) if id == "no id of ours"));
     assert!(matches!(patch(&inner.to_string()).await, Error::NestedGroup(id) if id == inner.to_string()));
-    let operations = read(json!([{"op": "replace", "path": "members.display", "value": "x"}]));
+    let operations = read(json!([{"op": "replace", "path": "members.type", "value": "x"}]));
     let refused = home
         .directory
-        .patch_group(&home.tenant, &group.to_string(), &operations, Caller::default())
+        .patch_group(&home.tenant, &group.to_string(), operations.clone(), Caller::default())
         .await;
     assert!(
         matches!(&refused, Err(Error::Scim(error)) if error.kind == scim::ErrorKind::Mutability),
@@ -211,4 +211,82 @@ async fn a_replacement_is_exact_and_its_repeat_changes_nothing() {
         );
     }
     assert_eq!(home.members(group).await, users[1..]);
+}
+
+#[tokio::test]
+async fn members_are_looked_through_only_so_often() {
+    let home = Home::new();
+    let users = [home.user("a").await, home.user("b").await];
+    let group = home.group("g", &users).await.to_string();
+    let patch = async |filter: &str, count: usize| {
+        let removal = json!({"op": "remove", "path": format!("members[{filter}]")});
+        let operations = read(json!(vec![removal; count]));
+        let patched = home
+            .directory
+            .patch_group(&home.tenant, &group, operations, Caller::default())
+            .await;
+        patched.map(|(_, changed)| changed)
+    };
+    let secret = ResourceId::generate();
+    // By id it costs next to nothing, however often.
+    assert!(!patch(&format!("value eq \"{secret}\""), 1_000).await.unwrap());
+    let filter = format!("type eq \"Group\" or value sw \"{secret}\"");
+    assert!(!patch(&filter, 16).await.unwrap());
+    match patch(&filter, 17).await.unwrap_err() {
+        Error::Scim(error) => {
+            assert_eq!(error.kind, scim::ErrorKind::TooMany);
+            assert!(
+                error.detail.starts_with("operation 17: `members[…]`"),
+                "{}",
+                error.detail
+            );
+            assert!(!error.detail.contains(&secret.to_string()), "{}", error.detail);
+        }
+        other => panic!("{other:?}"),
+    }
+    for filter in ["display eq \"Odile\"", "$ref pr"] {
+        let error = patch(filter, 1).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Scim(error) if error.kind == scim::ErrorKind::InvalidFilter),
+            "{error:?}"
+        );
+    }
+    assert!(patch("not (type eq \"Group\")", 1).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_filter_sees_what_the_steps_before_it_added() {
+    let home = Home::new();
+    let users = [home.user("a").await, home.user("b").await, home.user("c").await];
+    let group = home.group("g", &users[..1]).await;
+    let operations = read(json!([
+        {"op": "add", "path": "members", "value": [{"value": users[1].to_string()}]},
+        {"op": "remove", "path": "members[type eq \"User\"]"},
+        {"op": "add", "path": "members", "value": [{"value": users[2].to_string()}]},
+    ]));
+    let id = group.to_string();
+    home.directory
+        .patch_group(&home.tenant, &id, operations, Caller::default())
+        .await
+        .unwrap();
+    assert_eq!(home.members(group).await, users[2..]);
+}
+
+#[tokio::test]
+async fn refused_member_steps_do_not_repeat_the_filter() {
+    let home = Home::new();
+    let group = home.group("g", &[]).await.to_string();
+    let operations = read(json!([
+        {"op": "remove", "path": "members"},
+        {"op": "replace", "path": "members[value eq \"odile.marchetti\"].value", "value": "x"},
+    ]));
+    let refused = home
+        .directory
+        .patch_group(&home.tenant, &group, operations, Caller::default())
+        .await;
+    let error = refused.unwrap_err().to_string();
+    assert!(
+        error.starts_with("operation 2: `members[…].value`") && !error.contains("odile"),
+        "{error}"
+    );
 }

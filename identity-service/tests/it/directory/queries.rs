@@ -1,13 +1,16 @@
 //! Finding: through indexes, through memberships, by looking at everything, and not beyond the limit.
 
 use identity_service::{
+    config::Policy,
+    directory::Caller,
     error::Error,
     id::{Kind, ResourceId},
-    query::{Page, Search, Sort, Start},
+    query::{PAGE_BYTES, Page, Search, Sort, Start},
+    record::Record,
 };
 use serde_json::json;
 
-use super::{ENTERPRISE, Home, policy};
+use super::{ENTERPRISE, Home, policy, read};
 
 async fn search(
     home: &Home,
@@ -338,4 +341,120 @@ async fn a_sorted_search_goes_on_whatever_happened_between_its_pages() {
         assert_eq!(kept, users[2..], "{change}");
         assert!(rest.len() <= 4, "{change}: at most one is given again");
     }
+}
+
+#[tokio::test]
+async fn a_page_ends_where_a_message_would_be_too_large() {
+    let home = Home::new();
+    // Twenty of a megabyte each; a page holds sixteen.
+    let large = |n: usize| {
+        let value = |at: usize| format!("{n:02}{at:02}{}", "A".repeat(65_532));
+        let certificates: Vec<_> = (0..16).map(|at| json!({"value": value(at)})).collect();
+        json!({"userName": format!("{n:02}"), "title": "Dr", "x509Certificates": certificates})
+    };
+    let mut ids = Vec::new();
+    for n in 0..20 {
+        ids.push(home.create(large(n)).await.id);
+    }
+    let by = |descending| {
+        Some(Sort {
+            by: "userName",
+            descending,
+        })
+    };
+    for (filter, sort) in [
+        (None, None),
+        (Some("title pr"), None),
+        (Some("title pr"), by(false)),
+        (None, by(true)),
+    ] {
+        let mut expected = ids.clone();
+        if sort.is_some_and(|sort| sort.descending) {
+            expected.reverse();
+        }
+        let (mut start, mut seen) = (Start::Offset(0), Vec::new());
+        for pages in 1.. {
+            let page = search(&home, Kind::User, filter, sort, start, 100).await.unwrap();
+            assert_eq!(page.total, 20, "{filter:?} {sort:?}");
+            assert!(page.records.iter().map(Record::bytes).sum::<usize>() <= PAGE_BYTES);
+            seen.extend(page.records.iter().map(|record| record.id));
+            // By index, too, what follows is found where the page says that it ended.
+            if pages == 1 {
+                assert!(page.records.len() < 20 && page.more, "{}", page.records.len());
+                let after = Start::Offset(page.records.len() as u64);
+                let rest = search(&home, Kind::User, filter, sort, after, 100).await.unwrap();
+                let rest = rest.records.into_iter().map(|record| record.id);
+                assert_eq!(seen.iter().copied().chain(rest).collect::<Vec<_>>(), expected);
+            }
+            match page.next {
+                Some(next) => start = next,
+                None => break,
+            }
+        }
+        assert_eq!(seen, expected, "{filter:?} {sort:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_resource_does_not_grow_without_bound() {
+    let home = Home::new();
+    let id = home.user("ada").await;
+    let emails: Vec<_> = (0..1_000).map(|n| json!({"value": format!("{n}@x")})).collect();
+    home.patch_user(id, json!([{"op": "add", "path": "emails", "value": emails}]))
+        .await;
+    let before = home.record(Kind::User, id).await;
+    // Each value of many gets a long text: a small request, and a large user.
+    let text = "x".repeat(4_096);
+    let operations = json!(
+        ["display", "type"].map(|part| json!({"op": "replace", "path": format!("emails.{part}"), "value": text}))
+    );
+    let refused = home
+        .directory
+        .patch_user(&home.tenant, &id.to_string(), read(operations), Caller::default())
+        .await;
+    match refused {
+        Err(Error::Scim(error)) => {
+            assert_eq!(error.kind, scim::ErrorKind::InvalidValue);
+            assert!(error.detail.contains("`emails`"), "{}", error.detail);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(home.record(Kind::User, id).await, before);
+}
+
+#[tokio::test]
+async fn a_refused_search_does_not_repeat_what_was_searched_for() {
+    let home = Home::new();
+    for filter in [
+        "groups co \"odile.marchetti\"",
+        "not (groups eq \"odile.marchetti\")",
+        "title eq \"odile.marchetti\" or groups eq \"odile.marchetti\"",
+    ] {
+        let error = find(&home, Kind::User, filter).await.unwrap_err().to_string();
+        assert!(error.contains("`groups`") && !error.contains("odile"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_literal_needs_no_quotes_to_use_an_index() {
+    let home = Home::with(Policy {
+        scan_limit: 1,
+        ..policy()
+    });
+    let mut ids = Vec::new();
+    for name in ["417", "418", "true"] {
+        ids.push(home.create(json!({"userName": name, "externalId": name})).await.id);
+    }
+    // A scan would meet its limit.
+    for (filter, id) in [
+        ("userName eq 417", ids[0]),
+        ("externalId eq 418", ids[1]),
+        ("userName eq true", ids[2]),
+    ] {
+        assert_eq!(found(&home, Kind::User, filter).await, [id], "{filter}");
+    }
+    assert_eq!(
+        kind_of(find(&home, Kind::User, "title eq 417").await),
+        scim::ErrorKind::TooMany
+    );
 }

@@ -42,7 +42,7 @@ async fn members_and_attributes_of_one_group_change_side_by_side() {
             ]));
             let id = group.to_string();
             home.directory
-                .patch_group(&home.tenant, &id, &operations, Caller::default())
+                .patch_group(&home.tenant, &id, operations.clone(), Caller::default())
                 .await
         });
     }

@@ -94,7 +94,7 @@ async fn a_patch_is_applied_whole_or_not_at_all() {
     ]));
     let refused = home
         .directory
-        .patch_user(&home.tenant, &id.to_string(), &operations, Caller::default())
+        .patch_user(&home.tenant, &id.to_string(), operations.clone(), Caller::default())
         .await;
     assert!(matches!(refused, Err(Error::Scim(_))), "{refused:?}");
     let record = home.record(Kind::User, id).await;
@@ -113,7 +113,7 @@ async fn a_taken_name_is_refused_with_the_attribute() {
             .await
             .map(drop),
         home.directory
-            .patch_user(&home.tenant, &id, &rename, Caller::default())
+            .patch_user(&home.tenant, &id, rename.clone(), Caller::default())
             .await
             .map(drop),
     ];
@@ -144,7 +144,10 @@ async fn an_entity_tag_must_be_the_present_one() {
         ..Caller::default()
     };
     for tag in ["W/\"2\"", "W/\"never issued\"", "nonsense", ""] {
-        let refused = home.directory.patch_user(&home.tenant, &text, &patch, with(tag)).await;
+        let refused = home
+            .directory
+            .patch_user(&home.tenant, &text, patch.clone(), with(tag))
+            .await;
         assert!(
             matches!(refused, Err(Error::VersionMismatch { .. })),
             "{tag}: {refused:?}"
@@ -158,7 +161,7 @@ async fn an_entity_tag_must_be_the_present_one() {
     for (tag, version) in [("W/\"1\"", 2), ("*", 2)] {
         let (record, _) = home
             .directory
-            .patch_user(&home.tenant, &text, &patch, with(tag))
+            .patch_user(&home.tenant, &text, patch.clone(), with(tag))
             .await
             .unwrap();
         assert_eq!(record.version, version, "{tag}");
@@ -197,7 +200,7 @@ async fn a_repeat_gets_the_first_answer_though_its_subject_is_gone() {
     let patch = read(json!([{"op": "replace", "path": "title", "value": "Dr"}]));
     let patched = home
         .directory
-        .patch_user(&home.tenant, &id, &patch, under("r1", "PatchUser"))
+        .patch_user(&home.tenant, &id, patch.clone(), under("r1", "PatchUser"))
         .await
         .unwrap();
     for _ in 0..2 {
@@ -208,7 +211,7 @@ async fn a_repeat_gets_the_first_answer_though_its_subject_is_gone() {
     }
     let again = home
         .directory
-        .patch_user(&home.tenant, &id, &patch, under("r1", "PatchUser"))
+        .patch_user(&home.tenant, &id, patch.clone(), under("r1", "PatchUser"))
         .await;
     assert_eq!(again.unwrap(), patched);
     let reused = home
@@ -236,4 +239,61 @@ fn a_request_id_is_bounded_and_may_be_left_out() {
             ..
         })
     ));
+}
+
+#[tokio::test]
+async fn a_taken_name_says_who_has_it() {
+    let home = Home::new();
+    let active = home.user("ada").await;
+    let inactive = home.create(json!({"userName": "bo", "active": false})).await.id;
+    let group = home.group("ada", &[]).await;
+    for (name, id, said) in [("ADA", active, false), ("bo", inactive, true)] {
+        let refused = home
+            .directory
+            .create_user(&home.tenant, json!({"userName": name}), Caller::default())
+            .await;
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("userName") && error.contains(&id.to_string()), "{error}");
+        assert_eq!(error.contains("inactive"), said, "{error}");
+    }
+    let refused = home
+        .directory
+        .create_group(&home.tenant, json!({"displayName": "Ada"}), Caller::default())
+        .await;
+    let error = refused.unwrap_err().to_string();
+    assert!(
+        error.contains(&group.to_string()) && !error.contains("inactive"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_login_name_has_no_blanks_around_it() {
+    let home = Home::new();
+    let id = home.user("ada").await.to_string();
+    for name in [" bo", "bo ", "\tbo", "bo\u{a0}"] {
+        let operations = read(json!([{"op": "replace", "path": "userName", "value": name}]));
+        let outcomes = [
+            home.directory
+                .create_user(&home.tenant, json!({"userName": name}), Caller::default())
+                .await
+                .map(drop),
+            home.directory
+                .replace_user(&home.tenant, &id, json!({"userName": name}), Caller::default())
+                .await
+                .map(drop),
+            home.directory
+                .patch_user(&home.tenant, &id, operations, Caller::default())
+                .await
+                .map(drop),
+        ];
+        for refused in outcomes {
+            let error = refused.unwrap_err();
+            assert!(
+                matches!(&error, Error::Scim(error) if error.kind == scim::ErrorKind::InvalidValue),
+                "{error:?}"
+            );
+            assert!(error.to_string().contains("`userName`"), "{error}");
+        }
+    }
 }

@@ -235,7 +235,9 @@ async fn entity_tags_guard_reads_and_writes() {
         };
         let tag = it.scim.get(&path).await.header("etag").to_owned();
         assert_eq!(tag, "W/\"1\"");
-        let known = conditional(Method::GET, "if-none-match", &tag, json!(null)).await;
+        // A version does not tell of `groups`; without them it tells of everything.
+        let url = format!("{path}?excludedAttributes=groups");
+        let known = Answer::of(it.scim.request(Method::GET, &url).header("if-none-match", &tag)).await;
         assert_eq!(
             (known.status.as_u16(), known.text.as_str(), known.header("etag")),
             (304, "", &*tag)

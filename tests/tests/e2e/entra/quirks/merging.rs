@@ -10,7 +10,7 @@ async fn q40_one_invalid_operation_undoes_the_whole_patch() {
     let before = person.read().await;
     let good = json!({"op": "Replace", "path": "displayName", "value": "Must not be"});
     for bad in [
-        json!({"op": "Replace", "path": "shoeSize", "value": 44}),
+        json!({"op": "Replace", "path": "title[value eq \"x\"]", "value": "x"}),
         json!({"op": "Replace", "path": "active", "value": "perhaps"}),
         json!({"op": "Remove", "path": "userName"}),
         json!({"op": "Remove"}),
