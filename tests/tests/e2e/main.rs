@@ -13,6 +13,7 @@ mod entra;
 mod faults;
 mod groups;
 mod kills;
+mod limits;
 mod page;
 mod rehearsal;
 mod search;
