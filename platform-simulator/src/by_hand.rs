@@ -42,8 +42,9 @@ pub(crate) async fn add_users(State(platform): Shared, body: Bytes) -> Result<Re
     let ((), commit) = platform.change(|state| {
         let (mut names, mut ids) = (HashSet::new(), HashSet::new());
         for user in &users {
-            let fresh = names.insert(fold(&user.name)) && ids.insert(fold(&user.id));
-            if !fresh || state.user_named(&user.name).is_some() || state.user(&user.id).is_some() {
+            let fresh = names.insert((fold(&user.name), user.is_local())) && ids.insert(fold(&user.id));
+            let namesake = |other: &&Arc<User>| other.is_local() == user.is_local();
+            if !fresh || state.user_named(&user.name).filter(namesake).is_some() || state.user(&user.id).is_some() {
                 return Err(Refused(StatusCode::CONFLICT, format!("{} or its id exists", user.name)));
             }
         }
@@ -190,6 +191,32 @@ pub(crate) async fn add_groups(State(platform): Shared, body: Bytes) -> Result<R
             .collect()
     });
     settle(commit, (StatusCode::CREATED, Json(groups)).into_response()).await
+}
+
+/// Members of any kind, put into any group: also into a built-in one, as an administrator can.
+pub(crate) async fn add_members(
+    State(platform): Shared,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let add: Vec<Member> = parse::<OneOrMany>(&body)?.read()?;
+    let ((), commit) = platform.change(|state| {
+        let group = state
+            .group(&id)
+            .ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("no group {id}")))?;
+        let exists = |member: &&Member| match member.kind {
+            Kind::User => state.user(&member.guid).is_some(),
+            Kind::Role => state.group(&member.guid).is_some(),
+            Kind::Group => true,
+        };
+        if let Some(nobody) = add.iter().find(|member| !exists(member)) {
+            return Err(invalid(format!("no principal {}", nobody.guid)));
+        }
+        let group = group.id.clone();
+        let remove = Vec::new();
+        Ok((vec![Op::Members { group, add, remove }], ()))
+    })?;
+    settle(commit, StatusCode::NO_CONTENT.into_response()).await
 }
 
 pub(crate) async fn show_group(State(platform): Shared, Path(id): Path<String>) -> Result<Response, Refused> {

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use http::StatusCode;
+use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -40,9 +42,28 @@ pub(crate) fn router() -> Router<Arc<Platform>> {
                 .delete(by_hand::remove_user),
         )
         .route("/groups", post(by_hand::add_groups))
+        .route("/groups/{id}/members", post(by_hand::add_members))
         .route("/groups/{id}", get(by_hand::show_group).delete(by_hand::remove_group))
         .route("/reset", post(reset))
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "no such path") })
+        .layer(middleware::from_fn(not_from_elsewhere))
+}
+
+/// A page of another site that a person has open must not steer the simulator: a browser says where such a request comes
+/// from, and sends JSON from elsewhere only after it was allowed to, which it never is.
+async fn not_from_elsewhere(request: Request, next: Next) -> Response {
+    if request.method().is_safe() || may_steer(request.headers()) {
+        next.run(request).await
+    } else {
+        refuse(StatusCode::FORBIDDEN, "from another site, and not application/json")
+    }
+}
+
+fn may_steer(headers: &HeaderMap) -> bool {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let origin = header(ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
+    let is_json = header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
+    is_json || origin.is_none_or(|origin| header(HOST) == Some(origin))
 }
 
 fn refuse(status: StatusCode, reason: impl Into<String>) -> Response {

@@ -118,7 +118,7 @@ pub(crate) fn json_response(value: &impl Serialize) -> Response {
 }
 
 /// Rows in the form that reports, queries and member lists share.
-pub(crate) fn rows(entity: &str, columns: &[String], full_count: usize, rows: Vec<(String, Value)>) -> Value {
+pub(crate) fn rows(entity: &str, columns: &[String], full_count: Option<usize>, rows: Vec<(String, Value)>) -> Value {
     let count = rows.len();
     let results: Vec<_> = rows
         .into_iter()
@@ -128,12 +128,15 @@ pub(crate) fn rows(entity: &str, columns: &[String], full_count: usize, rows: Ve
         .iter()
         .map(|name| json!({ "Name": name, "Title": name, "IsHidden": false }))
         .collect();
-    json!({
+    let mut answer = json!({
         "IsAggregate": false,
         "Count": count,
-        "FullCount": full_count,
         "Columns": columns,
         "Results": results,
         "ReturnID": "",
-    })
+    });
+    if let Some(full_count) = full_count {
+        answer["FullCount"] = json!(full_count);
+    }
+    answer
 }

@@ -32,7 +32,7 @@ pub enum Fault {
     Unauthorized,
     /// The connection is cut at once; nothing is done.
     Drop,
-    /// HTTP 200 with `success:false` and the rule's `message` and `error_id`; nothing is done.
+    /// `success:false` with the rule's `message` and `error_id`, under `status` (200 unless told otherwise); nothing is done.
     Failure,
 }
 
@@ -62,6 +62,9 @@ pub struct FaultRule {
     /// The words of `failure`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Whether the call is carried out and committed before it goes wrong, where the fault alone would not say so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after: bool,
     /// The `ErrorID` of `failure`, such as `ChallengeRequired`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_id: Option<String>,
@@ -86,6 +89,7 @@ impl FaultRule {
             delay_ms: None,
             status: None,
             message: None,
+            after: false,
             error_id: None,
             hits: 0,
         }

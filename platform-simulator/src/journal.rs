@@ -5,7 +5,8 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -44,7 +45,7 @@ pub enum JournalError {
     },
 }
 
-/// The change could not be put on disk; the state in memory is ahead of it, so nothing more is accepted.
+/// The change could not be put on disk, so no further one is accepted: the state in memory would run ahead of it.
 #[derive(Debug, thiserror::Error)]
 #[error("the journal cannot be written")]
 pub struct NotDurable;
@@ -53,6 +54,8 @@ pub struct NotDurable;
 #[derive(Debug)]
 pub(crate) struct Journal {
     lines: Option<mpsc::Sender<Message>>,
+    /// Whether the writer has given up.
+    broken: Arc<AtomicBool>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -68,6 +71,11 @@ enum Message {
 pub(crate) struct Commit(Option<oneshot::Receiver<()>>);
 
 impl Commit {
+    /// A change that cannot be kept.
+    pub(crate) fn failed() -> Self {
+        Self(Some(oneshot::channel().1))
+    }
+
     /// Waits until the change is on disk.
     pub(crate) async fn durable(self) -> Result<(), NotDurable> {
         match self.0 {
@@ -82,8 +90,14 @@ impl Journal {
     pub(crate) fn memory() -> Self {
         Self {
             lines: None,
+            broken: Arc::default(),
             writer: Mutex::new(None),
         }
+    }
+
+    /// Whether changes can still be kept.
+    pub(crate) fn takes_changes(&self) -> bool {
+        !self.broken.load(Ordering::Acquire)
     }
 
     /// Takes the folder, reads what it holds, and writes it anew without its past. Blocks.
@@ -93,16 +107,20 @@ impl Journal {
         let state = load(&folder.join(FILE))?;
         let file = compact(folder, &state)?;
         let (lines, waiting) = mpsc::channel();
+        let broken = Arc::new(AtomicBool::new(false));
+        let breaks = Arc::clone(&broken);
         let writer = std::thread::Builder::new()
             .name("journal".into())
             .spawn(move || {
                 write(file, &waiting);
+                breaks.store(true, Ordering::Release);
                 drop(lock);
             })
             .map_err(at(folder))?;
         Ok((
             Self {
                 lines: Some(lines),
+                broken,
                 writer: Mutex::new(Some(writer)),
             },
             state,
@@ -250,8 +268,6 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> JournalError {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::records::User;
 
@@ -316,6 +332,7 @@ mod tests {
             JournalError::Locked(_)
         ));
         journal.close();
+        assert!(!journal.takes_changes());
         journal.append(&[user("a")]).durable().await.unwrap_err();
         assert_eq!(names(&Journal::open(folder.path()).unwrap().1), Vec::<&str>::new());
     }

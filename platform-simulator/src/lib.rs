@@ -155,6 +155,9 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// The service user's login name is another account's in the data folder.
+    #[error("the login name of the service user is another account's in the data folder")]
+    NameTaken,
     /// The data folder cannot be used.
     #[error("cannot use the data folder")]
     Journal(#[source] JournalError),
@@ -167,6 +170,16 @@ pub enum Error {
     /// Some connections did not end in time and were cut.
     #[error("connections were still busy after {0:?} and were cut")]
     Drain(Duration),
+}
+
+impl Error {
+    /// Whether a setting is wrong, so that starting again would not help.
+    pub fn is_setting(&self) -> bool {
+        matches!(
+            self,
+            Self::File { .. } | Self::EmptySecret | Self::Profile { .. } | Self::NameTaken
+        )
+    }
 }
 
 /// A simulated Platform that serves. Dropped, it goes as a killed process does: connections are cut, the folder is free.
@@ -255,7 +268,12 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         secret,
     };
     let platform = Arc::new(Platform::new(client, journal, state, profile, config.seed));
-    platform.furnish().durable().await.map_err(Error::NotDurable)?;
+    platform
+        .furnish()
+        .ok_or(Error::NameTaken)?
+        .durable()
+        .await
+        .map_err(Error::NotDurable)?;
 
     let (stopping, closed) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
     let app = router(Arc::clone(&platform)).into_make_service_with_connect_info::<Scissors>();

@@ -27,7 +27,13 @@ async fn main() -> anyhow::Result<()> {
     let telemetry = telemetry::init("platform-simulator", &options.telemetry).context("cannot start telemetry")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
-    let mut running = platform_simulator::start(options.config).await?;
+    let mut running = match platform_simulator::start(options.config).await {
+        Err(error) if error.is_setting() => {
+            let _ = writeln!(std::io::stderr(), "{:#}", anyhow::Error::from(error));
+            std::process::exit(EX_USAGE);
+        }
+        started => started?,
+    };
     // Whoever started it may wait for these lines, or may not read at all.
     let mut out = std::io::stdout();
     let _ = writeln!(

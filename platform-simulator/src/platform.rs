@@ -54,7 +54,8 @@ impl Platform {
             tokens: Mutex::default(),
             cache: Mutex::default(),
             rate: Mutex::new(Rate {
-                left: 0.0,
+                // Full, whatever the allowance: it is cut to that when the first call is taken out.
+                left: f64::INFINITY,
                 at: Instant::now(),
             }),
             old_names: Mutex::default(),
@@ -77,15 +78,21 @@ impl Platform {
         if ops.is_empty() {
             return Ok((answer, Commit::default()));
         }
+        if !self.journal.takes_changes() {
+            return Ok((answer, Commit::failed()));
+        }
         ops.iter().for_each(|op| state.apply(op));
         Ok((answer, self.journal.append(&ops)))
     }
 
     /// Makes what every tenant has, where it is missing: the caller, an administrator, and the built-in groups.
-    pub(crate) fn furnish(&self) -> Commit {
-        let result = self.change(|state| Ok::<_, std::convert::Infallible>((self.furniture(state), ())));
-        let Ok(((), commit)) = result;
-        commit
+    /// `None` when the caller's login name is another account's.
+    pub(crate) fn furnish(&self) -> Option<Commit> {
+        let result = self.change(|state| match state.user_named(&self.client.id) {
+            Some(other) if other.id != CALLER_ID => Err(()),
+            _ => Ok((self.furniture(state), ())),
+        });
+        result.ok().map(|((), commit)| commit)
     }
 
     /// Back to an empty tenant; the profile stays.
@@ -133,9 +140,22 @@ impl Platform {
         if state.group(SYSADMIN).is_none() {
             ops.push(group(SYSADMIN, "System Administrator", "Full access to the tenant"));
         }
-        if state.user(CALLER_ID).is_none() {
-            let caller = account(CALLER_ID, self.client.id.clone(), "SCIM Gateway", true);
-            ops.push(Op::User(Arc::new(caller)));
+        match state.user(CALLER_ID) {
+            // The settings name the service user; what an old folder calls it is of no use to anybody.
+            Some(caller) if caller.name != self.client.id => {
+                let caller = User {
+                    name: self.client.id.clone(),
+                    mail: self.client.id.clone(),
+                    version: caller.version + 1,
+                    ..User::clone(caller)
+                };
+                ops.push(Op::User(Arc::new(caller)));
+            }
+            Some(_) => {}
+            None => {
+                let caller = account(CALLER_ID, self.client.id.clone(), "SCIM Gateway", true);
+                ops.push(Op::User(Arc::new(caller)));
+            }
         }
         if state.user(ADMIN_ID).is_none() {
             let admin = account(ADMIN_ID, format!("cloudadmin@{suffix}"), "Cloud Administrator", false);

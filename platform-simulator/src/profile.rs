@@ -17,6 +17,12 @@ pub struct Profile {
     pub role_writes: RoleWrites,
     /// Whether `RedRock/Query` is exposed.
     pub redrock: bool,
+    /// Whether lists say how many rows there are in all.
+    pub full_count: bool,
+    /// Whether lists of accounts say which are service users.
+    pub service_user_column: bool,
+    /// Whether a local account may have the login name of a federated one.
+    pub local_beside_federated: bool,
     /// The login suffixes that exist; empty: any is accepted, and none is listed.
     pub suffixes: Vec<String>,
     /// Whether the tenant has a federation.
@@ -55,6 +61,9 @@ impl Default for Profile {
             column_casing: ColumnCasing::Lower,
             role_writes: RoleWrites::Rpc,
             redrock: true,
+            full_count: true,
+            service_user_column: true,
+            local_beside_federated: true,
             suffixes: Vec::new(),
             federation: false,
             display_name_lag_ms: 0,

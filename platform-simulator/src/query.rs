@@ -164,7 +164,10 @@ pub(crate) struct Args {
 
 /// The answer in the shape that reports and queries share.
 pub(crate) fn answer(platform: &Platform, rows: &[Row], table: Table, columns: &[Column], args: &Args) -> Value {
-    let casing = platform.profile().column_casing;
+    let profile = platform.profile();
+    let casing = profile.column_casing;
+    let shown = |(name, _): &&Column| profile.service_user_column || *name != "ServiceUser";
+    let columns: Vec<Column> = columns.iter().filter(shown).copied().collect();
     let spelled: Vec<String> = columns.iter().map(|column| spell(*column, casing)).collect();
     let total = rows.len().min(args.limit);
     let start = (args.page_number - 1).saturating_mul(args.page_size).min(total);
@@ -195,7 +198,8 @@ pub(crate) fn answer(platform: &Platform, rows: &[Row], table: Table, columns: &
         (row.id().to_owned(), Value::Object(cells))
     });
     let entity = if table == Table::User { "User" } else { "Role" };
-    envelope::rows(entity, &spelled, rows.len(), page.collect())
+    let full_count = profile.full_count.then_some(rows.len());
+    envelope::rows(entity, &spelled, full_count, page.collect())
 }
 
 fn spell((name, lower): Column, casing: ColumnCasing) -> String {

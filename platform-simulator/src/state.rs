@@ -51,7 +51,8 @@ pub(crate) enum Op {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     users: BTreeMap<String, Arc<User>>,
-    user_names: BTreeMap<String, String>,
+    /// By login name, and whether the account is of another directory.
+    user_names: BTreeMap<(String, bool), String>,
     groups: BTreeMap<String, Arc<Group>>,
     group_names: BTreeMap<String, String>,
     groups_of: HashMap<String, BTreeSet<String>>,
@@ -65,9 +66,11 @@ impl State {
         self.users.get(&fold(id))
     }
 
-    /// The account with this login name.
+    /// The account with this login name: the local one, where a federated one has it too.
     pub(crate) fn user_named(&self, name: &str) -> Option<&Arc<User>> {
-        self.user_names.get(&fold(name)).and_then(|id| self.users.get(id))
+        let mut keys = [true, false].into_iter().map(|local| (fold(name), !local));
+        keys.find_map(|key| self.user_names.get(&key))
+            .and_then(|id| self.users.get(id))
     }
 
     /// All accounts, by id.
@@ -79,7 +82,7 @@ impl State {
     pub(crate) fn users_by_name(&self) -> impl Iterator<Item = (&str, &Arc<User>)> {
         self.user_names
             .iter()
-            .filter_map(|(name, id)| Some((name.as_str(), self.users.get(id)?)))
+            .filter_map(|((name, _), id)| Some((name.as_str(), self.users.get(id)?)))
     }
 
     /// The group with this id.
@@ -159,14 +162,14 @@ impl State {
     fn put_user(&mut self, user: &Arc<User>) {
         let key = fold(&user.id);
         if let Some(old) = self.users.insert(key.clone(), Arc::clone(user)) {
-            self.user_names.remove(&fold(&old.name));
+            self.user_names.remove(&name_key(&old));
         }
-        self.user_names.insert(fold(&user.name), key);
+        self.user_names.insert(name_key(user), key);
     }
 
     fn drop_user(&mut self, key: &str) {
         if let Some(user) = self.users.remove(key) {
-            self.user_names.remove(&fold(&user.name));
+            self.user_names.remove(&name_key(&user));
             self.leave_all(
                 key,
                 &Member {
@@ -242,6 +245,10 @@ impl State {
             }
         }
     }
+}
+
+fn name_key(user: &User) -> (String, bool) {
+    (fold(&user.name), !user.is_local())
 }
 
 /// An account behind a shared pointer is written as the account itself.

@@ -43,7 +43,7 @@ pub(super) fn aliases(call: &Call<'_>) -> Outcome {
     Ok(Done::read(envelope::rows(
         "Alias",
         &["ID".to_owned(), "Domain".to_owned()],
-        rows.len(),
+        Some(rows.len()),
         rows.collect(),
     )))
 }
@@ -71,7 +71,7 @@ pub(super) fn directory_services(_: &Call<'_>) -> Outcome {
     Ok(Done::read(envelope::rows(
         "DirectoryService",
         &columns,
-        rows.len(),
+        Some(rows.len()),
         rows,
     )))
 }
@@ -93,5 +93,10 @@ pub(super) fn federations(call: &Call<'_>) -> Outcome {
         .into_iter()
         .collect();
     let columns = ["ID", "Name", "Type", "Domains", "Enabled"].map(str::to_owned);
-    Ok(Done::read(envelope::rows("Federation", &columns, rows.len(), rows)))
+    Ok(Done::read(envelope::rows(
+        "Federation",
+        &columns,
+        Some(rows.len()),
+        rows,
+    )))
 }

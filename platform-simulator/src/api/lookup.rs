@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Call;
 use super::users::{known, local, required};
-use crate::envelope::{Done, Failure, Outcome};
+use crate::envelope::{self, Done, Failure, Outcome};
 use crate::platform::Platform;
 use crate::records::{Group, User};
 
@@ -40,6 +40,19 @@ pub(super) fn is_cloud_locked(call: &Call<'_>) -> Outcome {
     let id = required(call, "user")?;
     let user = call.platform.read(|state| known(state, call.profile, &id).cloned())?;
     Ok(Done::read(json!(user.cloud_locked)).about(&user.id))
+}
+
+/// The groups that an account is in directly.
+pub(super) fn roles_and_rights(call: &Call<'_>) -> Outcome {
+    let id = required(call, "id")?;
+    let rows = call.platform.read(|state| {
+        let user = known(state, call.profile, &id)?;
+        let row = |group: &Arc<Group>| (group.id.clone(), json!({ "ID": group.id, "Name": group.name }));
+        Ok::<Vec<_>, Failure>(state.groups_of(&user.id).map(row).collect())
+    })?;
+    let full_count = call.profile.full_count.then_some(rows.len());
+    let columns = ["ID", "Name"].map(str::to_owned);
+    Ok(Done::read(envelope::rows("Role", &columns, full_count, rows)).about(&id))
 }
 
 /// All local accounts as one bare JSON array, written piece by piece.

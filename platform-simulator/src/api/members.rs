@@ -46,7 +46,8 @@ fn member_rows(call: &Call<'_>, group: &Group, skip: usize, take: usize) -> Valu
         .collect()
     });
     let columns = ["Guid", "Name", "Type"].map(str::to_owned);
-    envelope::rows("Principal", &columns, group.members.len(), rows)
+    let full_count = call.profile.full_count.then_some(group.members.len());
+    envelope::rows("Principal", &columns, full_count, rows)
 }
 
 pub(super) fn add(call: &Call<'_>) -> Outcome {

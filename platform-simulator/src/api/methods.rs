@@ -31,6 +31,11 @@ const METHODS: &[Method] = &[
     method("CDirectoryService/GetUser", Effect::Reads, lookup::get),
     method("CDirectoryService/GetUserByName", Effect::Reads, lookup::get_by_name),
     method("UserMgmt/GetUserAttributes", Effect::Reads, lookup::attributes),
+    method(
+        "UserMgmt/GetUsersRolesAndAdministrativeRights",
+        Effect::Reads,
+        lookup::roles_and_rights,
+    ),
     method("UserMgmt/RemoveUsers", Effect::Writes, users::remove_many),
     method("UserMgmt/RemoveUser", Effect::Writes, users::remove_one),
     method("UserMgmt/SetCloudLock", Effect::Writes, users::set_cloud_lock),

@@ -36,6 +36,9 @@ use crate::server::Scissors;
 use methods::{Effect, REDROCK, Target};
 use params::Params;
 
+/// The log keeps no more of what a call calls its object.
+const MAX_OBJECT: usize = 128;
+
 /// One call under way, as its handler sees it.
 struct Call<'a> {
     platform: &'a Platform,
@@ -74,7 +77,11 @@ pub(crate) async fn serve(
             .or((rule.fault == Fault::Slow).then_some(5000))
             .unwrap_or(0);
         sleep(Duration::from_millis(pause)).await;
+        if let Some(wrong) = sabotage::wrong_answer(rule).filter(|_| rule.after) {
+            response = wrong;
+        }
         match rule.fault {
+            Fault::Failure => entry.call.success = Some(false),
             Fault::LostAnswer | Fault::Drop => {
                 scissors.cut();
                 return response;
@@ -124,7 +131,7 @@ async fn answer(platform: &Platform, target: Target, parts: &Parts, body: Bytes,
     entry.call.success = Some(outcome.is_ok());
     let (response, commit) = match outcome {
         Ok(done) => {
-            entry.call.object = done.object;
+            entry.call.object = done.object.chars().take(MAX_OBJECT).collect();
             (envelope::success(&done.result), done.commit)
         }
         Err(failure) => (

@@ -16,6 +16,11 @@ use crate::faults::{Fault, FaultRule};
 
 /// The answer of a fault under which nothing is done; none where the call is carried out first.
 pub(super) fn instead(rule: &FaultRule) -> Option<Response> {
+    if rule.after { None } else { wrong_answer(rule) }
+}
+
+/// The answer that takes the place of the right one; none where that is given, mutilated or late.
+pub(super) fn wrong_answer(rule: &FaultRule) -> Option<Response> {
     let status = |default: StatusCode| {
         rule.status
             .and_then(|code| StatusCode::from_u16(code).ok())
@@ -48,7 +53,9 @@ pub(super) fn instead(rule: &FaultRule) -> Option<Response> {
         Fault::Drop => Some(StatusCode::NO_CONTENT.into_response()),
         Fault::Failure => {
             let message = rule.message.as_deref().unwrap_or("The operation failed.");
-            Some(envelope::failure(message, rule.error_id.as_deref()))
+            let mut answer = envelope::failure(message, rule.error_id.as_deref());
+            *answer.status_mut() = status(StatusCode::OK);
+            Some(answer)
         }
         Fault::Slow | Fault::LostAnswer | Fault::Truncated => None,
     }

@@ -56,7 +56,7 @@ pub(super) fn create(call: &Call<'_>) -> Outcome {
     edit(&mut user, call);
     let id = user.id.clone();
     let ((), commit) = call.platform.change(|state| {
-        if state.user_named(&name).is_some() {
+        if taken(state, profile, &name).is_some() {
             return Err(Failure::new(&profile.texts.duplicate_user, &name));
         }
         let member = Member {
@@ -94,7 +94,7 @@ pub(super) fn change(call: &Call<'_>) -> Outcome {
             if name != old.name {
                 check_suffix(profile, &name)?;
             }
-            if state.user_named(&name).is_some_and(|other| other.id != old.id) {
+            if taken(state, profile, &name).is_some_and(|other| other.id != old.id) {
                 return Err(Failure::new(&profile.texts.duplicate_user, &name));
             }
             user.name = name;
@@ -154,21 +154,23 @@ pub(super) fn remove_many(call: &Call<'_>) -> Outcome {
     if call.params.member("Users").is_none() {
         return Err(missing(call.profile, "Users"));
     }
-    remove(call, &call.params.list("Users"))
+    remove(call, &call.params.list("Users"), |state, id| state.user(id).cloned())
 }
 
 pub(super) fn remove_one(call: &Call<'_>) -> Outcome {
     let id = call.params.filled("ID").ok_or_else(|| missing(call.profile, "ID"))?;
-    remove(call, &[id])
+    remove(call, &[id], |state, id| {
+        state.user(id).or_else(|| state.user_named(id)).cloned()
+    })
 }
 
 /// Fails as a whole where the caller is among them.
-fn remove(call: &Call<'_>, ids: &[String]) -> Outcome {
+fn remove(call: &Call<'_>, ids: &[String], find: impl Fn(&State, &str) -> Option<Arc<User>>) -> Outcome {
     let profile = call.profile;
     let (unknown, commit) = call.platform.change(|state| {
         let (mut ops, mut unknown) = (Vec::new(), None);
         for id in ids {
-            match state.user(id).or_else(|| state.user_named(id)) {
+            match find(state, id) {
                 None if profile.unknown_principals == UnknownPrincipals::FailBatch => {
                     return Err(Failure::new(&profile.texts.unknown_user, id));
                 }
@@ -281,6 +283,13 @@ pub(super) fn required(call: &Call<'_>, name: &str) -> Result<String, Failure> {
 
 fn missing(profile: &Profile, name: &str) -> Failure {
     Failure::new(&profile.texts.missing_parameter, name)
+}
+
+/// The account that has the name already.
+fn taken<'a>(state: &'a State, profile: &Profile, name: &str) -> Option<&'a Arc<User>> {
+    state
+        .user_named(name)
+        .filter(|user| user.is_local() || !profile.local_beside_federated)
 }
 
 fn check_suffix(profile: &Profile, name: &str) -> Result<(), Failure> {
