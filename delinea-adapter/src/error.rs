@@ -4,7 +4,7 @@
 use proto::error::{Details, ErrorReason};
 use tonic::{Code, Status};
 
-use crate::platform::failure::{Class, Failure};
+use crate::platform::failure::{Class, Failure, Words};
 
 /// What kind of object it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(crate) enum ApplyError {
         id: String,
         name: String,
         why: &'static str,
+        /// What the Platform said, where it was the one that refused.
+        said: Option<Words>,
     },
     /// Several objects have the name.
     #[error("more than one {} has the name", .kind.noun())]
@@ -57,6 +59,12 @@ pub(crate) enum ApplyError {
     /// The tenant is not ours.
     #[error("there is no such tenant")]
     UnknownTenant { tenant: String },
+    /// The account could not be disabled in the usual way, so it was locked.
+    #[error("the account was locked in place of being disabled")]
+    LockedInstead { id: String, method: &'static str },
+    /// It failed before anything was created or renamed, or the Platform said that it did nothing.
+    #[error("nothing was created")]
+    NotCreated(#[source] Box<ApplyError>),
 }
 
 impl std::fmt::Debug for ApplyError {
@@ -68,15 +76,36 @@ impl std::fmt::Debug for ApplyError {
 impl ApplyError {
     /// Whether trying again later may help without anybody's doing.
     pub(crate) fn is_later(&self) -> bool {
-        matches!(self, Self::Platform(failure) if failure.is_later())
+        match self {
+            Self::Platform(failure) => failure.is_later(),
+            Self::NotCreated(error) => error.is_later(),
+            _ => false,
+        }
+    }
+
+    /// The same error, with word that nothing was created or renamed.
+    pub(crate) fn not_created(self) -> Self {
+        match self {
+            Self::NotCreated(_) => self,
+            error => Self::NotCreated(Box::new(error)),
+        }
     }
 
     /// The status: code, reason, metadata and words of each case.
     pub(crate) fn status(self) -> Status {
-        use ErrorReason as R;
         let words = self.words();
-        let (code, details) = match self {
-            Self::Platform(failure) => return platform_status(&failure, words),
+        let (code, details) = self.details();
+        details.status(code, words)
+    }
+
+    fn details(self) -> (Code, Details) {
+        use ErrorReason as R;
+        match self {
+            Self::Platform(failure) => platform_details(&failure),
+            Self::NotCreated(error) => {
+                let (code, details) = error.details();
+                (code, details.with("created", "no"))
+            }
             Self::Exists { id, name, .. } => (
                 Code::AlreadyExists,
                 Details::new(R::PlatformObjectExists)
@@ -102,23 +131,44 @@ impl ApplyError {
                 Details::new(R::InvalidRequest).with("field", field),
             ),
             Self::UnknownTenant { tenant } => (Code::NotFound, Details::new(R::UnknownTenant).with("tenant", tenant)),
-        };
-        details.status(code, words)
+            Self::LockedInstead { id, method } => (
+                Code::FailedPrecondition,
+                Details::new(R::PlatformNotExposed)
+                    .with("method", method)
+                    .with("platform_id", id),
+            ),
+        }
     }
 
     /// What an administrator reads.
     fn words(&self) -> String {
         match self {
             Self::Platform(failure) => failure.words(),
-            Self::Exists { kind, id, name, why } => {
+            Self::NotCreated(error) => error.words(),
+            Self::LockedInstead { id, method } => format!(
+                "the Delinea Platform does not expose {method} to the service user (HTTP 404 without a body), so the \
+                 account {id} was locked in place of being disabled: nobody gets in; to let its owner in again, clear \
+                 the lock on the Platform"
+            ),
+            Self::Exists {
+                kind,
+                id,
+                name,
+                why,
+                said,
+            } => {
                 let noun = kind.noun();
                 let which = if id.is_empty() {
                     String::new()
                 } else {
                     format!(" (id {id})")
                 };
+                let said = said
+                    .as_ref()
+                    .map(|words| format!("; the Platform said: {}", words.as_str()))
+                    .unwrap_or_default();
                 format!(
-                    "the Delinea Platform has {} {noun} named \"{name}\" already{which}, and it is not ours: {why}",
+                    "the Delinea Platform has {} {noun} named \"{name}\" already{which}, and it is not ours: {why}{said}",
                     if *kind == Kind::Account { "an" } else { "a" }
                 )
             }
@@ -141,7 +191,7 @@ impl ApplyError {
     }
 }
 
-fn platform_status(failure: &Failure, words: String) -> Status {
+fn platform_details(failure: &Failure) -> (Code, Details) {
     use ErrorReason as R;
     let (code, reason) = match failure {
         Failure::Refused { class, .. } => match class {
@@ -161,7 +211,7 @@ fn platform_status(failure: &Failure, words: String) -> Status {
     if let Some(method) = failure.method() {
         details = details.with("method", method);
     }
-    details.status(code, words)
+    (code, details)
 }
 
 #[cfg(test)]
@@ -169,16 +219,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::platform::failure::{Trouble, Words};
+    use crate::platform::failure::Trouble;
 
     #[test]
     fn every_failure_is_later_or_refused_as_its_code_says() {
         let method = "Controller/Method";
-        let refused = |class| Failure::Refused {
-            method,
-            class,
-            words: Words::new("anna@example.com"),
-        };
+        let refused = |class| Failure::refused(method, class, "anna@example.com");
         let wait = Some(Duration::from_secs(3));
         for failure in [
             refused(Class::Challenge),
@@ -195,11 +241,12 @@ mod tests {
             },
             Failure::Credentials { method, status: 401 },
             Failure::unavailable(method, Trouble::Timeout),
-            Failure::Uncertain { method },
+            Failure::uncertain(method),
         ] {
             let (later, retry_after) = (failure.is_later(), failure.retry_after());
-            let error = ApplyError::from(failure.clone());
+            let error = ApplyError::from(failure.clone()).not_created().not_created();
             assert!(!format!("{error:?} {error}").contains("anna"));
+            assert_eq!(error.is_later(), later);
             let status = error.status();
             let code = status.code();
             assert_eq!(
@@ -210,6 +257,9 @@ mod tests {
             let details = Details::of(&status).unwrap();
             assert_eq!(details.retry_after, retry_after);
             assert_eq!(details.metadata["method"], method);
+            assert_eq!(details.metadata["created"], "no");
+            let status = ApplyError::from(failure).status();
+            assert!(!Details::of(&status).unwrap().metadata.contains_key("created"));
         }
     }
 }

@@ -117,6 +117,6 @@ fn user(account: Listed) -> PlatformUser {
         display_name: account.display_name,
         mail: account.mail,
         enabled: !account.disabled,
-        service_user: account.service_user,
+        service_user: account.service_user.unwrap_or_default(),
     }
 }

@@ -110,6 +110,15 @@ impl Desired {
             .collect()
     }
 
+    /// Whether a field that was changed is still seen as it was before. A value that the Platform shows in a form of its
+    /// own, or does not show at all, is not waited for.
+    pub(crate) fn lags(&self, field: &str, before: &Row, now: &Row) -> bool {
+        let wanted = self.fields.iter().find(|(name, _)| *name == field);
+        let wanted = wanted.and_then(|(_, wanted)| wanted.as_deref());
+        let seen = now.text(field);
+        now.has(field) && seen == before.text(field) && seen != wanted.unwrap_or_default()
+    }
+
     /// The fields in which an account differs, with what they shall be.
     pub(crate) fn difference(&self, account: &Row, clear: ClearValue) -> Map<String, Value> {
         let cleared = match clear {

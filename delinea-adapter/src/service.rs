@@ -56,8 +56,15 @@ impl Adapter {
         let standing = standing(request.link.as_ref(), request.intents.as_ref(), request.adoption())?;
         match &request.wanted {
             Some(apply_user_request::Wanted::User(user)) => {
-                let desired = Desired::of(user, request.manager_platform_id.as_deref(), &tenant.config)?;
-                tenant.apply_user(standing, &desired).await
+                match Desired::of(user, request.manager_platform_id.as_deref(), &tenant.config) {
+                    Ok(desired) => tenant.apply_user(standing, &desired).await,
+                    Err(error) => {
+                        if user.active == Some(false) {
+                            tenant.cut_off_linked(standing).await?;
+                        }
+                        Err(error)
+                    }
+                }
             }
             Some(apply_user_request::Wanted::Removal(removal)) => match removal.mode() {
                 RemovalMode::Unspecified => Err(ApplyError::Invalid {
@@ -107,6 +114,9 @@ fn standing<'a>(
     Ok(Standing {
         link,
         intents: intents.map(|intents| intents.names.as_slice()).unwrap_or_default(),
+        confirmed: intents
+            .map(|intents| intents.confirmed_ids.as_slice())
+            .unwrap_or_default(),
         fresh: intents.and_then(|intents| intents.fresh_name.as_deref()),
         adoption,
     })
@@ -145,6 +155,7 @@ impl AdapterService for Adapter {
                 adopted,
             }),
             Outcome::IntentRequired(name) => apply_user_response::Outcome::IntentRequired(IntentRequired { name }),
+            Outcome::Found(found) => apply_user_response::Outcome::Found(found),
         };
         Ok(Response::new(ApplyUserResponse { outcome: Some(outcome) }))
     }
@@ -161,6 +172,7 @@ impl AdapterService for Adapter {
                 })
             }
             Outcome::IntentRequired(name) => apply_group_response::Outcome::IntentRequired(IntentRequired { name }),
+            Outcome::Found(found) => apply_group_response::Outcome::Found(found),
         };
         Ok(Response::new(ApplyGroupResponse { outcome: Some(outcome) }))
     }

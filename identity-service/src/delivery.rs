@@ -6,6 +6,7 @@
 
 mod apply;
 mod backoff;
+mod ending;
 mod groups;
 mod users;
 

@@ -103,9 +103,9 @@ pub trait Store: Send + Sync + 'static {
     /// along. `None` when there is nothing left to deliver to.
     async fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, StoreError>;
 
-    /// Notes that a create call of that name may be sent now. `false` when the claim no longer holds, or the resource was
-    /// deleted meanwhile: then nothing may be created.
-    async fn record_intent(&self, claim: &Claim, name: &str) -> Result<bool, StoreError>;
+    /// Notes that a create call of that name may be sent now: the caller has just found it free. A name is intended by one
+    /// resource at a time, so another loses it, unless its delivery is under way.
+    async fn record_intent(&self, claim: &Claim, name: &str) -> Result<Intent, StoreError>;
 
     /// Ends a claim. A claim that no longer holds settles nothing.
     async fn settle(&self, claim: &Claim, settlement: Settlement, now: Timestamp) -> Result<(), StoreError>;
@@ -115,6 +115,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The resource or tombstone that owns a Platform object.
     async fn owner(&self, tenant: &Tenant, kind: Kind, platform_id: &str) -> Result<Option<Owner>, StoreError>;
+
+    /// The resource or tombstone that has an intent of that name.
+    async fn intender(&self, tenant: &Tenant, kind: Kind, name: &str) -> Result<Option<Owner>, StoreError>;
 
     /// The delivery state of one resource or tombstone.
     async fn delivery(&self, tenant: &Tenant, id: ResourceId) -> Result<Option<Delivery>, StoreError>;

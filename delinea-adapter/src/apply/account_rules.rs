@@ -13,25 +13,53 @@ use crate::{
     },
 };
 
-use super::{NEVER_ADOPTED, Tenant, not_adopted};
+use super::{NEVER_ADOPTED, RENAME_NEVER_ADOPTS, Tenant, not_adopted};
 
 impl Tenant {
     /// Whether an account may be touched at all.
     pub(super) fn guard(&self, account: &Account) -> Result<(), ApplyError> {
-        let protected = |why| {
-            Err(ApplyError::Protected {
-                kind: Kind::Account,
-                id: account.id.clone(),
-                why,
-            })
-        };
         if self.is_caller(&account.name) {
-            return protected("it is the service user that this gateway calls with");
+            return Err(protected(
+                account,
+                "it is the service user that this gateway calls with",
+            ));
         }
         if account.local == Some(false) {
-            return protected("it belongs to another directory and cannot be written here");
+            return Err(protected(
+                account,
+                "it belongs to another directory and cannot be written here",
+            ));
         }
         Ok(())
+    }
+
+    /// Whether an account that is known by an intent alone can be ours: what we create is neither a service user nor an
+    /// administrator.
+    pub(super) async fn can_be_ours(&self, listed: &Listed, account: &Account) -> Result<(), ApplyError> {
+        self.guard(account)?;
+        let why = if is_service_user(listed, account) == Some(true) {
+            "it stands where an account of ours may have been created, but it is a service user"
+        } else if self.platform.is_system_administrator(&account.id).await? == Some(true) {
+            "it stands where an account of ours may have been created, but it is a system administrator"
+        } else {
+            return Ok(());
+        };
+        Err(protected(account, why))
+    }
+
+    /// Whether an account that is known by an intent alone may be removed or disabled: what cannot be told is in the way.
+    pub(super) async fn is_surely_ordinary(&self, listed: &Listed, account: &Account) -> Result<(), ApplyError> {
+        self.guard(account)?;
+        let ordinary = is_service_user(listed, account) == Some(false)
+            && self.platform.is_system_administrator(&account.id).await? == Some(false);
+        if ordinary {
+            return Ok(());
+        }
+        Err(protected(
+            account,
+            "it stands where an account of ours may have been created, but it is a service user or a system \
+             administrator, or that cannot be told",
+        ))
     }
 
     /// Whether an account may be disabled or removed.
@@ -39,12 +67,7 @@ impl Tenant {
         if !self.config.is_protected(&account.name) {
             return Ok(());
         }
-        let why = "its name is protected (PROTECTED_NAMES)";
-        Err(ApplyError::Protected {
-            kind: Kind::Account,
-            id: account.id.clone(),
-            why,
-        })
+        Err(protected(account, "its name is protected (PROTECTED_NAMES)"))
     }
 
     pub(super) async fn may_rename(&self, account: &Account, desired: &Desired) -> Result<(), ApplyError> {
@@ -55,14 +78,9 @@ impl Tenant {
             });
         }
         self.check_suffix(&desired.name).await?;
-        let holders = self.platform.accounts_named(&desired.name).await?;
+        let holders = self.accounts_named(&desired.name).await?;
         match holders.iter().find(|holder| !same_id(&holder.id, &account.id)) {
-            Some(other) => Err(not_adopted(
-                Kind::Account,
-                &other.id,
-                &other.name,
-                "a rename never adopts",
-            )),
+            Some(other) => Err(not_adopted(Kind::Account, &other.id, &other.name, RENAME_NEVER_ADOPTS)),
             None => Ok(()),
         }
     }
@@ -80,14 +98,20 @@ impl Tenant {
         if self.is_caller(&listed.name) {
             return refuse("it is the service user that this gateway calls with");
         }
-        if listed.service_user {
-            return refuse("it is a service user");
-        }
         if listed.local.or(account.local) == Some(false) {
             return refuse("it belongs to another directory and cannot be written here");
         }
         if adoption == Adoption::Listed {
             return Ok(());
+        }
+        match is_service_user(listed, account) {
+            Some(false) => {}
+            Some(true) => return refuse("it is a service user; only its name on the list of adopted names takes it"),
+            None => {
+                return refuse(
+                    "whether it is a service user cannot be told; its name on the list of adopted names takes it",
+                );
+            }
         }
         if self.config.is_protected(&listed.name) {
             return refuse("its name is protected (PROTECTED_NAMES)");
@@ -142,4 +166,17 @@ impl Tenant {
             _ => Ok(()),
         }
     }
+}
+
+fn protected(account: &Account, why: &'static str) -> ApplyError {
+    ApplyError::Protected {
+        kind: Kind::Account,
+        id: account.id.clone(),
+        why,
+    }
+}
+
+/// Whether a program signs in with an account; `None` when the Platform does not say.
+fn is_service_user(listed: &Listed, account: &Account) -> Option<bool> {
+    listed.service_user.or_else(|| account.attributes.flag("ServiceUser"))
 }

@@ -1,5 +1,5 @@
 //! One group: found by its link, by an intent or by its name; renamed or created where needed; then its batch of members
-//! is put in and out. Its members are never read: there may be half a million.
+//! is put in and out. Its members are never all read: there may be half a million.
 
 use proto::adapter::v1::Adoption;
 
@@ -12,9 +12,24 @@ use crate::{
     },
 };
 
-use super::{Applied, NEVER_ADOPTED, Outcome, Standing, Tenant, members::Batch, not_adopted};
+use super::{
+    Applied, NEVER_ADOPTED, Outcome, RENAME_NEVER_ADOPTS, Standing, TAKEN_MEANWHILE, Tenant, found, members::Batch,
+    not_adopted, refused_as_taken,
+};
 
-const RENAME_NEVER_ADOPTS: &str = "a rename never adopts";
+/// What a group has on the Platform.
+enum Place {
+    /// The group that is linked.
+    Linked(Role),
+    /// A group under an intent that is nobody else's.
+    Intended(Role),
+    /// A group under an intent, and nobody was asked whose it is.
+    Unasked(Outcome),
+    /// A group of the name that is not known to be ours.
+    Strange(Role),
+    /// Nothing.
+    Free,
+}
 
 impl Tenant {
     /// Makes the group match, and puts the batch of members in and out.
@@ -24,31 +39,50 @@ impl Tenant {
         name: &str,
         members: &Batch<'_>,
     ) -> Result<Outcome, ApplyError> {
-        if let Some(id) = standing.link
-            && let Some(role) = self.platform.role(id, Some(name)).await?
-        {
-            return self.match_group(&role, name, members, false).await;
-        }
-        for intent in standing.doubtful() {
-            if let Some(role) = self.group_named(intent).await? {
+        let place = self
+            .group_place(standing, name)
+            .await
+            .map_err(ApplyError::not_created)?;
+        match place {
+            Place::Linked(role) => self.match_group(&role, name, members, false).await,
+            Place::Intended(role) => {
                 if !same_name(&role.name, name) && !standing.is_intended(name) {
                     // Without a link it is known by its name only: it must be found under the new one too, should
                     // this call fail after the rename.
                     self.name_is_free(&role, name).await?;
                     return Ok(Outcome::IntentRequired(name.to_owned()));
                 }
-                return self.match_group(&role, name, members, false).await;
+                self.match_group(&role, name, members, false).await
+            }
+            Place::Unasked(found) => Ok(found),
+            Place::Strange(role) => {
+                self.may_adopt_group(standing.adoption, &role).await?;
+                self.match_group(&role, name, members, true).await
+            }
+            Place::Free if standing.is_intended(name) => {
+                self.create_group(name, members, standing.is_fresh(name)).await
+            }
+            Place::Free => Ok(Outcome::IntentRequired(name.to_owned())),
+        }
+    }
+
+    async fn group_place(&self, standing: Standing<'_>, name: &str) -> Result<Place, ApplyError> {
+        if let Some(id) = standing.link
+            && let Some(role) = self.platform.role(id, Some(name)).await?
+        {
+            return Ok(Place::Linked(role));
+        }
+        for intent in standing.doubtful() {
+            match self.group_named(intent).await? {
+                None => {}
+                Some(role) if standing.is_confirmed(&role.id) => return Ok(Place::Intended(role)),
+                Some(role) => return Ok(Place::Unasked(found(&role.id, &role.name, intent))),
             }
         }
-        let fresh = standing.is_fresh(name);
-        if fresh || standing.is_intended(name) {
-            return self.create_group(name, members, fresh).await;
+        if standing.is_intended(name) {
+            return Ok(Place::Free);
         }
-        let Some(role) = self.group_named(name).await? else {
-            return Ok(Outcome::IntentRequired(name.to_owned()));
-        };
-        self.may_adopt_group(standing.adoption, &role).await?;
-        self.match_group(&role, name, members, true).await
+        Ok(self.group_named(name).await?.map_or(Place::Free, Place::Strange))
     }
 
     /// The one group of that name.
@@ -60,7 +94,9 @@ impl Tenant {
                 name: name.to_owned(),
             });
         }
-        Ok(found.pop())
+        let Some(listed) = found.pop() else { return Ok(None) };
+        // A report may still list what is gone.
+        Ok(self.platform.role(&listed.id, Some(&listed.name)).await?)
     }
 
     /// Whether a group may be touched at all.
@@ -83,7 +119,7 @@ impl Tenant {
         members: &Batch<'_>,
         adopted: bool,
     ) -> Result<Outcome, ApplyError> {
-        self.guard_group(role)?;
+        self.guard_group(role).map_err(ApplyError::not_created)?;
         if role.name != name {
             self.rename_group(role, name).await?;
         }
@@ -91,12 +127,14 @@ impl Tenant {
     }
 
     async fn rename_group(&self, role: &Role, name: &str) -> Result<(), ApplyError> {
-        self.name_is_free(role, name).await?;
+        self.name_is_free(role, name).await.map_err(ApplyError::not_created)?;
         match self.platform.rename_role(&role.id, name).await {
+            Ok(()) => Ok(()),
             Err(failure) if failure.class() == Some(Class::Duplicate) => {
-                Err(not_adopted(Kind::Group, "", name, RENAME_NEVER_ADOPTS))
+                Err(refused_as_taken(Kind::Group, None, name, RENAME_NEVER_ADOPTS, &failure))
             }
-            renamed => Ok(renamed?),
+            Err(failure) if failure.in_doubt() => Err(failure.into()),
+            Err(failure) => Err(ApplyError::from(failure).not_created()),
         }
     }
 
@@ -129,51 +167,49 @@ impl Tenant {
         if self.config.is_protected(&role.name) {
             return refuse("its name is protected (PROTECTED_NAMES)");
         }
-        match self.platform.role_members(&role.id).await? {
-            Some(members) if members.is_empty() => Ok(()),
-            Some(_) => refuse("it has members; only its name on the list of adopted names takes it"),
-            None => refuse("whether it has members cannot be told; its name on the list of adopted names takes it"),
+        match self.platform.role_members(&role.id, 1).await? {
+            Some(members) if members.list.is_empty() && members.complete => Ok(()),
+            Some(members) if !members.list.is_empty() => {
+                refuse("it has members; only its name on the list of adopted names takes it")
+            }
+            _ => refuse("whether it has members cannot be told; its name on the list of adopted names takes it"),
         }
     }
 
     /// Creates the group. Whatever is in doubt afterwards is looked for, and never sent again by this request.
     async fn create_group(&self, name: &str, members: &Batch<'_>, fresh: bool) -> Result<Outcome, ApplyError> {
-        match self.platform.create_role(name).await {
+        let in_doubt = match self.platform.create_role(name).await {
             Ok(Some(id)) => return self.put_members(&id, members, false).await,
-            Ok(None) => {}
+            Ok(None) => Failure::uncertain(STORE_ROLE),
             Err(failure) if failure.class() == Some(Class::Duplicate) && fresh => {
-                return Err(self.group_taken(name).await);
+                return Err(self.group_taken(name, &failure).await);
             }
-            Err(failure) if failure.class() == Some(Class::Duplicate) || failure.in_doubt() => {}
-            Err(failure) => return Err(failure.into()),
-        }
+            Err(failure) if failure.class() == Some(Class::Duplicate) || failure.in_doubt() => failure,
+            Err(failure) => return Err(ApplyError::from(failure).not_created()),
+        };
         let look = || async {
             let found = self.platform.roles_named(name).await?;
             Ok((!found.is_empty()).then_some(found))
         };
-        let found = self
-            .read_back(STORE_ROLE, look)
-            .await
-            .ok_or(Failure::Uncertain { method: STORE_ROLE })?;
-        let [one] = &found[..] else {
-            return Err(ApplyError::Ambiguous {
+        let Some(listed) = self.read_back(STORE_ROLE, look).await else {
+            return Err(in_doubt.still_uncertain(STORE_ROLE).into());
+        };
+        match &listed[..] {
+            [one] => Ok(found(&one.id, &one.name, name)),
+            _ => Err(ApplyError::Ambiguous {
                 kind: Kind::Group,
                 name: name.to_owned(),
-            });
-        };
-        self.match_group(one, name, members, false).await
+            }),
+        }
     }
 
-    async fn group_taken(&self, name: &str) -> ApplyError {
+    async fn group_taken(&self, name: &str, refusal: &Failure) -> ApplyError {
         let holder = match self.platform.roles_named(name).await {
             Ok(found) => found.into_iter().next(),
-            Err(failure) if failure.is_later() => return failure.into(),
+            Err(failure) if failure.is_later() => return ApplyError::from(failure).not_created(),
             Err(_) => None,
         };
-        let why = "somebody made it after the name was found free, or it is not visible to the service user";
-        match holder {
-            Some(holder) => not_adopted(Kind::Group, &holder.id, &holder.name, why),
-            None => not_adopted(Kind::Group, "", name, why),
-        }
+        let holder = holder.map(|holder| (holder.id, holder.name));
+        refused_as_taken(Kind::Group, holder, name, TAKEN_MEANWHILE, refusal)
     }
 }

@@ -1,5 +1,6 @@
 //! A batch of members put in or out of a group. A batch that is refused is cut in halves until the ids at fault stand
-//! alone; a batch that failed in any other way is simply sent again later, for putting in twice does no harm.
+//! alone; a batch that failed in any other way is simply sent again later, for putting in twice does no harm. A small group
+//! is looked at afterwards: the Platform may pass over an id that it does not know, and say nothing.
 
 use std::collections::HashSet;
 
@@ -7,7 +8,10 @@ use proto::adapter::v1::RefusedMember;
 
 use crate::{
     error::ApplyError,
-    platform::failure::{Class, Failure},
+    platform::{
+        failure::{Class, Failure},
+        roles::UPDATE_ROLE,
+    },
 };
 
 use super::Tenant;
@@ -100,7 +104,53 @@ impl Tenant {
                 }
             }
         }
+        self.see_them_done(id, batch, &mut refused).await?;
         Ok(refused)
+    }
+
+    /// Looks whether the batch was done, and not passed over in silence. That costs one page of members, so it is not done
+    /// where there are more.
+    async fn see_them_done(
+        &self,
+        id: &str,
+        batch: &Batch<'_>,
+        refused: &mut Vec<RefusedMember>,
+    ) -> Result<(), Failure> {
+        let told: HashSet<String> = refused.iter().map(|member| member.platform_id.clone()).collect();
+        let asked: Vec<_> = batch
+            .changes
+            .iter()
+            .filter(|change| !told.contains(change.id()))
+            .collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let undone = || async {
+            let members = self.platform.role_members(id, self.platform.reports.page_size).await?;
+            let Some(members) = members.filter(|members| members.complete) else {
+                return Ok(Vec::new());
+            };
+            let undone = asked
+                .iter()
+                .filter(|change| members.contain(change.id()) != change.is_in());
+            Ok(undone.map(|change| **change).collect::<Vec<_>>())
+        };
+        let look = || async { Ok(undone().await?.is_empty().then_some(())) };
+        if self.read_back(UPDATE_ROLE, look).await.is_some() {
+            return Ok(());
+        }
+        refused.extend(undone().await?.into_iter().map(|change: Change<'_>| {
+            RefusedMember {
+                platform_id: change.id().to_owned(),
+                message: if change.is_in() {
+                    "the Platform said that it was put in, but it is not a member; does the account exist?"
+                } else {
+                    "the Platform said that it was taken out, but it is a member still"
+                }
+                .to_owned(),
+            }
+        }));
+        Ok(())
     }
 
     async fn send(&self, id: &str, part: &[Change<'_>]) -> Result<(), Failure> {

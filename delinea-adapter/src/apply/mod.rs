@@ -9,7 +9,7 @@ mod user;
 
 use std::{future::Future, sync::Arc};
 
-use proto::adapter::v1::{Adoption, RefusedMember};
+use proto::adapter::v1::{Adoption, Found, RefusedMember};
 
 pub(crate) use members::Batch;
 use tokio::time::{Instant, sleep};
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     config::PlatformConfig,
     error::{ApplyError, Kind},
-    platform::{Connection, failure::Failure, same_name},
+    platform::{Connection, failure::Failure, same_id, same_name},
 };
 
 /// One Platform tenant, and the rules for it.
@@ -36,6 +36,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) intents: &'a [String],
     /// The one of them that was found free a moment ago.
     pub(crate) fresh: Option<&'a str>,
+    /// The objects found under an intent that are nobody else's.
+    pub(crate) confirmed: &'a [String],
     /// Whether a strange object may be taken over.
     pub(crate) adoption: Adoption,
 }
@@ -47,6 +49,8 @@ pub(crate) enum Outcome {
     Applied(Applied),
     /// The object must be created under this name, and the intent be recorded first.
     IntentRequired(String),
+    /// An object stands under an intent, and whose it is must be asked first.
+    Found(Found),
 }
 
 /// How the Platform matches.
@@ -72,6 +76,10 @@ impl Standing<'_> {
 
     fn is_fresh(&self, name: &str) -> bool {
         self.fresh.is_some_and(|fresh| same_name(fresh, name))
+    }
+
+    fn is_confirmed(&self, id: &str) -> bool {
+        self.confirmed.iter().any(|confirmed| same_id(confirmed, id))
     }
 
     fn is_intended(&self, name: &str) -> bool {
@@ -119,8 +127,40 @@ fn not_adopted(kind: Kind, id: &str, name: &str, why: &'static str) -> ApplyErro
         id: id.to_owned(),
         name: name.to_owned(),
         why,
+        said: None,
     }
 }
+
+/// The same where the Platform says that the name is taken.
+fn refused_as_taken(
+    kind: Kind,
+    holder: Option<(String, String)>,
+    name: &str,
+    why: &'static str,
+    refusal: &Failure,
+) -> ApplyError {
+    let (id, name) = holder.unwrap_or_else(|| (String::new(), name.to_owned()));
+    ApplyError::Exists {
+        kind,
+        id,
+        name,
+        why,
+        said: refusal.said().cloned(),
+    }
+}
+
+/// What stands under an intent.
+fn found(id: &str, name: &str, intent: &str) -> Outcome {
+    Outcome::Found(Found {
+        platform_id: id.to_owned(),
+        platform_name: name.to_owned(),
+        intent: intent.to_owned(),
+    })
+}
+
+const RENAME_NEVER_ADOPTS: &str = "a rename never adopts";
+const TAKEN_MEANWHILE: &str =
+    "somebody made it after the name was found free, or it is not visible to the service user";
 
 const NEVER_ADOPTED: &str =
     "it was there before and adopting is off; remove or rename it, or allow its adoption (ADOPT)";

@@ -10,12 +10,24 @@ use crate::{
     },
 };
 
-use super::{Applied, Outcome, Standing, Tenant};
+use super::{Applied, Outcome, Standing, Tenant, found};
+
+/// What is to go.
+enum Leavers {
+    /// These, and all of them are ours.
+    Known(Vec<Account>),
+    /// First it must be asked whose one of them is.
+    Unasked(Outcome),
+}
 
 impl Tenant {
     /// Removes the account, by its link and under whatever name a create may have succeeded.
     pub(crate) async fn remove_user(&self, standing: Standing<'_>) -> Result<Outcome, ApplyError> {
-        for account in &self.leavers(standing).await? {
+        let leavers = match self.leavers(standing).await? {
+            Leavers::Known(accounts) => accounts,
+            Leavers::Unasked(found) => return Ok(found),
+        };
+        for account in &leavers {
             self.remove_account(account).await?;
         }
         Ok(Outcome::Applied(Applied::default()))
@@ -23,7 +35,10 @@ impl Tenant {
 
     /// Disables the account, and keeps it linked.
     pub(crate) async fn disable_user(&self, standing: Standing<'_>) -> Result<Outcome, ApplyError> {
-        let accounts = self.leavers(standing).await?;
+        let accounts = match self.leavers(standing).await? {
+            Leavers::Known(accounts) => accounts,
+            Leavers::Unasked(found) => return Ok(found),
+        };
         for account in accounts.iter().filter(|account| !account.states.is_disabled()) {
             self.set_disabled(account, true).await?;
         }
@@ -35,23 +50,29 @@ impl Tenant {
     }
 
     /// The accounts that are the user's, the linked one first; an error if one of them must not be touched.
-    async fn leavers(&self, standing: Standing<'_>) -> Result<Vec<Account>, ApplyError> {
+    async fn leavers(&self, standing: Standing<'_>) -> Result<Leavers, ApplyError> {
         let mut accounts: Vec<Account> = Vec::new();
         if let Some(id) = standing.link {
             accounts.extend(self.platform.account(id).await?);
         }
-        for name in standing.intents.iter().filter(|name| !name.trim().is_empty()) {
-            if let Some((_, account)) = self.account_named(name).await?
-                && !accounts.iter().any(|known| same_id(&known.id, &account.id))
-            {
-                accounts.push(account);
+        for name in standing.doubtful() {
+            let Some((listed, account)) = self.account_named(name).await? else {
+                continue;
+            };
+            if accounts.iter().any(|known| same_id(&known.id, &account.id)) {
+                continue;
             }
+            if !standing.is_confirmed(&account.id) {
+                return Ok(Leavers::Unasked(found(&account.id, &account.name, name)));
+            }
+            self.is_surely_ordinary(&listed, &account).await?;
+            accounts.push(account);
         }
         for account in &accounts {
             self.guard(account)?;
             self.guard_name(account)?;
         }
-        Ok(accounts)
+        Ok(Leavers::Known(accounts))
     }
 
     async fn remove_account(&self, account: &Account) -> Result<(), ApplyError> {
@@ -72,7 +93,7 @@ impl Tenant {
             Ok(found.is_none().then_some(()))
         };
         let gone = self.read_back(REMOVE_USERS, look).await;
-        Ok(gone.ok_or(Failure::Uncertain { method: REMOVE_USERS })?)
+        Ok(gone.ok_or(Failure::uncertain(REMOVE_USERS))?)
     }
 
     /// Removes the group, by its link and under whatever name a create may have succeeded.
@@ -81,12 +102,17 @@ impl Tenant {
         if let Some(id) = standing.link {
             roles.extend(self.platform.role(id, None).await?);
         }
-        for name in standing.intents.iter().filter(|name| !name.trim().is_empty()) {
-            if let Some(role) = self.group_named(name).await?
-                && !roles.iter().any(|known| same_id(&known.id, &role.id))
-            {
-                roles.push(role);
+        for name in standing.doubtful() {
+            let Some(role) = self.group_named(name).await? else {
+                continue;
+            };
+            if roles.iter().any(|known| same_id(&known.id, &role.id)) {
+                continue;
             }
+            if !standing.is_confirmed(&role.id) {
+                return Ok(found(&role.id, &role.name, name));
+            }
+            roles.push(role);
         }
         for role in &roles {
             self.guard_group(role)?;
@@ -117,7 +143,7 @@ impl Tenant {
                 Ok(found.is_none().then_some(()))
             };
             let gone = self.read_back(DELETE_ROLE, look).await;
-            return Ok(gone.ok_or(Failure::Uncertain { method: DELETE_ROLE })?);
+            return Ok(gone.ok_or(Failure::uncertain(DELETE_ROLE))?);
         }
         match self.platform.role(&role.id, Some(&role.name)).await? {
             None => Ok(()),

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
+    config::DirectoryPolicy,
     error::{ApplyError, Kind},
     mapping::Desired,
     password,
@@ -14,46 +15,95 @@ use crate::{
     },
 };
 
-use super::{Applied, Outcome, Standing, Tenant, applied, not_adopted};
+use super::{
+    Applied, Outcome, RENAME_NEVER_ADOPTS, Standing, TAKEN_MEANWHILE, Tenant, applied, found, refused_as_taken,
+};
+
+/// What a user has on the Platform.
+enum Place {
+    /// The account that is linked.
+    Linked(Account),
+    /// An account under an intent that is nobody else's.
+    Intended(Account),
+    /// An account under an intent, and nobody was asked whose it is.
+    Unasked(Outcome),
+    /// An account of the name that is not known to be ours.
+    Strange(Listed, Account),
+    /// Nothing.
+    Free,
+}
 
 impl Tenant {
     /// Makes the account match.
     pub(crate) async fn apply_user(&self, standing: Standing<'_>, desired: &Desired) -> Result<Outcome, ApplyError> {
-        if let Some(id) = standing.link
-            && let Some(account) = self.platform.account(id).await?
-        {
-            return self.match_account(&account, desired).await;
-        }
-        for name in standing.doubtful() {
-            if let Some((_, account)) = self.account_named(name).await? {
-                if !same_name(&account.name, &desired.name) && !standing.is_intended(&desired.name) {
+        let place = self.place(standing, desired).await.map_err(ApplyError::not_created)?;
+        match place {
+            Place::Linked(account) => self.match_account(&account, desired).await,
+            Place::Intended(account) => {
+                let renamed = !same_name(&account.name, &desired.name);
+                if renamed && !standing.is_intended(&desired.name) {
                     // Without a link it is known by its name only: it must be found under the new one too, should
                     // this call fail after the rename.
+                    self.cut_off(&account, desired).await?;
                     self.may_rename(&account, desired).await?;
                     return Ok(Outcome::IntentRequired(desired.name.clone()));
                 }
-                return self.match_account(&account, desired).await;
+                self.match_account(&account, desired).await
+            }
+            Place::Unasked(found) => Ok(found),
+            Place::Strange(listed, account) => {
+                self.may_adopt(standing.adoption, &listed, &account).await?;
+                match self.match_account(&account, desired).await? {
+                    Outcome::Applied(done) => Ok(Outcome::Applied(Applied { adopted: true, ..done })),
+                    other => Ok(other),
+                }
+            }
+            Place::Free => {
+                self.may_create(desired).await.map_err(ApplyError::not_created)?;
+                if standing.is_intended(&desired.name) {
+                    self.create(desired, standing.is_fresh(&desired.name)).await
+                } else {
+                    Ok(Outcome::IntentRequired(desired.name.clone()))
+                }
             }
         }
-        let fresh = standing.is_fresh(&desired.name);
-        if fresh || standing.is_intended(&desired.name) {
-            self.may_create(desired).await?;
-            return self.create(desired, fresh).await;
+    }
+
+    async fn place(&self, standing: Standing<'_>, desired: &Desired) -> Result<Place, ApplyError> {
+        if let Some(id) = standing.link
+            && let Some(account) = self.platform.account(id).await?
+        {
+            return Ok(Place::Linked(account));
         }
-        let Some((listed, account)) = self.account_named(&desired.name).await? else {
-            self.may_create(desired).await?;
-            return Ok(Outcome::IntentRequired(desired.name.clone()));
-        };
-        self.may_adopt(standing.adoption, &listed, &account).await?;
-        match self.match_account(&account, desired).await? {
-            Outcome::Applied(done) => Ok(Outcome::Applied(Applied { adopted: true, ..done })),
-            other => Ok(other),
+        for name in standing.doubtful() {
+            if let Some((listed, account)) = self.account_named(name).await? {
+                if !standing.is_confirmed(&account.id) {
+                    return Ok(Place::Unasked(found(&account.id, &account.name, name)));
+                }
+                self.can_be_ours(&listed, &account).await?;
+                return Ok(Place::Intended(account));
+            }
         }
+        if standing.is_intended(&desired.name) {
+            return Ok(Place::Free);
+        }
+        let strange = self.account_named(&desired.name).await?;
+        Ok(strange.map_or(Place::Free, |(listed, account)| Place::Strange(listed, account)))
+    }
+
+    /// The accounts of that name that stand in the way of one of ours. Beside a federated login there is room for a local
+    /// account, where the policy says so.
+    pub(super) async fn accounts_named(&self, name: &str) -> Result<Vec<Listed>, Failure> {
+        let mut found = self.platform.accounts_named(name).await?;
+        if self.config.directory_policy == DirectoryPolicy::CreateLocal {
+            found.retain(|listed| listed.local != Some(false));
+        }
+        Ok(found)
     }
 
     /// The one account of that name.
     pub(super) async fn account_named(&self, name: &str) -> Result<Option<(Listed, Account)>, ApplyError> {
-        let mut found = self.platform.accounts_named(name).await?;
+        let mut found = self.accounts_named(name).await?;
         if found.len() > 1 {
             return Err(ApplyError::Ambiguous {
                 kind: Kind::Account,
@@ -68,28 +118,52 @@ impl Tenant {
 
     /// Writes what differs, and nothing when nothing does.
     async fn match_account(&self, account: &Account, desired: &Desired) -> Result<Outcome, ApplyError> {
-        self.guard(account)?;
-        let toggle = desired.active.filter(|active| account.states.is_disabled() == *active);
-        if toggle == Some(false) {
-            self.guard_name(account)?;
-        }
-        let mut changes = desired.difference(&account.attributes, self.config.clear_value);
         let renamed = !same_name(&account.name, &desired.name);
+        let before = async {
+            self.guard(account)?;
+            // Who leaves is cut off before anything else, so that nothing else can be in the way of that.
+            self.cut_off(account, desired).await?;
+            if renamed {
+                self.may_rename(account, desired).await?;
+            }
+            Ok(())
+        };
+        before.await.map_err(ApplyError::not_created)?;
+        let mut changes = desired.difference(&account.attributes, self.config.clear_value);
         if renamed {
-            self.may_rename(account, desired).await?;
             changes.insert("Name".to_owned(), desired.name.as_str().into());
-        }
-        // Who leaves is cut off before anything else; who comes back gets in when all is in place.
-        if toggle == Some(false) {
-            self.set_disabled(account, true).await?;
         }
         if !changes.is_empty() {
             self.change(account, desired, changes, renamed).await?;
         }
-        if toggle == Some(true) {
+        // Who comes back gets in when all is in place.
+        if desired.active == Some(true) && account.states.is_disabled() {
             self.set_disabled(account, false).await?;
         }
         Ok(applied(&account.id))
+    }
+
+    /// Disables the account of a user who shall not get in.
+    pub(super) async fn cut_off(&self, account: &Account, desired: &Desired) -> Result<(), ApplyError> {
+        if desired.active != Some(false) || account.states.is_disabled() {
+            return Ok(());
+        }
+        self.guard(account)?;
+        self.guard_name(account)?;
+        self.set_disabled(account, true).await
+    }
+
+    /// Disables the linked account of a user who shall not get in, whatever else cannot be done for that user.
+    pub(crate) async fn cut_off_linked(&self, standing: Standing<'_>) -> Result<(), ApplyError> {
+        let Some(id) = standing.link else { return Ok(()) };
+        match self.platform.account(id).await? {
+            Some(account) if !account.states.is_disabled() => {
+                self.guard(&account)?;
+                self.guard_name(&account)?;
+                self.set_disabled(&account, true).await
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn set_disabled(&self, account: &Account, disabled: bool) -> Result<(), ApplyError> {
@@ -98,7 +172,17 @@ impl Tenant {
         } else {
             account.states.with_disabled(disabled)
         };
-        Ok(self.platform.set_states(&account.id, &states).await?)
+        match self.platform.set_states(&account.id, &states).await {
+            // What matters is that nobody gets in; a person must know, for it is not what was asked.
+            Err(Failure::NotExposed { method }) if disabled => {
+                self.platform.lock_account(&account.id).await?;
+                Err(ApplyError::LockedInstead {
+                    id: account.id.clone(),
+                    method,
+                })
+            }
+            result => Ok(result?),
+        }
     }
 
     async fn change(
@@ -108,24 +192,40 @@ impl Tenant {
         changes: Map<String, Value>,
         renamed: bool,
     ) -> Result<(), ApplyError> {
+        let fields: Vec<String> = changes.keys().cloned().collect();
         match self.platform.change_account(&account.id, changes).await {
             Ok(()) => {}
             Err(failure) if renamed && failure.class() == Some(Class::Duplicate) => {
-                return Err(not_adopted(Kind::Account, "", &desired.name, "a rename never adopts"));
+                let name = &desired.name;
+                return Err(refused_as_taken(
+                    Kind::Account,
+                    None,
+                    name,
+                    RENAME_NEVER_ADOPTS,
+                    &failure,
+                ));
             }
             // Repeating it does no harm, so what is in doubt is simply later.
-            Err(failure) => return Err(failure.into()),
+            Err(failure) if failure.in_doubt() => return Err(failure.into()),
+            Err(failure) => return Err(ApplyError::from(failure).not_created()),
         }
-        if renamed {
-            // The next look-up by name must not find the old one. Other fields may lag: they hold nothing up.
-            let look = || async {
-                let found = self.platform.account(&account.id).await?;
-                Ok(found.filter(|found| same_name(&found.name, &desired.name)))
+        // The next comparison must not be with what was before this change, nor the next look-up by name find the old one.
+        let look = || async {
+            let Some(now) = self.platform.account(&account.id).await? else {
+                return Ok(None);
             };
-            let seen = self.read_back(CHANGE_USER, look).await;
-            seen.ok_or(Failure::Uncertain { method: CHANGE_USER })?;
+            let named = same_name(&now.name, &desired.name);
+            let lags = |field: &String| desired.lags(field, &account.attributes, &now.attributes);
+            Ok((named && !fields.iter().any(lags)).then_some(()))
+        };
+        if self.read_back(CHANGE_USER, look).await.is_some() || !renamed {
+            return Ok(());
         }
-        Ok(())
+        // A field that lags for longer than anybody waits holds nothing up; a name does.
+        match self.platform.account(&account.id).await? {
+            Some(now) if same_name(&now.name, &desired.name) => Ok(()),
+            _ => Err(Failure::uncertain(CHANGE_USER).into()),
+        }
     }
 
     /// Creates the account. Whatever is in doubt afterwards is looked for, and never sent again by this request.
@@ -147,45 +247,40 @@ impl Tenant {
                 }
                 return Ok(applied(&id));
             }
-            Ok(None) => Failure::Uncertain { method: CREATE_USER },
+            Ok(None) => Failure::uncertain(CREATE_USER),
             Err(failure) if failure.class() == Some(Class::Duplicate) && fresh => {
-                return Err(self.taken(desired).await);
+                return Err(self.taken(desired, &failure).await);
             }
-            // Under an older intent, what has the name by now is what that intent left.
+            // Under an older intent, what has the name by now may be what that intent left.
             Err(failure) if failure.class() == Some(Class::Duplicate) => failure,
             Err(failure) if failure.in_doubt() => failure,
-            Err(failure) => return Err(failure.into()),
+            Err(failure) => return Err(ApplyError::from(failure).not_created()),
         };
         let look = || async {
-            let found = self.platform.accounts_named(&desired.name).await?;
+            let found = self.accounts_named(&desired.name).await?;
             Ok((!found.is_empty()).then_some(found))
         };
-        let Some(found) = self.read_back(CREATE_USER, look).await else {
+        let Some(listed) = self.read_back(CREATE_USER, look).await else {
             tracing::warn!(failure = %in_doubt, "a create is in doubt and nothing was found yet");
-            return Err(Failure::Uncertain { method: CREATE_USER }.into());
+            return Err(in_doubt.still_uncertain(CREATE_USER).into());
         };
-        let [one] = &found[..] else {
-            return Err(ApplyError::Ambiguous {
+        match &listed[..] {
+            [one] => Ok(found(&one.id, &one.name, &desired.name)),
+            _ => Err(ApplyError::Ambiguous {
                 kind: Kind::Account,
                 name: desired.name.clone(),
-            });
-        };
-        let account = self.platform.account(&one.id).await?;
-        let account = account.ok_or(Failure::Uncertain { method: CREATE_USER })?;
-        self.match_account(&account, desired).await
+            }),
+        }
     }
 
     /// The name was free a moment ago, and the Platform says that it is taken: by somebody else, then.
-    async fn taken(&self, desired: &Desired) -> ApplyError {
-        let holder = match self.platform.accounts_named(&desired.name).await {
+    async fn taken(&self, desired: &Desired, refusal: &Failure) -> ApplyError {
+        let holder = match self.accounts_named(&desired.name).await {
             Ok(found) => found.into_iter().next(),
-            Err(failure) if failure.is_later() => return failure.into(),
+            Err(failure) if failure.is_later() => return ApplyError::from(failure).not_created(),
             Err(_) => None,
         };
-        let why = "somebody made it after the name was found free, or it is not visible to the service user";
-        match holder {
-            Some(holder) => not_adopted(Kind::Account, &holder.id, &holder.name, why),
-            None => not_adopted(Kind::Account, "", &desired.name, why),
-        }
+        let holder = holder.map(|holder| (holder.id, holder.name));
+        refused_as_taken(Kind::Account, holder, &desired.name, TAKEN_MEANWHILE, refusal)
     }
 }

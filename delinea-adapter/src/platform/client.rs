@@ -2,8 +2,8 @@
 //! the count. What limits or counts calls belongs here.
 
 use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
-use reqwest::RequestBuilder;
-use serde_json::Value;
+use reqwest::{RequestBuilder, Url};
+use serde_json::{Value, json};
 use tokio::{sync::Semaphore, time::Instant};
 use tracing::{Instrument as _, Span, field};
 
@@ -52,20 +52,35 @@ impl Client {
 
     /// Calls `Controller/Method` and gives its `Result`.
     pub(crate) async fn call(&self, method: &'static str, body: &Value) -> Result<Value, Failure> {
-        let request = || self.transport.post(&self.url(method)).json(body);
-        self.observed(method, async {
-            let answer = self.exchange(method, request, MAX_ANSWER).await?;
-            envelope::verdict(method, &answer)
-        })
-        .await
+        self.call_with(method, &[], body, MAX_ANSWER).await
     }
 
     /// Calls `Controller/Method` for a page of a list.
     pub(crate) async fn call_for_list(&self, method: &'static str, body: &Value) -> Result<Value, Failure> {
-        let request = || self.transport.post(&self.url(method)).json(body);
+        self.call_with(method, &[], body, MAX_LIST).await
+    }
+
+    /// Calls `Controller/Method` with arguments in the query of its URL.
+    pub(crate) async fn call_by_query(&self, method: &'static str, query: &[(&str, &str)]) -> Result<Value, Failure> {
+        self.call_with(method, query, &json!({}), MAX_ANSWER).await
+    }
+
+    async fn call_with(
+        &self,
+        method: &'static str,
+        query: &[(&str, &str)],
+        body: &Value,
+        limit: usize,
+    ) -> Result<Value, Failure> {
+        let url = match query {
+            [] => self.url(method),
+            // The settings were checked: it is a URL.
+            query => Url::parse_with_params(&self.url(method), query).map_or_else(|_| self.url(method), Url::into),
+        };
+        let request = || self.transport.post(&url).json(body);
         self.observed(method, async {
-            let answer = self.exchange(method, request, MAX_LIST).await?;
-            envelope::verdict(method, &answer)
+            let answer = self.exchange(method, request, limit).await?;
+            envelope::verdict(method, &answer, &names_in(body))
         })
         .await
     }
@@ -79,7 +94,7 @@ impl Client {
                 Ok(Value::Array(list)) if answer.status.is_success() => Ok(list),
                 // An envelope here tells a failure; a success without a list is not what was asked for.
                 _ => {
-                    envelope::verdict(path, &answer)?;
+                    envelope::verdict(path, &answer, &[])?;
                     Err(Failure::unavailable(
                         path,
                         Trouble::NotAnEnvelope(answer.status.as_u16()),
@@ -109,6 +124,7 @@ impl Client {
             otel.status_code = field::Empty,
             outcome = field::Empty,
             http.response.status_code = field::Empty,
+            platform.transaction = field::Empty,
         );
         let started = Instant::now();
         let result = call.instrument(span.clone()).await;
@@ -160,7 +176,17 @@ impl Client {
         service_runtime::trace_context::inject(&mut headers);
         let request = request.headers(headers).header(AUTHORIZATION, &*token.0);
         let answer = self.transport.exchange(method, request, limit).await?;
-        Span::current().record("http.response.status_code", answer.status.as_u16());
+        let span = Span::current();
+        span.record("http.response.status_code", answer.status.as_u16());
+        if let Some(transaction) = &answer.transaction {
+            span.record("platform.transaction", transaction.as_str());
+        }
         Ok(answer)
     }
+}
+
+/// The names that a call is about, which the Platform may quote when it refuses.
+fn names_in(body: &Value) -> Vec<&str> {
+    let names = ["Name", "NewName", "DisplayName", "Mail"];
+    names.iter().filter_map(|name| body.get(name)?.as_str()).collect()
 }

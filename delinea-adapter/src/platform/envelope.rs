@@ -1,5 +1,6 @@
 //! The envelope that every RPC answer comes in, and how its verdict is read. The verdict is `success`, never the HTTP
-//! status; an answer without one is no answer. A bare 404 means that the method is not exposed, and never that an object
+//! status; an answer without one is no answer. Nor is a refusal that comes with a server error and names no reason: the
+//! server may have failed after it had done what was asked. A bare 404 means that the method is not exposed, and never that an object
 //! is missing.
 
 use http::StatusCode;
@@ -12,8 +13,9 @@ use super::{
     transport::Answer,
 };
 
-/// The `Result` of a successful answer, or the failure that the answer is. 401 is the caller's to handle before.
-pub(crate) fn verdict(method: &'static str, answer: &Answer) -> Result<Value, Failure> {
+/// The `Result` of a successful answer, or the failure that the answer is. 401 is the caller's to handle before. `names` are
+/// those that the call was about, which a message may quote.
+pub(crate) fn verdict(method: &'static str, answer: &Answer, names: &[&str]) -> Result<Value, Failure> {
     let blank = answer.body.iter().all(u8::is_ascii_whitespace);
     match answer.status {
         StatusCode::NOT_FOUND if blank => return Err(Failure::NotExposed { method }),
@@ -23,7 +25,7 @@ pub(crate) fn verdict(method: &'static str, answer: &Answer) -> Result<Value, Fa
     match serde_json::from_slice(&answer.body) {
         Ok(Value::Object(mut envelope)) => match success(&envelope) {
             Some(true) => Ok(take(&mut envelope, "Result").unwrap_or(Value::Null)),
-            Some(false) => Err(refusal(method, &envelope)),
+            Some(false) => Err(refusal(method, answer, &envelope, names)),
             None => Err(no_verdict(method, answer)),
         },
         _ => Err(no_verdict(method, answer)),
@@ -76,7 +78,7 @@ fn take(envelope: &mut Map<String, Value>, name: &str) -> Option<Value> {
     envelope.remove(&key)
 }
 
-fn refusal(method: &'static str, envelope: &Map<String, Value>) -> Failure {
+fn refusal(method: &'static str, answer: &Answer, envelope: &Map<String, Value>, names: &[&str]) -> Failure {
     let text = |name| rows::column(envelope, name).and_then(Value::as_str).unwrap_or_default();
     let first = |one, other| if text(one).is_empty() { text(other) } else { text(one) };
     let reason = Reason {
@@ -91,8 +93,17 @@ fn refusal(method: &'static str, envelope: &Map<String, Value>) -> Failure {
     let class = if challenge {
         Class::Challenge
     } else {
-        matchers::classify(reason)
+        matchers::classify(reason, names)
     };
+    if answer.status.is_server_error() && matches!(class, Class::Other | Class::Validation) {
+        return Failure::Unavailable {
+            method,
+            trouble: Trouble::ServerError(answer.status.as_u16()),
+            in_doubt: true,
+            retry_after: answer.retry_after,
+            source: None,
+        };
+    }
     let said = [reason.message, reason.error_id, reason.message_id]
         .into_iter()
         .find(|text| !text.is_empty());
@@ -100,6 +111,7 @@ fn refusal(method: &'static str, envelope: &Map<String, Value>) -> Failure {
         method,
         class,
         words: Words::new(said.unwrap_or_default()),
+        retry_after: answer.retry_after.filter(|_| class == Class::Transient),
     }
 }
 
@@ -111,15 +123,24 @@ mod tests {
 
     use super::*;
 
+    fn answer(status: StatusCode) -> Answer {
+        Answer {
+            status,
+            retry_after: None,
+            transaction: None,
+            body: Vec::new(),
+        }
+    }
+
     fn read(status: u16, body: &str) -> Result<Value, Failure> {
         let status = StatusCode::from_u16(status).unwrap();
         verdict(
             "Controller/Method",
             &Answer {
-                status,
-                retry_after: None,
                 body: body.into(),
+                ..answer(status)
             },
+            &[],
         )
     }
 
@@ -167,6 +188,20 @@ mod tests {
                 true,
                 true,
             ),
+            (
+                500,
+                r#"{"success":false,"Message":"Object reference not set to an instance of an object."}"#,
+                "unavailable",
+                true,
+                true,
+            ),
+            (
+                500,
+                r#"{"success":false,"Message":"The user name a@b is already in use."}"#,
+                "duplicate",
+                false,
+                false,
+            ),
             (404, "", "not_exposed", false, false),
             (404, " \r\n", "not_exposed", false, false),
             (404, "<html>no</html>", "unavailable", true, false),
@@ -201,22 +236,30 @@ mod tests {
         #[test]
         fn whatever_comes_is_a_verdict_or_a_failure(status in 200u16..600, body in proptest::collection::vec(any::<u8>(), 0..64)) {
             // No such short noise says that something was done.
-            let answer = Answer { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body };
-            prop_assert!(verdict("Controller/Method", &answer).is_err());
+            let answer = Answer { body, ..answer(StatusCode::from_u16(status).unwrap()) };
+            prop_assert!(verdict("Controller/Method", &answer, &[]).is_err());
         }
     }
 
     #[test]
     fn a_busy_platform_says_when() {
-        let answer = Answer {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            retry_after: Some(Duration::from_secs(9)),
-            body: b"busy".to_vec(),
-        };
-        let failure = verdict("Controller/Method", &answer).unwrap_err();
-        assert_eq!(
-            (failure.kind(), failure.retry_after()),
-            ("throttled", Some(Duration::from_secs(9)))
-        );
+        let soon = Some(Duration::from_secs(9));
+        for (status, body, kind) in [
+            (503, "busy", "throttled"),
+            (
+                200,
+                r#"{"success":false,"Message":"Please try again later"}"#,
+                "transient",
+            ),
+            (500, r#"{"success":false,"Message":"Object reference"}"#, "unavailable"),
+        ] {
+            let answer = Answer {
+                retry_after: soon,
+                body: body.into(),
+                ..answer(StatusCode::from_u16(status).unwrap())
+            };
+            let failure = verdict("Controller/Method", &answer, &[]).unwrap_err();
+            assert_eq!((failure.kind(), failure.retry_after()), (kind, soon), "{status} {body}");
+        }
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
         method: &'static str,
         class: Class,
         words: Words,
+        /// How long it asked to wait, where waiting may help.
+        retry_after: Option<Duration>,
     },
     /// A bare 404: the method is not there. It says nothing about any object.
     #[error("the Platform does not expose {method}")]
@@ -44,7 +46,11 @@ pub(crate) enum Failure {
     },
     /// A write went out, and what came of it could not be read back in time.
     #[error("the outcome of {method} could not be read back")]
-    Uncertain { method: &'static str },
+    Uncertain {
+        method: &'static str,
+        /// What the Platform said, if it said anything.
+        words: Option<Words>,
+    },
 }
 
 /// What a refusal is about.
@@ -79,6 +85,8 @@ pub(crate) enum Trouble {
     TooLong,
     /// The answer is not what the API answers: HTML from a proxy, nothing, half an answer.
     NotAnEnvelope(u16),
+    /// The server failed, and what it says of the call is not worth more than that.
+    ServerError(u16),
     /// A redirect, which is not followed.
     Redirect(u16),
     /// The answer lacks what was asked for.
@@ -93,6 +101,7 @@ impl fmt::Display for Trouble {
             Self::Cut => f.write_str("the connection was cut"),
             Self::TooLong => f.write_str("the answer is too long"),
             Self::NotAnEnvelope(status) => write!(f, "the answer (HTTP {status}) is not one of its API"),
+            Self::ServerError(status) => write!(f, "its server failed (HTTP {status})"),
             Self::Redirect(status) => write!(f, "it answered with a redirect (HTTP {status})"),
             Self::Incomplete => f.write_str("the answer lacks what was asked for"),
         }
@@ -140,6 +149,29 @@ impl Failure {
         }
     }
 
+    /// A refusal in words of our own.
+    pub(crate) fn refused(method: &'static str, class: Class, words: &str) -> Self {
+        Self::Refused {
+            method,
+            class,
+            words: Words::new(words),
+            retry_after: None,
+        }
+    }
+
+    /// A write whose outcome is not known.
+    pub(crate) fn uncertain(method: &'static str) -> Self {
+        Self::Uncertain { method, words: None }
+    }
+
+    /// What a write came to whose outcome is still not known: this failure's words are kept.
+    pub(crate) fn still_uncertain(&self, method: &'static str) -> Self {
+        Self::Uncertain {
+            method,
+            words: self.said().cloned(),
+        }
+    }
+
     /// What the caller may read.
     pub(crate) fn words(&self) -> String {
         match self {
@@ -147,6 +179,7 @@ impl Failure {
                 method,
                 class: Class::Challenge,
                 words,
+                ..
             } => format!(
                 "the Platform asks the service user for a further factor ({method}: {}); exempt it from \
                  authentication challenges",
@@ -156,11 +189,19 @@ impl Failure {
                 method,
                 class: Class::Permission,
                 words,
+                ..
             } => format!(
                 "the Platform's service user lacks a right ({method}: {}); check its roles",
                 words.as_str()
             ),
             Self::Refused { method, words, .. } => format!("the Platform refused {method}: {}", words.as_str()),
+            Self::Uncertain {
+                method,
+                words: Some(words),
+            } => format!(
+                "the outcome of {method} could not be read back; the Platform said: {}",
+                words.as_str()
+            ),
             Self::Unavailable { method, trouble, .. } => format!("the Platform gave no verdict on {method}: {trouble}"),
             Self::NotExposed { method } => format!(
                 "the Delinea Platform does not expose {method} to the service user (HTTP 404 without a body); check its \
@@ -210,7 +251,9 @@ impl Failure {
     /// How long the Platform asked to wait.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Throttled { retry_after, .. } | Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::Refused { retry_after, .. }
+            | Self::Throttled { retry_after, .. }
+            | Self::Unavailable { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
@@ -234,8 +277,16 @@ impl Failure {
             | Self::Throttled { method, .. }
             | Self::Credentials { method, .. }
             | Self::Unavailable { method, .. }
-            | Self::Uncertain { method } => Some(method),
+            | Self::Uncertain { method, .. } => Some(method),
             Self::Secret(_) => None,
+        }
+    }
+
+    /// What the Platform said when it refused.
+    pub(crate) fn said(&self) -> Option<&Words> {
+        match self {
+            Self::Refused { words, .. } => Some(words),
+            _ => None,
         }
     }
 
@@ -267,6 +318,7 @@ mod tests {
             method: "CDirectoryService/CreateUser",
             class: Class::Duplicate,
             words,
+            retry_after: None,
         };
         assert!(failure.words().contains("anna@example.com is already"));
         assert!(!failure.to_string().contains("anna"));

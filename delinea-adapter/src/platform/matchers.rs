@@ -1,6 +1,8 @@
 //! What a refusal is about, judged by its `ErrorID`, `MessageID` and `Message`. The Platform publishes no list of them,
 //! so this is an ordered table of loose patterns: the first that fits decides, and what fits none is permanent and shown.
 
+use std::collections::HashSet;
+
 use super::failure::Class;
 
 /// What a failed envelope says of itself.
@@ -79,8 +81,9 @@ const MATCHERS: &[Matcher] = &[
     Matcher(Field::Message, "required", Class::Validation),
 ];
 
-/// What the refusal is about.
-pub(crate) fn classify(reason: Reason<'_>) -> Class {
+/// What the refusal is about. Names that the message quotes are left out, for they may be made of the very words that are
+/// looked for.
+pub(crate) fn classify(reason: Reason<'_>, names: &[&str]) -> Class {
     let letters = |text: &str| -> String {
         text.chars()
             .filter(|c| c.is_alphanumeric())
@@ -88,12 +91,27 @@ pub(crate) fn classify(reason: Reason<'_>) -> Class {
             .collect()
     };
     let ids = format!("{} {}", letters(reason.error_id), letters(reason.message_id));
-    let message = reason.message.to_lowercase();
+    let names: HashSet<_> = names.iter().map(|name| name.trim().to_lowercase()).collect();
+    let mut message = reason.message.to_lowercase();
+    for name in names.iter().filter(|name| !name.is_empty()) {
+        leave_out(&mut message, name);
+    }
     let fits = |matcher: &&Matcher| match matcher.0 {
         Field::Id => ids.contains(matcher.1),
         Field::Message => message.contains(matcher.1),
     };
     MATCHERS.iter().find(fits).map_or(Class::Other, |matcher| matcher.2)
+}
+
+/// Leaves out a name where it first stands as words of its own. Later on the same words may be the message's.
+fn leave_out(text: &mut String, name: &str) {
+    let stands_alone = |at: &usize| {
+        !text[..*at].ends_with(char::is_alphanumeric) && !text[at + name.len()..].starts_with(char::is_alphanumeric)
+    };
+    let found = text.match_indices(name).map(|(at, _)| at).find(stands_alone);
+    if let Some(at) = found {
+        text.replace_range(at..at + name.len(), "");
+    }
 }
 
 #[cfg(test)]
@@ -140,7 +158,37 @@ mod tests {
             (message("The built-in role x cannot be modified."), Class::Other),
             (message(""), Class::Other),
         ] {
-            assert_eq!(classify(reason), class, "{reason:?}");
+            assert_eq!(classify(reason, &[]), class, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_quoted_name_does_not_decide() {
+        for (message, name, class) in [
+            (
+                "A role with the name Challenge Team already exists.",
+                "Challenge Team",
+                Class::Duplicate,
+            ),
+            ("Role NOT FOUND is built in.", "not found", Class::Other),
+            (
+                "A role with the name Already Exist already exists.",
+                "Already Exist",
+                Class::Duplicate,
+            ),
+            ("A role with the name e already exists.", "e", Class::Duplicate),
+            ("The name password@x is already in use.", "Password@x", Class::Duplicate),
+            (
+                "The name already exists already exists.",
+                "already exists",
+                Class::Duplicate,
+            ),
+        ] {
+            let reason = Reason {
+                message,
+                ..Reason::default()
+            };
+            assert_eq!(classify(reason, &[name]), class, "{message}");
         }
     }
 }

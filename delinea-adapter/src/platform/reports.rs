@@ -13,6 +13,9 @@ use super::{
 
 pub(crate) const RUN_REPORT: &str = "Report/RunReport";
 
+/// What pages are ordered by: without an order, a row may stand on two pages and another on none.
+const ORDER: &str = "ID";
+
 /// How reports are asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
@@ -95,7 +98,7 @@ fn arguments(page: usize, settings: Settings, parameters: &Value) -> Value {
     } = settings;
     json!({
         "PageNumber": page, "PageSize": page_size, "Limit": limit, "FilterQuery": null, "Caching": caching,
-        "Ascending": true, "SortBy": "", "Parameters": parameters,
+        "Ascending": true, "SortBy": ORDER, "Parameters": parameters,
     })
 }
 
@@ -135,9 +138,8 @@ pub(crate) fn rows(result: Value) -> Option<(Vec<Row>, Option<usize>)> {
         // A report without rows may have no result at all.
         return result.is_null().then(Default::default);
     };
-    let count = ["FullCount", "Count"]
-        .iter()
-        .find_map(|name| column(&result, name).and_then(Value::as_u64));
+    // `Count` is about the page only.
+    let count = column(&result, "FullCount").and_then(Value::as_u64);
     let count = count.and_then(|count| usize::try_from(count).ok());
     let key = result.keys().find(|key| key.eq_ignore_ascii_case("Results")).cloned();
     let list = match key.and_then(|key| result.remove(&key)) {
@@ -183,5 +185,12 @@ mod tests {
                 .map(|(rows, _)| rows.iter().map(|row| row.text("ID")).collect::<Vec<_>>());
             assert_eq!(found, ids, "{result}");
         }
+        let counted = |result: Value| rows(result).unwrap().1;
+        assert_eq!(counted(json!({"Results": [], "Count": 0, "FullCount": 7})), Some(7));
+        assert_eq!(
+            counted(json!({"Results": [], "Count": 1})),
+            None,
+            "a page's count is not the list's"
+        );
     }
 }

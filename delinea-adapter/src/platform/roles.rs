@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Connection,
-    failure::Failure,
+    failure::{Class, Failure, Trouble},
     reports,
     rows::{self, Row, column},
     same_id, same_name,
@@ -27,8 +27,6 @@ const MEMBERS: &str = "SaasManage/GetRoleMembers";
 pub(crate) const ROLE_SEARCH: &str = "role_searchbyname";
 pub(crate) const SYSTEM_ADMINISTRATOR: &str = "System Administrator";
 const EVERYBODY: &str = "Everybody";
-/// How many members are read at most: enough to see that a group is not empty, or to find an administrator.
-pub(crate) const MEMBERS_READ: usize = 1000;
 
 /// A group as it is read or listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +54,11 @@ impl Connection {
                 }
             }
             Ok(_) => {}
-            Err(failure) if failure.is_later() => return Err(failure),
-            Err(_) => {}
+            // A report may still list what is gone.
+            Err(failure) if failure.class() == Some(Class::NotFound) => return Ok(None),
+            Err(failure) if failure.is_about_object() || matches!(failure, Failure::NotExposed { .. }) => {}
+            // A missing right, say, must not make a group look as if it were gone.
+            Err(failure) => return Err(failure),
         }
         if let Some(name) = likely_name
             && let Some(role) = self
@@ -75,10 +76,13 @@ impl Connection {
 
     /// The groups of exactly that name, whatever its case.
     pub(crate) async fn roles_named(&self, name: &str) -> Result<Vec<Role>, Failure> {
-        let exact = |row: &Row| same_name(row.text("Name"), name) && !row.text("ID").is_empty();
+        let exact = |row: &Row| same_name(row.text("Name"), name);
         let rows = self
             .report_rows(ROLE_SEARCH, &[("searchString", &format!("%{name}%"))], exact)
             .await?;
+        if rows.iter().any(|row| row.text("ID").is_empty()) {
+            return Err(Failure::unavailable(reports::RUN_REPORT, Trouble::Incomplete));
+        }
         Ok(rows.iter().map(|row| read(row, row.text("ID"))).collect())
     }
 
@@ -145,28 +149,86 @@ impl Connection {
         }
     }
 
-    /// Ids of members of a group, up to a bound; `None` when the Platform does not tell.
-    pub(crate) async fn role_members(&self, id: &str) -> Result<Option<Vec<String>>, Failure> {
-        let paged = json!({"Name": id, "PageNumber": 1, "PageSize": MEMBERS_READ, "SortBy": "", "Ascending": true});
-        for (method, body) in [(PAGED_MEMBERS, paged), (MEMBERS, json!({"name": id}))] {
-            match self.client.call_for_list(method, &body).await {
-                Ok(result) => {
-                    // What is no list of rows does not say that there are none.
-                    let is_list = result
-                        .as_object()
-                        .is_some_and(|result| column(result, "Results").is_some());
-                    let rows = reports::rows(result).filter(|_| is_list).map(|(rows, _)| rows);
-                    return Ok(rows.map(|rows| {
-                        rows.iter()
-                            .map(|row| row.first(&["Guid", "ID", "Uuid"]).to_owned())
-                            .collect()
-                    }));
-                }
+    /// The members of a group, up to a bound; `None` when the Platform does not tell.
+    pub(crate) async fn role_members(&self, id: &str, most: usize) -> Result<Option<Members>, Failure> {
+        let mut members = Members::default();
+        let size = most.min(self.reports.page_size);
+        for page in 1.. {
+            let body = json!({"Name": id, "PageNumber": page, "PageSize": size, "SortBy": "", "Ascending": true});
+            match self.client.call_for_list(PAGED_MEMBERS, &body).await {
+                Ok(result) => match members.take(result) {
+                    None => return Ok(None),
+                    Some(More::No) => return Ok(Some(members)),
+                    Some(More::Perhaps) if members.list.len() >= most => return Ok(Some(members)),
+                    Some(More::Perhaps) => {}
+                },
                 Err(failure) if failure.is_later() => return Err(failure),
-                Err(_) => {}
+                Err(_) if page == 1 => break,
+                Err(_) => return Ok(None),
             }
         }
-        Ok(None)
+        match self.client.call_for_list(MEMBERS, &json!({"name": id})).await {
+            Ok(result) => Ok(members.take(result).map(|_| {
+                members.complete = members.counted.is_none_or(|count| members.list.len() >= count);
+                members
+            })),
+            Err(failure) if failure.is_later() => Err(failure),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// Members of a group.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    pub(crate) list: Vec<Member>,
+    /// Whether these are all.
+    pub(crate) complete: bool,
+    counted: Option<usize>,
+}
+
+/// A member of a group.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) id: String,
+    /// `User`, `Role` or `Group`; empty where the Platform does not say.
+    pub(crate) kind: String,
+}
+
+/// Whether a further page may have more.
+enum More {
+    No,
+    Perhaps,
+}
+
+impl Members {
+    pub(crate) fn contain(&self, id: &str) -> bool {
+        self.list.iter().any(|member| same_id(&member.id, id))
+    }
+
+    /// Takes a page in; `None` when it is none, which does not say that there are no members.
+    fn take(&mut self, result: Value) -> Option<More> {
+        let is_list = result
+            .as_object()
+            .is_some_and(|result| column(result, "Results").is_some());
+        let (rows, counted) = reports::rows(result).filter(|_| is_list)?;
+        let known = self.list.len();
+        for row in &rows {
+            let id = row.first(&["Guid", "ID", "Uuid"]);
+            // Pages may be given again and again where there are none.
+            if !self.list[..known].iter().any(|member| member.id == id) {
+                let kind = row.text("Type").to_owned();
+                self.list.push(Member {
+                    id: id.to_owned(),
+                    kind,
+                });
+            }
+        }
+        self.counted = counted.or(self.counted);
+        let all_counted = self.counted.is_some_and(|count| self.list.len() >= count);
+        let ended = self.list.len() == known;
+        self.complete = all_counted || (ended && self.counted.is_none());
+        Some(if all_counted || ended { More::No } else { More::Perhaps })
     }
 }
 

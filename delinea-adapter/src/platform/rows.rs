@@ -22,6 +22,11 @@ impl Row {
             .unwrap_or_default()
     }
 
+    /// Whether there is such a column.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        column(&self.0, name).is_some()
+    }
+
     /// The column's truth value, if it has one.
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         column(&self.0, name).and_then(flag)

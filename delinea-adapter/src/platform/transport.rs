@@ -13,6 +13,8 @@ use super::{
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const TRANSACTION: &str = "X-CFY-TX-ID";
+const MAX_TRANSACTION: usize = 128;
 
 /// Sends requests.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub(crate) struct Transport {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
+    /// What the Platform calls this exchange; its support asks for it.
+    pub(crate) transaction: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -66,6 +70,11 @@ impl Transport {
         let mut response = request.timeout(self.timeout).send().await.map_err(failed)?;
         let status = response.status();
         let retry_after = retry_after::of(response.headers(), Timestamp::now());
+        let transaction = response
+            .headers()
+            .get(TRANSACTION)
+            .and_then(|value| value.to_str().ok())
+            .map(|text| text.chars().take(MAX_TRANSACTION).collect());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > limit {
@@ -76,6 +85,7 @@ impl Transport {
         Ok(Answer {
             status,
             retry_after,
+            transaction,
             body,
         })
     }

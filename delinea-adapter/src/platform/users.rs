@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Connection,
-    failure::{Class, Failure, Trouble, Words},
+    failure::{Class, Failure, Trouble},
     reports, roles,
     rows::{self, Row},
     same_id, same_name,
@@ -17,11 +17,15 @@ pub(crate) const CHANGE_USER: &str = "CDirectoryService/ChangeUser";
 pub(crate) const SET_USER_STATE: &str = "CDirectoryService/SetUserState";
 pub(crate) const GET_USER_ATTRIBUTES: &str = "UserMgmt/GetUserAttributes";
 pub(crate) const REMOVE_USERS: &str = "UserMgmt/RemoveUsers";
+const SET_CLOUD_LOCK: &str = "UserMgmt/SetCloudLock";
 const USERS_RIGHTS: &str = "UserMgmt/GetUsersRolesAndAdministrativeRights";
 
 /// The report that finds accounts by a part of their name.
 pub(crate) const USER_SEARCH: &str = "user_searchbyname";
 const USER_BY_ID: &str = "user_byid";
+/// How many members of a group are read to find an administrator, and of how many groups.
+const MEMBERS_READ: usize = 1000;
+const GROUPS_READ: usize = 50;
 
 /// An account as it is read.
 #[derive(Clone, Debug)]
@@ -42,7 +46,8 @@ pub(crate) struct Listed {
     pub(crate) display_name: String,
     pub(crate) mail: String,
     pub(crate) disabled: bool,
-    pub(crate) service_user: bool,
+    /// Whether a program signs in with it; `None` when the Platform does not say.
+    pub(crate) service_user: Option<bool>,
     pub(crate) local: Option<bool>,
 }
 
@@ -98,18 +103,14 @@ impl Connection {
         let failure = match self.client.call(GET_USER_ATTRIBUTES, &json!({"ID": id})).await {
             Ok(Value::Object(attributes)) => {
                 let account = self.read_account(id, Row(attributes));
-                // An answer about another account must never be compared with this one's wishes.
+                // An answer about nobody, or about another account, must never be compared with this one's wishes.
                 let answered = account.attributes.first(&["Uuid", "ID"]);
-                if !answered.is_empty() && !same_id(answered, id) {
+                if account.name.is_empty() || !same_id(answered, id) {
                     return Err(Failure::unavailable(GET_USER_ATTRIBUTES, Trouble::Incomplete));
                 }
                 return Ok(Some(account));
             }
-            Ok(_) => Failure::Refused {
-                method: GET_USER_ATTRIBUTES,
-                class: Class::NotFound,
-                words: Words::new("no answer"),
-            },
+            Ok(_) => Failure::refused(GET_USER_ATTRIBUTES, Class::NotFound, "no answer"),
             Err(failure) if failure.is_about_object() => failure,
             Err(failure) => return Err(failure),
         };
@@ -137,9 +138,12 @@ impl Connection {
     /// The accounts of exactly that name, whatever its case.
     pub(crate) async fn accounts_named(&self, name: &str) -> Result<Vec<Listed>, Failure> {
         let search = format!("%{name}%");
-        let exact = |row: &Row| same_name(row.first(&["Username", "Name"]), name) && !row.text("ID").is_empty();
+        let exact = |row: &Row| same_name(row.first(&["Username", "Name"]), name);
         let parameters = [("searchString", search.as_str()), ("orderby", "")];
         let rows = self.report_rows(USER_SEARCH, &parameters, exact).await?;
+        if rows.iter().any(|row| row.text("ID").is_empty()) {
+            return Err(Failure::unavailable(reports::RUN_REPORT, Trouble::Incomplete));
+        }
         Ok(rows.iter().map(|row| self.listed(row)).collect())
     }
 
@@ -158,7 +162,7 @@ impl Connection {
             display_name: text(&["DisplayName"]),
             mail: text(&["Email", "Mail"]),
             disabled: states.is_disabled(),
-            service_user: row.flag("ServiceUser").unwrap_or_default(),
+            service_user: row.flag("ServiceUser"),
             local: self.is_local(row),
         }
     }
@@ -199,54 +203,69 @@ impl Connection {
             .map(drop)
     }
 
+    /// Locks an account, which also ends its sessions. It works where states are not exposed.
+    pub(crate) async fn lock_account(&self, id: &str) -> Result<(), Failure> {
+        check_id(SET_CLOUD_LOCK, id)?;
+        let query = [("user", id), ("lockUser", "true")];
+        self.client.call_by_query(SET_CLOUD_LOCK, &query).await.map(drop)
+    }
+
     /// Removes an account.
     pub(crate) async fn remove_account(&self, id: &str) -> Result<(), Failure> {
         check_id(REMOVE_USERS, id)?;
         self.client.call(REMOVE_USERS, &json!({"Users": [id]})).await.map(drop)
     }
 
-    /// Whether an account is a system administrator; `None` when the Platform does not tell.
+    /// Whether an account is a system administrator, by itself or as a member of a group that is; `None` when the Platform
+    /// does not tell.
     pub(crate) async fn is_system_administrator(&self, id: &str) -> Result<Option<bool>, Failure> {
         check_id(USERS_RIGHTS, id)?;
         match self.client.call(USERS_RIGHTS, &json!({"id": id})).await {
-            Ok(result) => {
-                if let Some(known) = roles_name_administrator(result) {
-                    return Ok(Some(known));
-                }
-            }
+            Ok(result) if roles_name_administrator(&result) => return Ok(Some(true)),
+            // It may list direct roles only, or a page of them: that the right one is missing says nothing.
+            Ok(_) => {}
             Err(failure) if failure.is_later() => return Err(failure),
             Err(_) => {}
         }
         let administrators = self.roles_named(roles::SYSTEM_ADMINISTRATOR).await?;
-        let Some(role) = administrators.first() else {
-            return Ok(None);
-        };
-        let Some(members) = self.role_members(&role.id).await? else {
-            return Ok(None);
-        };
-        let is_among = members.iter().any(|member| same_id(member, id));
-        // Absence from a list that was cut off says nothing.
-        Ok((is_among || members.len() < roles::MEMBERS_READ).then_some(is_among))
+        let mut groups: Vec<String> = administrators.into_iter().map(|role| role.id).collect();
+        let mut told = !groups.is_empty();
+        let mut next = 0;
+        while let Some(group) = groups.get(next).cloned() {
+            next += 1;
+            let members = match self.role_members(&group, MEMBERS_READ).await? {
+                Some(members) if next <= GROUPS_READ => members,
+                _ => return Ok(None),
+            };
+            if members.contain(id) {
+                return Ok(Some(true));
+            }
+            told &= members.complete;
+            for member in members.list {
+                match member.kind.to_lowercase().as_str() {
+                    // Directory groups hold accounts of their directories, never a local one.
+                    "user" | "group" => {}
+                    "role" if groups.iter().any(|known| same_id(known, &member.id)) => {}
+                    "role" => groups.push(member.id),
+                    _ => told = false,
+                }
+            }
+        }
+        Ok(told.then_some(false))
     }
 }
 
-/// Whether a list of roles has the system administrators' among it; `None` when it is not a list of roles.
-fn roles_name_administrator(result: Value) -> Option<bool> {
-    let (rows, _) = reports::rows(result)?;
-    let is_administrator =
-        |row: &Row| roles::is_administrator(row.first(&["Name", "RoleName"]), row.first(&["ID", "_RowKey"]));
-    let named = |row: &Row| !row.first(&["Name", "RoleName", "ID", "_RowKey"]).is_empty();
-    (!rows.is_empty() && rows.iter().all(named)).then(|| rows.iter().any(is_administrator))
+/// Whether a list of roles has the system administrators' among it.
+fn roles_name_administrator(result: &Value) -> bool {
+    let rows = reports::rows(result.clone()).map(|(rows, _)| rows).unwrap_or_default();
+    rows.iter()
+        .any(|row| roles::is_administrator(row.first(&["Name", "RoleName"]), row.first(&["ID", "_RowKey"])))
 }
 
 /// An id must be there: some calls without one are about the caller.
 fn check_id(method: &'static str, id: &str) -> Result<(), Failure> {
     if id.trim().is_empty() {
-        return Err(Failure::Refused {
-            method,
-            class: Class::Validation,
-            words: Words::new("the id is empty; not sent"),
-        });
+        return Err(Failure::refused(method, Class::Validation, "the id is empty; not sent"));
     }
     Ok(())
 }
@@ -274,11 +293,13 @@ mod tests {
 
     #[test]
     fn an_administrator_is_told_by_roles_only() {
-        let rows = |rows: Value| roles_name_administrator(json!({"Results": rows}));
-        assert_eq!(rows(json!([{"Row": {"Name": "System Administrator"}}])), Some(true));
-        assert_eq!(rows(json!([{"Row": {"Name": "x", "ID": "sysadmin"}}])), Some(true));
-        assert_eq!(rows(json!([{"Row": {"Name": "Everybody"}}])), Some(false));
-        assert_eq!(rows(json!([])), None);
-        assert_eq!(rows(json!([{"Row": {"Right": "x"}}])), None);
+        let rows = |rows: Value| roles_name_administrator(&json!({"Results": rows}));
+        assert!(rows(
+            json!([{"Row": {"Name": "Other"}}, {"Row": {"Name": "System Administrator"}}])
+        ));
+        assert!(rows(json!([{"Row": {"Name": "x", "ID": "sysadmin"}}])));
+        assert!(!rows(json!([{"Row": {"Name": "Everybody"}}])));
+        assert!(!rows(json!([])));
+        assert!(!rows(json!([{"Row": {"Right": "x"}}])));
     }
 }

@@ -8,7 +8,7 @@ use proto::{
 use serde_json::json;
 use tonic::Code;
 
-use crate::world::{World, anna, failed, fresh, intended, intents, linked, reason, removal, wanted};
+use crate::world::{World, anna, confirmed, failed, fresh, intended, intents, linked, reason, removal, wanted};
 
 #[tokio::test]
 async fn an_account_is_created_after_its_intent_and_then_left_alone() {
@@ -93,16 +93,29 @@ async fn each_difference_is_written_and_absent_values_are_cleared() {
     world.writes().await;
 }
 
+/// What was shown before must not pass for what is there: the next change would then find nothing to change.
 #[tokio::test]
-async fn a_lagging_display_name_is_no_failure() {
-    let world = World::new().await;
+async fn a_lagging_display_name_is_waited_for_and_no_failure() {
+    let world = World::with(&["--read-back-timeout=20s"]).await;
     let id = world.provision(&anna()).await;
-    world.profile(json!({"display_name_lag_ms": 60_000})).await;
-    let renamed = User {
-        display_name: Some("Anna Holm".to_owned()),
+    world.profile(json!({"display_name_lag_ms": 300})).await;
+    let called = |name: &str| User {
+        display_name: Some(name.to_owned()),
         ..anna()
     };
-    world.apply_user(linked(&renamed, &id)).await.unwrap().applied();
+    for name in ["Anna Holm", "Anna Berg", "Anna Holm"] {
+        world.apply_user(linked(&called(name), &id)).await.unwrap().applied();
+        assert_eq!(world.account("anna@example.com").await["DisplayName"], name);
+    }
+    // Nobody waits for ever.
+    let world = World::with(&["--read-back-timeout=100ms"]).await;
+    let id = world.provision(&anna()).await;
+    world.profile(json!({"display_name_lag_ms": 60_000})).await;
+    world
+        .apply_user(linked(&called("Anna Holm"), &id))
+        .await
+        .unwrap()
+        .applied();
     assert_eq!(world.account("anna@example.com").await["DisplayName"], "Anna Holm");
 }
 
@@ -191,18 +204,73 @@ async fn a_login_name_moves_unless_it_is_taken() {
 }
 
 #[tokio::test]
-async fn a_rename_that_is_switched_off_is_refused_before_anything_is_written() {
+async fn a_rename_that_is_refused_writes_nothing_but_cuts_a_leaver_off() {
     let world = World::with(&["--allow-rename=false"]).await;
     let id = world.provision(&anna()).await;
     let written = world.writes().await;
-    let other = User {
-        user_name: Some("b@example.com".to_owned()),
+    let renamed = |name: &str, active| User {
+        user_name: Some(name.to_owned()),
+        active: Some(active),
+        ..anna()
+    };
+    for active in [true, false] {
+        let refused = failed(world.apply_user(linked(&renamed("b@example.com", active), &id)).await);
+        assert_eq!(refused, (Code::FailedPrecondition, ErrorReason::PlatformRefused));
+        assert_eq!(world.writes().await, written + u64::from(!active));
+    }
+    let account = world.account("anna@example.com").await;
+    assert_eq!([&account["State"], &account["DisplayName"]], ["Disabled", "Anna Berg"]);
+
+    // Nor is a name in the way that no account can have, or one that is another's.
+    let world = World::new().await;
+    let id = world.provision(&anna()).await;
+    world.strangers(json!({"Name": "taken@example.com"})).await;
+    for name in ["taken@example.com", "no-suffix"] {
+        world.apply_user(linked(&anna(), &id)).await.unwrap().applied();
+        assert_eq!(world.account("anna@example.com").await["State"], "None");
+        world.apply_user(linked(&renamed(name, false), &id)).await.unwrap_err();
+        assert_eq!(world.account("anna@example.com").await["State"], "Disabled", "{name}");
+    }
+    // Known by an intent only, it needs another intent before it may be renamed; that is not waited for either.
+    world.apply_user(linked(&anna(), &id)).await.unwrap().applied();
+    let request = intended(&renamed("anna.holm@example.com", false), &["anna@example.com"]);
+    let found = world.apply_user(request.clone()).await.unwrap().found();
+    let intents = request.intents.as_ref().map(|intents| confirmed(intents, &found));
+    world
+        .apply_user(ApplyUserRequest { intents, ..request })
+        .await
+        .unwrap()
+        .intent();
+    assert_eq!(world.account("anna@example.com").await["State"], "Disabled");
+}
+
+#[tokio::test]
+async fn a_leaver_is_locked_where_states_are_not_exposed() {
+    let world = World::new().await;
+    let id = world.provision(&anna()).await;
+    world
+        .fault(json!({"method": "CDirectoryService/SetUserState", "fault": "bare404"}))
+        .await;
+    let off = User {
         active: Some(false),
         ..anna()
     };
-    let refused = failed(world.apply_user(linked(&other, &id)).await);
-    assert_eq!(refused, (Code::FailedPrecondition, ErrorReason::PlatformRefused));
-    assert_eq!(world.writes().await, written);
+    let disable = ApplyUserRequest {
+        link: linked(&anna(), &id).link,
+        ..removal(RemovalMode::Disable)
+    };
+    for request in [linked(&off, &id), disable] {
+        let status = world.apply_user(request).await.unwrap_err();
+        assert_eq!(
+            (status.code(), reason(&status).0),
+            (Code::FailedPrecondition, ErrorReason::PlatformNotExposed)
+        );
+        assert!(status.message().contains("locked"), "{}", status.message());
+        assert_eq!(world.account("anna@example.com").await["CloudLocked"], true);
+        world
+            .sim("PATCH", &format!("users/{id}"), json!({"CloudLocked": false}))
+            .await;
+    }
 }
 
 #[tokio::test]
@@ -216,10 +284,9 @@ async fn names_with_wildcards_find_only_themselves() {
     };
     let id = world.provision(&odd).await;
     let found = world
-        .apply_user(intended(&odd, &["a_b@example.com"]))
+        .apply_found_user(intended(&odd, &["a_b@example.com"]))
         .await
-        .unwrap()
-        .applied();
+        .unwrap();
     assert_eq!(found.link.unwrap().platform_id, id);
 }
 
@@ -255,7 +322,7 @@ async fn removal_is_idempotent_and_finds_what_an_intent_left() {
         intents: Some(intents(&["anna@example.com"], None)),
         ..removal(RemovalMode::Remove)
     };
-    world.apply_user(by_intent).await.unwrap().applied();
+    world.apply_found_user(by_intent).await.unwrap();
     assert!(world.accounts("anna@example.com").await.is_empty());
 
     let id = world.provision(&anna()).await;
@@ -270,6 +337,59 @@ async fn removal_is_idempotent_and_finds_what_an_intent_left() {
     assert_eq!(world.account("anna@example.com").await["State"], "Disabled");
     let unspecified = failed(world.apply_user(removal(RemovalMode::Unspecified)).await);
     assert_eq!(unspecified, (Code::InvalidArgument, ErrorReason::InvalidRequest));
+}
+
+/// What is found by a name alone is asked about, and what cannot have been created by us is not touched.
+#[tokio::test]
+async fn what_an_intent_leads_to_is_not_removed_unless_it_can_be_ours() {
+    let world = World::new().await;
+    let made = world
+        .strangers(json!([
+            {"Name": "plain@example.com"},
+            {"Name": "program@example.com", "ServiceUser": true},
+            {"Name": "chief@example.com"},
+        ]))
+        .await;
+    let group = world.sim("POST", "groups", json!({"Name": "Chiefs"})).await[0]["ID"].clone();
+    let admins = json!([{"Guid": group, "Type": "Role"}]);
+    world.sim("POST", "groups/sysadmin/members", admins).await;
+    let path = format!("groups/{}/members", group.as_str().unwrap());
+    world
+        .sim("POST", &path, json!([{"Guid": made[2], "Type": "User"}]))
+        .await;
+    for (name, ours) in [
+        ("program@example.com", false),
+        ("chief@example.com", false),
+        ("scim-gateway@example.com", false),
+        ("plain@example.com", true),
+    ] {
+        for mode in [RemovalMode::Disable, RemovalMode::Remove] {
+            let request = ApplyUserRequest {
+                intents: Some(intents(&[name], None)),
+                ..removal(mode)
+            };
+            let answer = world.apply_found_user(request).await;
+            if ours {
+                answer.unwrap();
+                continue;
+            }
+            let status = answer.unwrap_err();
+            assert_eq!(reason(&status).0, ErrorReason::PlatformProtected, "{name} {mode:?}");
+            assert_eq!(world.account(name).await["State"], "None", "{name} {mode:?}");
+        }
+    }
+    assert!(world.accounts("plain@example.com").await.is_empty());
+    // Where it cannot be told, it is not removed either.
+    world.strangers(json!({"Name": "plain@example.com"})).await;
+    world.profile(json!({"service_user_column": false})).await;
+    world.fault(json!({"method": "Roles/*", "fault": "bare404"})).await;
+    world.fault(json!({"method": "SaasManage/*", "fault": "bare404"})).await;
+    let request = ApplyUserRequest {
+        intents: Some(intents(&["plain@example.com"], None)),
+        ..removal(RemovalMode::Remove)
+    };
+    let status = world.apply_found_user(request).await.unwrap_err();
+    assert_eq!(reason(&status).0, ErrorReason::PlatformProtected);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use proto::{
 use serde_json::json;
 use tonic::Code;
 
-use crate::world::{World, anna, failed, fresh, intended, reason, wanted, wanted_group};
+use crate::world::{World, anna, confirmed, failed, fresh, intended, reason, wanted, wanted_group};
 
 fn adopting(name: &str, adoption: Adoption) -> ApplyUserRequest {
     let user = User {
@@ -26,11 +26,7 @@ async fn an_account_is_adopted_as_the_policy_says() {
     let world = World::with(&["--protected-names=chief@example.com"]).await;
     let cases = [
         (json!({"Name": "plain@example.com"}), true, true),
-        (
-            json!({"Name": "program@example.com", "ServiceUser": true}),
-            false,
-            false,
-        ),
+        (json!({"Name": "program@example.com", "ServiceUser": true}), false, true),
         (json!({"Name": "chief@example.com"}), false, true),
         (json!({"Name": "fed@example.com", "SourceDs": "FDS"}), false, false),
     ];
@@ -98,14 +94,19 @@ async fn what_stands_under_an_intent_is_ours_whatever_the_policy() {
     };
     // Known by its name alone, it must be known by the new one before it gets it: the call may fail in between.
     let old = "anna@example.com";
-    let intent = world.apply_user(intended(&moved, &[old])).await.unwrap().intent();
+    let found = world.apply_user(intended(&moved, &[old])).await.unwrap().found();
+    assert_eq!(
+        (&found.platform_id, &*found.platform_name, &*found.intent),
+        (&id, old, old)
+    );
+    let mut request = intended(&moved, &[old]);
+    request.intents = Some(confirmed(&request.intents.unwrap(), &found));
+    let intent = world.apply_user(request.clone()).await.unwrap().intent();
     assert_eq!(intent, "anna.holm@example.com");
     assert_eq!(world.account(old).await["ID"], id, "nothing is written before");
-    let applied = world
-        .apply_user(intended(&moved, &[old, &intent]))
-        .await
-        .unwrap()
-        .applied();
+    request.intents.as_mut().unwrap().names.push(intent.clone());
+    request.intents.as_mut().unwrap().fresh_name = Some(intent);
+    let applied = world.apply_user(request).await.unwrap().applied();
     assert!(!applied.adopted);
     assert_eq!(applied.link.unwrap().platform_id, id);
     assert_eq!(
@@ -128,6 +129,44 @@ async fn a_name_taken_after_it_was_found_free_is_somebody_elses() {
     );
     assert_eq!(details.metadata["platform_id"], id);
     assert_eq!(world.account(&name).await["DisplayName"], "", "it was left alone");
+    assert!(status.message().contains("is already in use"), "{}", status.message());
+}
+
+/// An administrator by way of another group, by a group so large that it is not read to its end, or by what cannot be told.
+#[tokio::test]
+async fn matching_takes_nobody_who_may_be_an_administrator() {
+    let taken = async |world: &World, name: &str| {
+        let answer = world.apply_user(adopting(name, Adoption::Matching)).await;
+        answer
+            .map(|answer| answer.applied().adopted)
+            .map_err(|status| reason(&status).0)
+    };
+    let exists = Err(ErrorReason::PlatformObjectExists);
+    let world = World::with(&["--page-size=2"]).await;
+    world.profile(json!({"full_count": false})).await;
+    let people: Vec<_> = (0..7).map(|n| json!({"Name": format!("p{n}@example.com")})).collect();
+    let ids = world.strangers(json!(people)).await;
+    for name in ["Inner", "Outer"] {
+        world.sim("POST", "groups", json!({"ID": name, "Name": name})).await;
+    }
+    let into = async |group: &str, kind: &str, ids: &[String]| {
+        let members: Vec<_> = ids.iter().map(|id| json!({"Guid": id, "Type": kind})).collect();
+        world
+            .sim("POST", &format!("groups/{group}/members"), json!(members))
+            .await;
+    };
+    into("sysadmin", "Role", &["Outer".to_owned()]).await;
+    into("Outer", "Role", &["Inner".to_owned(), "sysadmin".to_owned()]).await;
+    into("Inner", "User", &ids[..5]).await;
+    world
+        .fault(json!({"method": "UserMgmt/GetUsersRoles*", "fault": "bare404"}))
+        .await;
+    for n in 0..5 {
+        assert_eq!(taken(&world, &format!("p{n}@example.com")).await, exists, "{n}");
+    }
+    assert_eq!(taken(&world, "p5@example.com").await, Ok(true));
+    world.profile(json!({"service_user_column": false})).await;
+    assert_eq!(taken(&world, "p6@example.com").await, Ok(true), "its attributes tell");
 }
 
 #[tokio::test]

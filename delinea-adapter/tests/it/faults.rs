@@ -10,18 +10,32 @@ use proto::{
 use serde_json::{Value, json};
 use tonic::Code;
 
-use crate::world::{World, anna, failed, fault, fresh, intended, linked, reason, removal, wanted};
+use crate::world::{
+    World, anna, failed, fault, fresh, intended, intents, linked, reason, removal, says_not_created, wanted,
+    wanted_group,
+};
 
 const CREATE: &str = "CDirectoryService/CreateUser";
 const CHANGE: &str = "CDirectoryService/ChangeUser";
 
 #[tokio::test]
 async fn a_create_whose_answer_is_lost_is_linked_and_not_doubled() {
-    for lost in ["lost_answer", "truncated", "slow"] {
-        let world = World::new().await;
+    for lost in ["lost_answer", "truncated", "slow", "error", "html", "failure"] {
+        // The answer that is slow comes after five seconds.
+        let world = World::with(if lost == "slow" {
+            &["--platform-timeout=3s"]
+        } else {
+            &[]
+        })
+        .await;
         let name = world.apply_user(wanted(&anna())).await.unwrap().intent();
-        world.fault(fault(CREATE, lost, 1)).await;
-        let applied = world.apply_user(fresh(&anna(), &name)).await.unwrap().applied();
+        let mut rule = fault(CREATE, lost, 1);
+        if matches!(lost, "error" | "html" | "failure") {
+            rule["after"] = true.into();
+            rule["status"] = 500.into();
+        }
+        world.fault(rule).await;
+        let applied = world.apply_found_user(fresh(&anna(), &name)).await.unwrap();
         assert!(!applied.adopted, "{lost}");
         assert_eq!(
             world.account(&name).await["ID"],
@@ -42,7 +56,7 @@ async fn a_create_that_cannot_be_read_back_is_later_and_then_found() {
     let uncertain = failed(world.apply_user(fresh(&anna(), &name)).await);
     assert_eq!(uncertain, (Code::Unavailable, ErrorReason::PlatformUncertain));
     world.no_faults().await;
-    let applied = world.apply_user(intended(&anna(), &[&name])).await.unwrap().applied();
+    let applied = world.apply_found_user(intended(&anna(), &[&name])).await.unwrap();
     assert_eq!(world.account(&name).await["ID"], applied.link.unwrap().platform_id);
     assert_eq!(world.calls(CREATE).await, 1);
 }
@@ -76,8 +90,67 @@ async fn a_create_that_broke_off_before_disabling_is_finished_under_its_intent()
     world.fault(fault("CDirectoryService/SetUserState", "error", 1)).await;
     let later = failed(world.apply_user(fresh(&off, &name)).await);
     assert_eq!(later, (Code::Unavailable, ErrorReason::PlatformUnavailable));
-    world.apply_user(intended(&off, &[&name])).await.unwrap().applied();
+    world.apply_found_user(intended(&off, &[&name])).await.unwrap();
     assert_eq!(world.account(&name).await["State"], "Disabled");
+}
+
+/// Whoever makes the account by hand afterwards must not have it taken for ours.
+#[tokio::test]
+async fn a_create_that_certainly_did_nothing_says_so() {
+    let refused = |message: &str| json!({"method": CREATE, "fault": "failure", "times": 1, "message": message});
+    for (rule, not_created) in [
+        (refused("The password does not meet the policy."), true),
+        (refused("You lack the permission"), true),
+        (refused("Something is wrong"), true),
+        (refused("Please try again later"), false),
+        (fault(CREATE, "throttle", 1), true),
+        (fault(CREATE, "bare404", 1), true),
+        (fault(CREATE, "unauthorized", 2), true),
+        (fault(CREATE, "error", 1), false),
+        (fault(CREATE, "drop", 1), false),
+        // Before the create: nothing was created, whatever it was.
+        (fault("Federation/GetFederations", "error", 1), true),
+        // Behind it: it stands.
+        (fault("CDirectoryService/SetUserState", "throttle", 1), false),
+    ] {
+        let world = World::new().await;
+        let off = User {
+            active: Some(false),
+            ..anna()
+        };
+        // The intent was noted by an adapter that knew more of the tenant than this one.
+        world.fault(rule.clone()).await;
+        let status = world.apply_user(fresh(&off, "anna@example.com")).await.unwrap_err();
+        assert_eq!(says_not_created(&status), not_created, "{rule}: {status:?}");
+    }
+    let world = World::new().await;
+    let mut group = wanted_group("Sales");
+    group.intents = Some(intents(&["Sales"], Some("Sales")));
+    for (kind, not_created) in [("throttle", true), ("failure", true), ("error", false)] {
+        world.fault(fault("Roles/StoreRole", kind, 1)).await;
+        let status = world.apply_group(group.clone()).await.unwrap_err();
+        assert_eq!(says_not_created(&status), not_created, "{kind}: {status:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_error_is_no_refusal_and_says_when_to_come_back() {
+    let world = World::new().await;
+    let id = world.provision(&anna()).await;
+    let other = User {
+        display_name: Some("Other".to_owned()),
+        ..anna()
+    };
+    for (status, message) in [(500, "Object reference not set"), (200, "Please try again later")] {
+        let rule = json!({"method": CHANGE, "fault": "failure", "times": 1, "message": message, "status": status});
+        world.fault(rule).await;
+        let later = failed(world.apply_user(linked(&other, &id)).await);
+        assert_eq!(
+            later,
+            (Code::Unavailable, ErrorReason::PlatformUnavailable),
+            "{message}"
+        );
+    }
 }
 
 #[tokio::test]

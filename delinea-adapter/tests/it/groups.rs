@@ -109,6 +109,56 @@ async fn bad_members_are_named_and_the_others_come_in() {
 }
 
 #[tokio::test]
+async fn members_that_are_passed_over_in_silence_are_not_confirmed() {
+    let world = World::with(&["--read-back-timeout=200ms"]).await;
+    world.profile(json!({"unknown_principals": "skip"})).await;
+    let good = people(&world, 4).await;
+    let id = world.provision_group("Sales", &good[..2]).await;
+    let request = ApplyGroupRequest {
+        members_in: vec![good[2].clone(), "no-such-person".to_owned(), good[3].clone()],
+        members_out: vec![good[0].clone(), "who-is-gone".to_owned()],
+        ..linked_group("Sales", &id)
+    };
+    let applied = world.apply_group(request).await.unwrap().applied();
+    let refused: Vec<_> = applied
+        .refused_members
+        .iter()
+        .map(|member| &*member.platform_id)
+        .collect();
+    assert_eq!(refused, ["no-such-person"]);
+    assert_eq!(members(&world, "Sales").await, sorted(&good[1..]));
+}
+
+#[tokio::test]
+async fn a_group_that_was_deleted_is_not_what_a_report_remembers() {
+    let world = World::with(&["--query-caching=10"]).await;
+    let id = world.provision_group("Sales", &[]).await;
+    world.profile(json!({"query_lag_ms": 600_000})).await;
+    // Fills the cache of both reports.
+    let status = world.apply_group(linked_group("Sales", "nobody")).await.unwrap_err();
+    assert_eq!(reason(&status).0, ErrorReason::PlatformObjectExists);
+    world.sim("DELETE", &format!("groups/{id}"), Value::Null).await;
+    assert_eq!(
+        world.apply_group(linked_group("Sales", &id)).await.unwrap().intent(),
+        "Sales"
+    );
+}
+
+#[tokio::test]
+async fn a_group_that_may_not_be_read_is_not_taken_for_gone() {
+    let world = World::new().await;
+    let id = world.provision_group("Sales", &[]).await;
+    for (message, error_id) in [("You lack the permission", ""), ("Step up", "ChallengeRequired")] {
+        let rule = json!({"method": "SaasManage/GetRole", "fault": "failure", "times": 1, "message": message,
+            "error_id": error_id});
+        world.fault(rule).await;
+        let status = world.apply_group(linked_group("Sales", &id)).await.unwrap_err();
+        assert!(status.message().contains(message), "{}", status.message());
+    }
+    world.apply_group(linked_group("Sales", &id)).await.unwrap().applied();
+}
+
+#[tokio::test]
 async fn a_failing_batch_is_later_as_a_whole() {
     let world = World::new().await;
     let people = people(&world, 4).await;
@@ -198,7 +248,7 @@ async fn a_group_whose_create_answer_is_lost_is_linked_and_not_doubled() {
         intents: Some(intents(&[&name], Some(&name))),
         ..wanted_group("Sales")
     };
-    let link = world.apply_group(create).await.unwrap().applied().link.unwrap();
+    let link = world.apply_found_group(create).await.unwrap().link.unwrap();
     world
         .apply_group(linked_group("Sales", &link.platform_id))
         .await

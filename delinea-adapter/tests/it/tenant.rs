@@ -71,6 +71,63 @@ async fn a_suffix_that_the_platform_does_not_know_is_named() {
     world.provision(&named("anna@Example.com")).await;
 }
 
+/// A local account beside a federated login is what that policy is for; where the Platform refuses, it says why.
+#[tokio::test]
+async fn beside_a_federated_login_a_local_account_is_created() {
+    let world = World::with(&["--directory-policy=create_local"]).await;
+    world.profile(json!({"federation": true})).await;
+    world
+        .strangers(json!({"Name": "anna@example.com", "SourceDs": "FDS"}))
+        .await;
+    let id = world.provision(&anna()).await;
+    let accounts = world.accounts("anna@example.com").await;
+    assert_eq!(accounts.len(), 2);
+    let local = accounts.iter().find(|account| account["SourceDs"] == "CDS").unwrap();
+    assert_eq!(local["ID"], id);
+
+    let world = World::with(&["--directory-policy=create_local"]).await;
+    world
+        .profile(json!({"federation": true, "local_beside_federated": false}))
+        .await;
+    world
+        .strangers(json!({"Name": "anna@example.com", "SourceDs": "FDS"}))
+        .await;
+    let name = world.apply_user(wanted(&anna())).await.unwrap().intent();
+    let status = world.apply_user(fresh(&anna(), &name)).await.unwrap_err();
+    assert_eq!(reason(&status).0, ErrorReason::PlatformObjectExists);
+    assert!(status.message().contains("is already in use"), "{}", status.message());
+}
+
+/// Where the Platform does not say how many there are, every page is read.
+#[tokio::test]
+async fn later_pages_are_read_without_a_full_count() {
+    let world = World::with(&["--page-size=3"]).await;
+    world.profile(json!({"full_count": false})).await;
+    let people: Vec<_> = (0..10).map(|n| json!({"Name": format!("p{n}@example.com")})).collect();
+    world.strangers(json!(people)).await;
+    world
+        .fault(json!({"method": "entities/localusers", "fault": "bare404"}))
+        .await;
+    assert_eq!(
+        users(&world)
+            .await
+            .iter()
+            .filter(|user| user.name.starts_with('p'))
+            .count(),
+        10
+    );
+    // So what stands on a later page is found, not doubled: `_` is a wildcard, and the first pages are full of others.
+    let others: Vec<_> = (0..9).map(|n| json!({"Name": format!("a{n}z@example.com")})).collect();
+    world.strangers(json!(others)).await;
+    world.strangers(json!({"Name": "a_z@example.com"})).await;
+    let odd = User {
+        user_name: Some("a_z@example.com".to_owned()),
+        ..anna()
+    };
+    let exists = failed(world.apply_user(wanted(&odd)).await);
+    assert_eq!(exists, (Code::AlreadyExists, ErrorReason::PlatformObjectExists));
+}
+
 async fn users(world: &World) -> Vec<PlatformUser> {
     let request = ListPlatformUsersRequest {
         tenant: "default".to_owned(),

@@ -6,7 +6,7 @@ use clap::{Args, Command, FromArgMatches};
 use delinea_adapter::Config;
 use proto::{
     adapter::v1::{
-        Adoption, ApplyGroupRequest, ApplyUserRequest, GroupApplied, IntentRequired, Intents, Link, Removal,
+        Adoption, ApplyGroupRequest, ApplyUserRequest, Found, GroupApplied, IntentRequired, Intents, Link, Removal,
         RemovalMode, UserApplied, adapter_service_client::AdapterServiceClient, apply_group_request,
         apply_group_response, apply_user_request, apply_user_response,
     },
@@ -30,20 +30,28 @@ pub(crate) struct World {
 pub(crate) enum Answer<T> {
     Applied(T),
     IntentRequired(String),
+    Found(Found),
 }
 
 impl<T: std::fmt::Debug> Answer<T> {
     pub(crate) fn applied(self) -> T {
         match self {
             Self::Applied(applied) => applied,
-            Self::IntentRequired(name) => panic!("an intent for {name} is required"),
+            other => panic!("{other:?}"),
         }
     }
 
     pub(crate) fn intent(self) -> String {
         match self {
             Self::IntentRequired(name) => name,
-            Self::Applied(applied) => panic!("{applied:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn found(self) -> Found {
+        match self {
+            Self::Found(found) => found,
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -67,7 +75,7 @@ impl World {
             &url,
             "--platform-client-id=scim-gateway@example.com",
             "--platform-client-secret=simulated-secret",
-            "--platform-timeout=2s",
+            "--platform-timeout=20s",
             "--read-back-timeout=1s",
             "--read-back-interval=20ms",
         ];
@@ -166,6 +174,7 @@ impl World {
         Ok(match answer.outcome.unwrap() {
             apply_user_response::Outcome::Applied(applied) => Answer::Applied(applied),
             apply_user_response::Outcome::IntentRequired(IntentRequired { name }) => Answer::IntentRequired(name),
+            apply_user_response::Outcome::Found(found) => Answer::Found(found),
         })
     }
 
@@ -179,7 +188,40 @@ impl World {
         Ok(match answer.outcome.unwrap() {
             apply_group_response::Outcome::Applied(applied) => Answer::Applied(applied),
             apply_group_response::Outcome::IntentRequired(IntentRequired { name }) => Answer::IntentRequired(name),
+            apply_group_response::Outcome::Found(found) => Answer::Found(found),
         })
+    }
+
+    /// Applies what is found under an intent, once it was asked whose it is: nobody else's.
+    pub(crate) async fn apply_found_user(&self, request: ApplyUserRequest) -> Result<UserApplied, Status> {
+        let written = self.writes_of_changes().await;
+        let found = self.apply_user(request.clone()).await?.found();
+        assert_eq!(self.writes_of_changes().await, written, "nothing is written before");
+        let intents = request.intents.as_ref().map(|intents| confirmed(intents, &found));
+        let request = ApplyUserRequest { intents, ..request };
+        Ok(self.apply_user(request).await?.applied())
+    }
+
+    /// The same for a group.
+    pub(crate) async fn apply_found_group(&self, request: ApplyGroupRequest) -> Result<GroupApplied, Status> {
+        let found = self.apply_group(request.clone()).await?.found();
+        let intents = request.intents.as_ref().map(|intents| confirmed(intents, &found));
+        let request = ApplyGroupRequest { intents, ..request };
+        Ok(self.apply_group(request).await?.applied())
+    }
+
+    /// How many calls would have changed or removed an account.
+    async fn writes_of_changes(&self) -> u64 {
+        let state = self.state().await;
+        let methods = [
+            "CDirectoryService/ChangeUser",
+            "CDirectoryService/SetUserState",
+            "UserMgmt/RemoveUsers",
+        ];
+        methods
+            .iter()
+            .map(|method| state["calls"][method].as_u64().unwrap_or_default())
+            .sum()
     }
 
     /// Creates the account as identity-service would: records the intent in between. Gives its id.
@@ -296,6 +338,17 @@ pub(crate) fn intents(names: &[&str], fresh: Option<&str>) -> Intents {
     Intents {
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         fresh_name: fresh.map(str::to_owned),
+        confirmed_ids: Vec::new(),
+    }
+}
+
+/// The intents of a further call, after it was asked whose the object is.
+pub(crate) fn confirmed(intents: &Intents, found: &Found) -> Intents {
+    assert!(intents.names.contains(&found.intent), "{found:?}");
+    Intents {
+        names: intents.names.clone(),
+        fresh_name: None,
+        confirmed_ids: [&intents.confirmed_ids[..], std::slice::from_ref(&found.platform_id)].concat(),
     }
 }
 
@@ -315,6 +368,15 @@ pub(crate) fn fault(method: &str, fault: &str, times: u64) -> Value {
 pub(crate) fn reason(status: &Status) -> (ErrorReason, Details) {
     let details = Details::of(status).unwrap_or_else(|| panic!("a status of another hand: {status:?}"));
     (details.reason, details)
+}
+
+/// Whether a status says that nothing was created.
+pub(crate) fn says_not_created(status: &Status) -> bool {
+    reason(status)
+        .1
+        .metadata
+        .get("created")
+        .is_some_and(|created| created == "no")
 }
 
 /// The reason of what must have failed.

@@ -1,22 +1,25 @@
 //! What users and groups have in common on the way to the Platform: the intent before a create, whose an existing object
 //! is, and what a failed call means.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
-use jiff::Timestamp;
 use proto::{
-    adapter::v1::{Adoption, IntentRequired, Intents, Link as WireLink},
+    adapter::v1::{Adoption, Found, IntentRequired, Intents, Link as WireLink},
     error::{Details, ErrorReason},
 };
 use scim::fold_case;
 use tokio::time::Instant;
-use tonic::{Code, Status};
+use tonic::Status;
 
-use super::{Relay, backoff::pause};
+use super::{Relay, ending::failure};
 use crate::{
     config::Adopt,
-    store::{Claim, Failure, Link, Settlement, StoreError},
+    store::{Claim, Failure, Intent, Link, Settlement, StoreError},
 };
+
+/// How many calls one delivery makes at most. Each call but the last taught something: an intent to record, an object to
+/// ask about, an object to adopt; a sequence that goes on and on is looked at anew.
+const MOST_CALLS: u32 = 16;
 
 /// What is sent along with every call about one object.
 #[derive(Debug, Clone)]
@@ -30,6 +33,7 @@ pub(super) struct Standing {
 pub(super) enum Answer<T> {
     Applied(T),
     IntentRequired(IntentRequired),
+    Found(Found),
 }
 
 /// What the whole exchange came to: the Platform matches, or how the claim ends instead.
@@ -38,9 +42,19 @@ pub(super) enum Outcome<T> {
     Ends(Box<Settlement>),
 }
 
+/// What is known on the way from call to call.
+pub(super) struct Exchange<'a> {
+    pub(super) claim: &'a Claim,
+    standing: Standing,
+    /// Intents that turned out void.
+    pub(super) void: Vec<String>,
+    /// Whether an object of our own stood in the way before: it may have moved out of it since.
+    in_the_way: bool,
+}
+
 impl Relay {
-    /// Calls the adapter until the object matches: again after the intent to create it was recorded, and again when an
-    /// existing object of that name may be taken over.
+    /// Calls the adapter until the object matches: again after the intent to create it was recorded, after it was asked
+    /// whose an object under an intent is, and when an existing object of that name may be taken over.
     pub(super) async fn apply<T, F>(
         &self,
         claim: &Claim,
@@ -50,80 +64,121 @@ impl Relay {
     where
         F: Future<Output = Result<Answer<T>, Status>>,
     {
-        let mut standing = Standing {
-            link: link.platform_id.clone().map(|platform_id| WireLink {
-                platform_id,
-                backend: link.backend.clone(),
-            }),
-            intents: Intents {
-                names: link.intents.clone(),
-                fresh_name: None,
-            },
-            adoption: Adoption::Never,
-        };
+        let mut exchange = Exchange::begin(claim, link);
         // A further call is begun only where it must end within the lease: else another might deliver beside it.
         let last_begin = Instant::now() + self.config.delivery_lease.saturating_sub(self.config.delivery_timeout);
-        loop {
-            match call(standing.clone()).await {
+        for _ in 0..MOST_CALLS {
+            let next = match call(exchange.standing.clone()).await {
                 Ok(Answer::Applied(applied)) => {
                     self.adapter_state.ready();
                     return Ok(Outcome::Applied(applied));
                 }
-                Ok(Answer::IntentRequired(required)) => {
-                    let again = standing.intents.fresh_name.is_some();
-                    let late = Instant::now() > last_begin;
-                    if again || late || !self.store.record_intent(claim, &required.name).await? {
-                        // Deleted meanwhile, or another holds the work: look at it anew.
-                        return Ok(Outcome::Ends(Box::new(self.anew())));
-                    }
-                    if !standing.intents.names.contains(&required.name) {
-                        standing.intents.names.push(required.name.clone());
-                    }
-                    standing.intents.fresh_name = Some(required.name);
-                }
-                Err(status) => match self.may_adopt(claim, &standing, &status).await? {
-                    Verdict::Adopt(_) if Instant::now() > last_begin => {
-                        return Ok(Outcome::Ends(Box::new(self.anew())));
-                    }
-                    Verdict::Adopt(adoption) => standing.adoption = adoption,
-                    Verdict::Ends(settlement) => return Ok(Outcome::Ends(settlement)),
-                },
+                Ok(Answer::IntentRequired(_) | Answer::Found(_)) if Instant::now() > last_begin => break,
+                Ok(Answer::IntentRequired(required)) => self.record(&mut exchange, required).await?,
+                Ok(Answer::Found(found)) => self.ask_whose(&mut exchange, found).await?,
+                Err(status) => self.after_failure(&mut exchange, &status).await?,
+            };
+            match next {
+                Next::Ends(settlement) => return Ok(Outcome::Ends(settlement)),
+                Next::Call if Instant::now() > last_begin => break,
+                Next::Call => {}
             }
         }
+        Ok(Outcome::Ends(Box::new(self.anew(&exchange))))
+    }
+
+    /// Notes the name that was found free, before anything is created under it.
+    async fn record(&self, exchange: &mut Exchange<'_>, required: IntentRequired) -> Result<Next, StoreError> {
+        let (claim, intents) = (exchange.claim, &mut exchange.standing.intents);
+        if intents.fresh_name.is_some() {
+            return Ok(Next::Ends(Box::new(self.anew(exchange))));
+        }
+        match self.store.record_intent(claim, &required.name).await? {
+            Intent::Noted => {}
+            // Deleted meanwhile, or another holds the work: look at it anew.
+            Intent::Void => return Ok(Next::Ends(Box::new(self.anew(exchange)))),
+            Intent::Taken(other) => {
+                let failure = Failure {
+                    reason: ErrorReason::Contention.name().to_owned(),
+                    message: format!("the name may be given to {other} this moment, which comes first"),
+                };
+                return Ok(Next::Ends(Box::new(self.waiting(exchange, failure, other))));
+            }
+        }
+        exchange.void.retain(|name| *name != required.name);
+        if !intents.names.contains(&required.name) {
+            intents.names.push(required.name.clone());
+        }
+        intents.fresh_name = Some(required.name);
+        Ok(Next::Call)
+    }
+
+    /// Whose an object is that stands under an intent: ours, unless another resource of ours has it.
+    async fn ask_whose(&self, exchange: &mut Exchange<'_>, found: Found) -> Result<Next, StoreError> {
+        let claim = exchange.claim;
+        let owner = self.store.owner(&claim.tenant, claim.kind, &found.platform_id).await?;
+        let intents = &mut exchange.standing.intents;
+        // It was looked up just now, so nothing is free any more.
+        intents.fresh_name = None;
+        if owner.is_some_and(|owner| owner.id != claim.id) {
+            intents.names.retain(|name| *name != found.intent);
+            exchange.void.push(found.intent);
+        } else if intents.confirmed_ids.contains(&found.platform_id) {
+            return Ok(Next::Ends(Box::new(self.anew(exchange))));
+        } else {
+            intents.confirmed_ids.push(found.platform_id);
+        }
+        Ok(Next::Call)
     }
 
     /// What a failed call means. An object of that name that is nobody's may be taken over, if the tenant allows it.
-    async fn may_adopt(&self, claim: &Claim, standing: &Standing, status: &Status) -> Result<Verdict, StoreError> {
+    async fn after_failure(&self, exchange: &mut Exchange<'_>, status: &Status) -> Result<Next, StoreError> {
+        let claim = exchange.claim;
         let details = Details::of(status);
+        let of = |details: &Details, key: &str| details.metadata.get(key).filter(|text| !text.is_empty()).cloned();
         let exists = details
             .as_ref()
             .filter(|details| details.reason == ErrorReason::PlatformObjectExists);
-        // The create that the fresh intent was for met somebody else's object: what stands there is not ours.
-        let void = standing.intents.fresh_name.clone().filter(|_| exists.is_some());
-        let failed = || Verdict::Ends(Box::new(self.failed(claim, status, void.clone())));
-        let Some(metadata) = exists.map(|details| &details.metadata) else {
-            return Ok(failed());
+        let not_created = details.as_ref().and_then(|details| of(details, "created")).as_deref() == Some("no");
+        // What the fresh intent was for did not come to be: what stands under the name now or later is not ours.
+        if exists.is_some() || not_created {
+            exchange.void.extend(exchange.standing.intents.fresh_name.clone());
+        }
+        let Some(exists) = exists else {
+            return Ok(Next::Ends(Box::new(self.failed(exchange, status))));
         };
-        let Some(platform_id) = metadata.get("platform_id").filter(|id| !id.is_empty()) else {
-            return Ok(failed());
+        let (id, name) = (of(exists, "platform_id"), of(exists, "platform_name"));
+        // Who means to create it is asked before who has it: the one becomes the other, never the other way round.
+        if let Some(name) = &name
+            && let Some(other) = self.store.intender(&claim.tenant, claim.kind, name).await?
+            && other.id != claim.id
+            && !other.at_rest
+        {
+            return Ok(Next::Ends(Box::new(self.waiting(exchange, failure(status), other.id))));
+        }
+        let Some(id) = id else {
+            return Ok(Next::Ends(Box::new(self.failed(exchange, status))));
         };
-        match self.store.owner(&claim.tenant, claim.kind, platform_id).await? {
+        match self.store.owner(&claim.tenant, claim.kind, &id).await? {
             // One of our own is about to give the name up.
             Some(owner) if owner.id != claim.id && !owner.at_rest => {
-                Ok(Verdict::Ends(Box::new(Settlement::Postponed {
-                    failure: failure(status),
-                    retry_at: self.retry_at(claim, None),
-                    waits_for: Some(owner.id),
-                    void_intent: void,
-                })))
+                Ok(Next::Ends(Box::new(self.waiting(exchange, failure(status), owner.id))))
             }
-            Some(_) => Ok(failed()),
-            None => match self.adoption(metadata.get("platform_name").map(String::as_str)) {
+            // It may have given the name up since it was seen there.
+            Some(owner) if owner.id != claim.id && !exchange.in_the_way => {
+                exchange.in_the_way = true;
+                exchange.forget_void();
+                Ok(Next::Call)
+            }
+            Some(_) => Ok(Next::Ends(Box::new(self.failed(exchange, status)))),
+            None => match self.adoption(name.as_deref()) {
                 // A rename never adopts, and nothing is asked twice.
-                Some(adoption) if standing.link.is_none() && standing.adoption == Adoption::Never => {
-                    Ok(Verdict::Adopt(adoption))
+                Some(adoption) if exchange.standing.link.is_none() && exchange.standing.adoption == Adoption::Never => {
+                    exchange.forget_void();
+                    exchange.standing.adoption = adoption;
+                    Ok(Next::Call)
                 }
-                _ => Ok(failed()),
+                _ => Ok(Next::Ends(Box::new(self.failed(exchange, status)))),
             },
         }
     }
@@ -137,129 +192,38 @@ impl Relay {
                 .map(|_| Adoption::Listed),
         }
     }
+}
 
-    /// How a claim ends after a failed call: later, or refused.
-    fn failed(&self, claim: &Claim, status: &Status, void_intent: Option<String>) -> Settlement {
-        let details = Details::of(status);
-        if is_refusal(status.code(), details.is_some()) {
-            self.adapter_state.ready();
-            let retry_at = Timestamp::now() + self.config.refused_retry;
-            return Settlement::Refused {
-                failure: failure(status),
-                retry_at,
-                void_intent,
-            };
-        }
-        if details.is_none() {
-            // Not the adapter's own words: it could not be reached.
-            self.adapter_state
-                .degraded("the adapter cannot be reached; changes are kept and delivered later");
-        }
-        let after = details.and_then(|details| details.retry_after);
-        Settlement::Postponed {
-            failure: failure(status),
-            retry_at: self.retry_at(claim, after),
-            waits_for: None,
-            void_intent,
+impl<'a> Exchange<'a> {
+    fn begin(claim: &'a Claim, link: &Link) -> Self {
+        Self {
+            claim,
+            standing: Standing {
+                link: link.platform_id.clone().map(|platform_id| WireLink {
+                    platform_id,
+                    backend: link.backend.clone(),
+                }),
+                intents: Intents {
+                    names: link.intents.clone(),
+                    ..Intents::default()
+                },
+                adoption: Adoption::Never,
+            },
+            void: Vec::new(),
+            in_the_way: false,
         }
     }
 
-    /// The next try of what failed: after a pause with jitter, and not before the Platform wants it.
-    fn retry_at(&self, claim: &Claim, after: Option<Duration>) -> Timestamp {
-        let pause = pause(
-            self.config.backoff_base,
-            self.config.backoff_ceiling,
-            claim.attempts,
-            &mut rand::rng(),
-        );
-        Timestamp::now() + pause.max(after.unwrap_or_default())
-    }
-
-    /// The end of a claim that is to be looked at anew at once.
-    fn anew(&self) -> Settlement {
-        let failure = Failure {
-            reason: ErrorReason::Contention.name().to_owned(),
-            message: "the resource changed meanwhile".to_owned(),
-        };
-        Settlement::Postponed {
-            failure,
-            retry_at: Timestamp::now() + self.config.backoff_base,
-            waits_for: None,
-            void_intent: None,
-        }
-    }
-
-    /// When to look again at what waits or was refused, should no event do it sooner.
-    pub(super) fn look_again_at(&self) -> Timestamp {
-        Timestamp::now() + self.config.refused_retry
+    /// Sends no intent along any more that turned out void.
+    fn forget_void(&mut self) {
+        let intents = &mut self.standing.intents;
+        intents.names.retain(|name| !self.void.contains(name));
+        intents.fresh_name = None;
     }
 }
 
-enum Verdict {
-    Adopt(Adoption),
+/// How an exchange goes on.
+enum Next {
+    Call,
     Ends(Box<Settlement>),
-}
-
-/// Whether a person must act. The other codes say that nothing was decided.
-fn is_refusal(code: Code, in_its_own_words: bool) -> bool {
-    match code {
-        Code::AlreadyExists
-        | Code::FailedPrecondition
-        | Code::InvalidArgument
-        | Code::NotFound
-        // Without details this is tonic's own: a message too large for the other side, however often it is sent.
-        | Code::OutOfRange => true,
-        // Without details these come from a proxy, or from whatever else listens at the address.
-        Code::PermissionDenied | Code::Unimplemented => in_its_own_words,
-        _ => false,
-    }
-}
-
-fn failure(status: &Status) -> Failure {
-    let reason = Details::of(status).map_or(ErrorReason::PlatformUnavailable, |details| details.reason);
-    Failure {
-        reason: reason.name().to_owned(),
-        message: status.message().to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_a_person_must_change_is_refused() {
-        let always = [
-            Code::AlreadyExists,
-            Code::FailedPrecondition,
-            Code::InvalidArgument,
-            Code::NotFound,
-            Code::OutOfRange,
-        ];
-        let by_the_adapter_itself = [Code::PermissionDenied, Code::Unimplemented];
-        for number in 0..17 {
-            let code = Code::from(number);
-            assert_eq!(is_refusal(code, false), always.contains(&code), "{code:?}");
-            let refused = always.contains(&code) || by_the_adapter_itself.contains(&code);
-            assert_eq!(is_refusal(code, true), refused, "{code:?}");
-        }
-    }
-
-    #[test]
-    fn a_failure_keeps_the_adapters_reason_and_the_platforms_words() {
-        let refused =
-            Details::new(ErrorReason::PlatformRefused).status(Code::FailedPrecondition, "the suffix is unknown");
-        let unreachable = Status::unavailable("connection refused");
-        let cases = [
-            (refused, ErrorReason::PlatformRefused, "the suffix is unknown"),
-            (unreachable, ErrorReason::PlatformUnavailable, "connection refused"),
-        ];
-        for (status, reason, message) in cases {
-            let failure = failure(&status);
-            assert_eq!(
-                (failure.reason.as_str(), failure.message.as_str()),
-                (reason.name(), message)
-            );
-        }
-    }
 }

@@ -27,6 +27,7 @@ impl Relay {
             Settlement::Applied(Applied {
                 versions,
                 retry_at: Some(self.look_again_at()),
+                contested_until: Some(self.retry_at(claim, None)),
                 ..applied
             })
         };
@@ -81,6 +82,7 @@ impl Relay {
         match response.outcome {
             Some(apply_group_response::Outcome::Applied(applied)) => Ok(Answer::Applied(applied)),
             Some(apply_group_response::Outcome::IntentRequired(required)) => Ok(Answer::IntentRequired(required)),
+            Some(apply_group_response::Outcome::Found(found)) => Ok(Answer::Found(found)),
             None => Err(Status::internal("the adapter answered without an outcome")),
         }
     }

@@ -73,6 +73,7 @@ impl Relay {
                 versions,
                 waits_for: manager.waits_for,
                 retry_at: Some(self.look_again_at()),
+                contested_until: Some(self.retry_at(claim, None)),
                 ..Applied::default()
             }),
         })
@@ -83,6 +84,7 @@ impl Relay {
         match response.outcome {
             Some(apply_user_response::Outcome::Applied(applied)) => Ok(Answer::Applied(applied)),
             Some(apply_user_response::Outcome::IntentRequired(required)) => Ok(Answer::IntentRequired(required)),
+            Some(apply_user_response::Outcome::Found(found)) => Ok(Answer::Found(found)),
             None => Err(Status::internal("the adapter answered without an outcome")),
         }
     }
@@ -135,7 +137,7 @@ impl Relay {
         Settlement::Refused {
             failure,
             retry_at: self.look_again_at(),
-            void_intent: None,
+            void_intents: Vec::new(),
         }
     }
 }

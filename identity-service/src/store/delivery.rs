@@ -80,13 +80,24 @@ pub struct Link {
     pub applied_document: u64,
 }
 
-/// Who owns a Platform object.
+/// Who owns a Platform object, or has the intent to create it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
     /// The resource or tombstone.
     pub id: ResourceId,
     /// Whether there is nothing left to deliver for the owner, so that it will keep the object.
     pub at_rest: bool,
+}
+
+/// What came of noting an intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// It is noted: a create call of that name may be sent now.
+    Noted,
+    /// The claim no longer holds, or the resource was deleted meanwhile: nothing may be created.
+    Void,
+    /// Another resource has noted the name, and its delivery is under way: it may be creating the object this moment.
+    Taken(ResourceId),
 }
 
 /// How a claim ends.
@@ -102,8 +113,8 @@ pub enum Settlement {
         retry_at: Timestamp,
         /// The resource whose delivery makes a try worthwhile sooner, if it is one of ours.
         waits_for: Option<ResourceId>,
-        /// The intent that turned out void: what stands under that name is another resource's.
-        void_intent: Option<String>,
+        /// The intents that turned out void: nothing was created under those names, or what stands there is another's.
+        void_intents: Vec<String>,
     },
     /// The Platform, or a rule, said no.
     Refused {
@@ -111,8 +122,8 @@ pub enum Settlement {
         failure: Failure,
         /// When it is tried again all the same.
         retry_at: Timestamp,
-        /// The intent that turned out void: what stands under that name is somebody else's.
-        void_intent: Option<String>,
+        /// The intents that turned out void: nothing was created under those names, or what stands there is another's.
+        void_intents: Vec<String>,
     },
 }
 
@@ -133,6 +144,8 @@ pub struct Applied {
     pub waits_for: Option<ResourceId>,
     /// When to look again at what is refused or waiting.
     pub retry_at: Option<Timestamp>,
+    /// When to try again should the object turn out to be another resource's.
+    pub contested_until: Option<Timestamp>,
 }
 
 /// Why a delivery failed.

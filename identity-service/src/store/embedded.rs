@@ -25,8 +25,8 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Changes, Claim, Claims, Delivery, From, Link, Member, Order, Owner, RequestKey, Settlement, Store, StoreError,
-    Summary, WorkState, Write, WriteError, Written,
+    Changes, Claim, Claims, Delivery, From, Intent, Link, Member, Order, Owner, RequestKey, Settlement, Store,
+    StoreError, Summary, WorkState, Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -290,7 +290,7 @@ impl Store for EmbeddedStore {
         self.read("read an order", move |file| file.order(&claim, batch)).await
     }
 
-    async fn record_intent(&self, claim: &Claim, name: &str) -> Result<bool, StoreError> {
+    async fn record_intent(&self, claim: &Claim, name: &str) -> Result<Intent, StoreError> {
         let (claim, name) = (claim.clone(), name.to_owned());
         self.step("record an intent", move |tables| {
             work::record_intent(tables, &claim, &name)
@@ -316,6 +316,14 @@ impl Store for EmbeddedStore {
         let (tenant, platform_id) = (tenant.clone(), platform_id.to_owned());
         self.read("read an owner", move |file| {
             file.owner(tenant.as_str(), kind, &platform_id)
+        })
+        .await
+    }
+
+    async fn intender(&self, tenant: &Tenant, kind: Kind, name: &str) -> Result<Option<Owner>, StoreError> {
+        let (tenant, name) = (tenant.clone(), name.to_owned());
+        self.read("read an intent", move |file| {
+            file.intender(tenant.as_str(), kind, &name)
         })
         .await
     }

@@ -144,9 +144,11 @@ macro_rules! contract {
                 an_intent_is_kept_until_the_object_is_linked
                 no_intent_without_a_claim_that_holds
                 no_intent_for_what_was_deleted
-                a_failure_may_void_one_intent
+                a_failure_may_void_intents
                 a_name_is_intended_by_one_resource_at_a_time
+                the_intent_of_a_delivery_under_way_is_not_taken
                 an_object_that_has_an_owner_is_not_taken
+                who_came_to_anothers_object_is_not_led_there_again
                 an_object_has_one_owner
                 a_replaced_object_makes_its_memberships_unconfirmed
                 a_replaced_group_gets_all_its_members_anew

@@ -1,10 +1,12 @@
 //! Reading: each function sees one state of the file, whatever is being written meanwhile.
 
+use scim::fold_case;
+
 use super::{
     pending::Stage,
     tables::{
-        COUNTERS, Counter, FEED, Failed, GROUPS_OF, LINKS, LOOKUPS, MEMBERS, NAMES, OWNERS, PENDING, RECORDS, REQUESTS,
-        Reading, TOMBSTONES, WORK, from_json, get, read_counter,
+        COUNTERS, Counter, FEED, Failed, GROUPS_OF, INTENTS, LINKS, LOOKUPS, MEMBERS, NAMES, OWNERS, PENDING, RECORDS,
+        REQUESTS, Reading, TOMBSTONES, WORK, from_json, get, read_counter,
     },
     tombstone,
     work::subject,
@@ -196,11 +198,23 @@ impl Reading {
         else {
             return Ok(None);
         };
+        self.one_of_ours(tenant, id).map(Some)
+    }
+
+    pub(super) fn intender(&self, tenant: &str, kind: Kind, name: &str) -> Result<Option<Owner>, Failed> {
+        let id = self
+            .table(INTENTS)?
+            .get((tenant, kind.number(), fold_case(name).as_str()))?
+            .map(|id| id.value());
+        id.map(|id| self.one_of_ours(tenant, id)).transpose()
+    }
+
+    fn one_of_ours(&self, tenant: &str, id: u128) -> Result<Owner, Failed> {
         let at_rest = self.table(WORK)?.get((tenant, id))?.is_none();
-        Ok(Some(Owner {
+        Ok(Owner {
             id: ResourceId::from_u128(id),
             at_rest,
-        }))
+        })
     }
 
     pub(super) fn delivery(&self, tenant: &str, id: ResourceId) -> Result<Option<Delivery>, Failed> {

@@ -312,7 +312,7 @@ pub(super) fn postponed(retry_at: Timestamp) -> Settlement {
         failure: failure(),
         retry_at,
         waits_for: None,
-        void_intent: None,
+        void_intents: Vec::new(),
     }
 }
 
@@ -320,6 +320,6 @@ pub(super) fn refused(retry_at: Timestamp) -> Settlement {
     Settlement::Refused {
         failure: failure(),
         retry_at,
-        void_intent: None,
+        void_intents: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use identity_service::{
     id::Kind,
     index::Index,
     store::{
-        RequestKey,
+        Intent, RequestKey,
         embedded::{EmbeddedStore, OpenError},
     },
 };
@@ -33,7 +33,10 @@ async fn everything_acknowledged_is_there_after_reopening() {
     let group = bench.group("sales", &[applied, stuck]).await;
     for claim in bench.claim_all(at(2)).await {
         if claim.id == stuck {
-            assert!(bench.store.record_intent(&claim, "stuck@x").await.unwrap());
+            assert_eq!(
+                bench.store.record_intent(&claim, "stuck@x").await.unwrap(),
+                Intent::Noted
+            );
             bench.settle(&claim, refused(at(3_600)), at(3)).await;
         }
     }
@@ -105,7 +108,10 @@ async fn leases_of_a_process_that_is_gone_are_taken_back() {
     );
     let claim = bench.claim(at(10)).await;
     assert_eq!(claim.id, user);
-    assert!(!bench.store.record_intent(&lost[0], "odile").await.unwrap());
+    assert_eq!(
+        bench.store.record_intent(&lost[0], "odile").await.unwrap(),
+        Intent::Void
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use identity_service::{
     id::{Kind, ResourceId},
-    store::WorkState,
+    store::{Intent, WorkState},
 };
 use jiff::Timestamp;
 
@@ -282,12 +282,18 @@ impl Model {
         ready.map(|((_, member), pending)| (*member, pending.stamp)).collect()
     }
 
-    pub(super) fn intend(&mut self, seen: &Seen) -> bool {
-        let resource = self.resources.get(&seen.id).filter(|_| self.holds(seen));
-        let intended = resource.map(|resource| (resource.kind, folded(&resource.name)));
-        let may = intended.is_some();
-        self.intents.extend(intended.map(|name| (name, seen.id)));
-        may
+    pub(super) fn intend(&mut self, seen: &Seen) -> Intent {
+        let Some(resource) = self.resources.get(&seen.id).filter(|_| self.holds(seen)) else {
+            return Intent::Void;
+        };
+        let name = (resource.kind, folded(&resource.name));
+        let other = self.intents.get(&name).filter(|other| **other != seen.id);
+        let under_way = |other: &&ResourceId| self.work.get(*other).is_some_and(|work| work.leased);
+        if let Some(other) = other.filter(under_way) {
+            return Intent::Taken(*other);
+        }
+        self.intents.insert(name, seen.id);
+        Intent::Noted
     }
 
     /// Whether a create call for the resource may have been sent.

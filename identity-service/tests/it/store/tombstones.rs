@@ -2,7 +2,7 @@
 
 use identity_service::{
     id::{Kind, ResourceId},
-    store::{Applied, Settlement, WriteError},
+    store::{Applied, Intent, Settlement, WriteError},
 };
 
 use super::{
@@ -122,7 +122,10 @@ pub(super) async fn a_takeover_brings_the_intents(engine: &dyn Engine) {
     let bench = Bench::new(engine).await;
     let old = bench.user("odile").await;
     let claim = bench.claim(at(1)).await;
-    assert!(bench.store.record_intent(&claim, "odile@x").await.unwrap());
+    assert_eq!(
+        bench.store.record_intent(&claim, "odile@x").await.unwrap(),
+        Intent::Noted
+    );
     bench.delete(Kind::User, old).await.unwrap();
     let new = bench.user("odile").await;
     let claim = bench.claim(at(100)).await;

@@ -93,7 +93,7 @@ fn until_given_up(owner: ResourceId) -> Settlement {
         failure: failure(),
         retry_at: at(100_000),
         waits_for: Some(owner),
-        void_intent: None,
+        void_intents: Vec::new(),
     }
 }
 

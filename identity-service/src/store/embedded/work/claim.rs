@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use redb::ReadableTable;
+use scim::fold_case;
 
 use super::put;
 use crate::{
     id::{Kind, ResourceId, Tenant},
     record::Record,
     store::{
-        Claim, Claims, Work, WorkState,
+        Claim, Claims, Intent, Work, WorkState,
         embedded::{
             pending::{self, Stage},
             tables::{Counter, Failed, Tables, from_json, get, millis},
@@ -108,21 +109,32 @@ pub(in crate::store::embedded) fn record_intent(
     tables: &mut Tables<'_>,
     claim: &Claim,
     name: &str,
-) -> Result<bool, Failed> {
+) -> Result<Intent, Failed> {
     let (tenant, id) = (claim.tenant.as_str(), claim.id.as_u128());
     let holds = tables
         .work(tenant, id)?
         .is_some_and(|work| work.lease == Some(claim.token));
     let lives = tables.records.get((tenant, claim.kind.number(), id))?.is_some();
     if !holds || !lives {
-        return Ok(false);
+        return Ok(Intent::Void);
+    }
+    let other = tables
+        .intents
+        .get((tenant, claim.kind.number(), fold_case(name).as_str()))?
+        .map(|other| other.value())
+        .filter(|other| *other != id);
+    // A create call that is on its way may yet succeed: its intent must not be lost.
+    if let Some(other) = other
+        && tables.work(tenant, other)?.is_some_and(|work| work.lease.is_some())
+    {
+        return Ok(Intent::Taken(ResourceId::from_u128(other)));
     }
     let mut link = tables.link(tenant, id)?;
     if !link.intents.iter().any(|known| known == name) {
         link.intents.push(name.to_owned());
         tables.put_link(tenant, claim.kind.number(), id, &link)?;
     }
-    Ok(true)
+    Ok(Intent::Noted)
 }
 
 /// A record or, for a tombstone, `None`; outer `None` when there is neither.

@@ -47,9 +47,9 @@ pub(in crate::store::embedded) fn settle(
             failure,
             retry_at,
             waits_for,
-            void_intent,
+            void_intents,
         } => {
-            forget_intent(tables, claim, void_intent.as_deref())?;
+            forget_intents(tables, claim, void_intents, now)?;
             let mut due = *retry_at;
             if let Some(on) = waits_for {
                 tables.waiting.insert((tenant, on.as_u128(), id), ())?;
@@ -69,9 +69,9 @@ pub(in crate::store::embedded) fn settle(
         Settlement::Refused {
             failure,
             retry_at,
-            void_intent,
+            void_intents,
         } => {
-            forget_intent(tables, claim, void_intent.as_deref())?;
+            forget_intents(tables, claim, void_intents, now)?;
             let work = if newer {
                 Work { due: now, ..released }
             } else {
@@ -88,13 +88,17 @@ pub(in crate::store::embedded) fn settle(
     }
 }
 
-/// Forgets an intent that turned out void. The others stand: something may yet be found under them.
-fn forget_intent(tables: &mut Tables<'_>, claim: &Claim, void: Option<&str>) -> Result<(), Failed> {
-    let Some(void) = void else { return Ok(()) };
+/// Forgets intents that turned out void; who waits for one of those names may have it. The others stand: something may yet
+/// be found under them.
+fn forget_intents(tables: &mut Tables<'_>, claim: &Claim, void: &[String], now: Timestamp) -> Result<(), Failed> {
+    if void.is_empty() {
+        return Ok(());
+    }
     let (tenant, id) = (claim.tenant.as_str(), claim.id.as_u128());
     let mut link = tables.link(tenant, id)?;
-    link.intents.retain(|name| name != void);
-    tables.put_link(tenant, claim.kind.number(), id, &link)
+    link.intents.retain(|name| !void.contains(name));
+    tables.put_link(tenant, claim.kind.number(), id, &link)?;
+    wake_waiters(tables, tenant, claim.id, now)
 }
 
 fn settle_applied(
@@ -106,11 +110,11 @@ fn settle_applied(
     now: Timestamp,
 ) -> Result<(), Failed> {
     let (tenant, id, kind) = (claim.tenant.as_str(), claim.id.as_u128(), claim.kind);
+    if let Some(other) = other_owner(tables, claim, applied)? {
+        return contested(tables, claim, other, applied.contested_until, old, now);
+    }
     if let Some(buried) = tombstone::read(&tables.tombstones, tenant, id)? {
         return settle_removal(tables, claim, applied, &buried.name, newer, old, now);
-    }
-    if let Some(other) = other_owner(tables, claim, applied)? {
-        return contested(tables, claim, other, old, now);
     }
     relink(tables, claim, applied, now)?;
     wake_waiters(tables, tenant, claim.id, now)?;
@@ -177,11 +181,12 @@ fn other_owner(tables: &Tables<'_>, claim: &Claim, applied: &Applied) -> Result<
 }
 
 /// Two resources came to the same object: who has it keeps it. It is delivered once more, since this one has just written
-/// over it; this one looks anew, and then finds it taken.
+/// over it; this one forgets what led it there, looks anew after a pause, and then finds it taken.
 fn contested(
     tables: &mut Tables<'_>,
     claim: &Claim,
     owner: ResourceId,
+    until: Option<Timestamp>,
     old: &Work,
     now: Timestamp,
 ) -> Result<(), Failed> {
@@ -192,9 +197,14 @@ fn contested(
     };
     tables.put_link(tenant, claim.kind.number(), owner.as_u128(), &unapplied)?;
     mark(tables, tenant, claim.kind, owner, now, None)?;
+    let misled = Link {
+        intents: Vec::new(),
+        ..tables.link(tenant, id)?
+    };
+    tables.put_link(tenant, claim.kind.number(), id, &misled)?;
     let again = Work {
         lease: None,
-        due: now,
+        due: until.unwrap_or(now),
         attempts: old.attempts + 1,
         ..old.clone()
     };
