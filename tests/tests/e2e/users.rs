@@ -4,6 +4,7 @@
 mod adoption;
 mod changes;
 mod manager;
+mod ownership;
 mod protocol;
 mod recreation;
 
