@@ -119,6 +119,7 @@ async fn start_simulator(settings: &mut Settings) -> Result<platform_simulator::
     let client = config.clone();
     let simulator = platform_simulator::start(config).await.map_err(Error::Simulator)?;
     reach(&mut settings.adapter, &client, simulator.url());
+    settings.adapter.platform.max_rps.get_or_insert(simulator.max_rps());
     Ok(simulator)
 }
 

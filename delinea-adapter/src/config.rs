@@ -5,7 +5,11 @@
 
 mod values;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Args as _, FromArgMatches as _};
 use http::HeaderMap;
@@ -97,6 +101,14 @@ pub struct PlatformConfig {
     #[arg(long, env = "MAX_CONCURRENCY", value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_concurrency: u16,
+    /// How many calls a second all adapters of the tenant make together, 5 unless set otherwise; 0 sets no limit. all-in-one
+    /// takes what the simulated Platform's profile says.
+    #[arg(long, env = "MAX_RPS", value_name = "N")]
+    pub max_rps: Option<u32>,
+    /// How many adapters serve the tenant; each takes its share of MAX_RPS.
+    #[arg(long, env = "ADAPTER_REPLICAS", value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub adapter_replicas: u16,
     /// How long a write whose outcome is in doubt is looked for.
     #[arg(long, env = "READ_BACK_TIMEOUT", value_name = "DURATION", default_value = "30s",
           value_parser = parse_duration)]
@@ -220,6 +232,11 @@ impl PlatformConfig {
             return Err(wrong("must be set"));
         }
         let url: reqwest::Url = text.parse().map_err(|_| wrong("is not a URL"))?;
+        if url.scheme() == "http" && !is_this_machine(&url) {
+            return Err(wrong(
+                "must begin with https://: the secret and the tokens would go over the network in the clear",
+            ));
+        }
         match (
             url.scheme(),
             url.has_host(),
@@ -251,6 +268,12 @@ impl PlatformConfig {
         }
     }
 
+    /// How many calls a second are made for the tenant; 0 sets no limit.
+    pub(crate) fn calls_a_second(&self) -> u32 {
+        const UNLESS_SET: u32 = 5;
+        self.max_rps.unwrap_or(UNLESS_SET)
+    }
+
     /// The headers sent with each call.
     pub(crate) fn headers(&self) -> HeaderMap {
         self.extra_headers
@@ -265,6 +288,13 @@ impl PlatformConfig {
             .iter()
             .any(|protected| crate::platform::same_name(protected, name))
     }
+}
+
+/// Whether a URL leads to this very machine.
+fn is_this_machine(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -333,6 +363,7 @@ pub(crate) mod tests {
             (config.member_batch, config.page_size, config.max_concurrency),
             (100, 500, 4)
         );
+        assert_eq!((config.calls_a_second(), config.adapter_replicas), (5, 1));
         assert_eq!(
             (config.read_back_timeout, config.read_back_interval),
             (Duration::from_secs(30), Duration::from_secs(1))
@@ -350,12 +381,34 @@ pub(crate) mod tests {
 
     #[test]
     fn the_url_is_one_of_a_platform() {
-        for url in ["", "example", "ftp://h", "https://", "https://h/?q=1", "https://user@h"] {
+        for url in [
+            "",
+            "example",
+            "ftp://h",
+            "https://",
+            "https://h/?q=1",
+            "https://user@h",
+            "http://h.example",
+            "http://localhost.example",
+            "http://10.0.0.1",
+        ] {
             let config = PlatformConfig {
                 platform_url: Some(url.to_owned()),
                 ..platform(&[]).unwrap()
             };
             assert!(config.base_url().is_err(), "{url:?}");
+        }
+        for url in [
+            "http://localhost:1",
+            "http://127.8.8.8",
+            "http://[::1]:1",
+            "https://10.0.0.1",
+        ] {
+            let config = PlatformConfig {
+                platform_url: Some(url.to_owned()),
+                ..platform(&[]).unwrap()
+            };
+            assert_eq!(config.base_url().unwrap(), url);
         }
         let config = PlatformConfig {
             platform_url: Some("https://h.example/".to_owned()),

@@ -62,6 +62,9 @@ pub(crate) enum ApplyError {
     /// The account could not be disabled in the usual way, so it was locked.
     #[error("the account was locked in place of being disabled")]
     LockedInstead { id: String, method: &'static str },
+    /// The time that the caller allows is over.
+    #[error("the time for the call is over")]
+    OutOfTime,
     /// It failed before anything was created or renamed, or the Platform said that it did nothing.
     #[error("nothing was created")]
     NotCreated(#[source] Box<ApplyError>),
@@ -79,6 +82,7 @@ impl ApplyError {
         match self {
             Self::Platform(failure) => failure.is_later(),
             Self::NotCreated(error) => error.is_later(),
+            Self::OutOfTime => true,
             _ => false,
         }
     }
@@ -131,6 +135,7 @@ impl ApplyError {
                 Details::new(R::InvalidRequest).with("field", field),
             ),
             Self::UnknownTenant { tenant } => (Code::NotFound, Details::new(R::UnknownTenant).with("tenant", tenant)),
+            Self::OutOfTime => (Code::Unavailable, Details::new(R::PlatformUncertain)),
             Self::LockedInstead { id, method } => (
                 Code::FailedPrecondition,
                 Details::new(R::PlatformNotExposed)
@@ -145,6 +150,9 @@ impl ApplyError {
         match self {
             Self::Platform(failure) => failure.words(),
             Self::NotCreated(error) => error.words(),
+            Self::OutOfTime => "the Platform did not answer all calls in the time that one delivery may take \
+                                (DELIVERY_TIMEOUT); what has become of the last one is looked at next time"
+                .to_owned(),
             Self::LockedInstead { id, method } => format!(
                 "the Delinea Platform does not expose {method} to the service user (HTTP 404 without a body), so the \
                  account {id} was locked in place of being disabled: nobody gets in; to let its owner in again, clear \

@@ -92,9 +92,12 @@ pub async fn start(config: Config) -> Result<Running, Error> {
 /// more than a refused connection says.
 async fn follow_token(platform: &Connection, dependency: &service_runtime::Dependency, stop: &CancellationToken) {
     loop {
-        match platform.client.token().await {
-            Ok(()) => dependency.ready(),
-            Err(failure) => dependency.degraded(reason(&failure)),
+        tokio::select! {
+            () = stop.cancelled() => return,
+            token = platform.client.token() => match token {
+                Ok(()) => dependency.ready(),
+                Err(failure) => dependency.degraded(reason(&failure)),
+            },
         }
         tokio::select! {
             () = stop.cancelled() => return,

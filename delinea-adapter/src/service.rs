@@ -1,7 +1,7 @@
 //! The gRPC edge: checks the shape of a request, hands it on, and turns what comes back into an answer or a status. It
 //! holds no rule.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc, time::Duration};
 
 use proto::adapter::v1::{
     Adoption, ApplyGroupRequest, ApplyGroupResponse, ApplyUserRequest, ApplyUserResponse, CheckPlatformRequest,
@@ -10,8 +10,8 @@ use proto::adapter::v1::{
     adapter_service_server::AdapterService, apply_group_request, apply_group_response, apply_user_request,
     apply_user_response,
 };
-use service_runtime::Chain;
-use tokio::sync::mpsc;
+use service_runtime::{Chain, time_allowed};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 use tracing::Instrument as _;
@@ -28,6 +28,8 @@ use crate::{
 
 /// How many batches of a list wait for a slow reader.
 const LIST_BUFFER: usize = 2;
+/// How much of the time that a caller allows is kept for the way back.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(2);
 
 /// The service.
 pub(crate) struct Adapter {
@@ -122,6 +124,22 @@ fn standing<'a>(
     })
 }
 
+/// How long the work on a request may take, so that its caller still gets an answer.
+fn time_to_work<T>(request: &Request<T>) -> Option<Duration> {
+    let allowed = time_allowed(request.metadata().as_ref())?;
+    Some(allowed.saturating_sub(TIME_TO_ANSWER.min(allowed / 4)))
+}
+
+async fn within(
+    time: Option<Duration>,
+    work: impl Future<Output = Result<Outcome, ApplyError>>,
+) -> Result<Outcome, ApplyError> {
+    match time {
+        None => work.await,
+        Some(time) => timeout(time, work).await.unwrap_or(Err(ApplyError::OutOfTime)),
+    }
+}
+
 /// The status of an error, which is logged here and nowhere else: *later* is the Platform's weather, *refused* is for a
 /// person who reads it in the answer.
 fn status(call: &'static str, resource_id: &str, error: ApplyError) -> Status {
@@ -147,8 +165,9 @@ impl AdapterService for Adapter {
     type ListPlatformGroupsStream = ReceiverStream<Result<ListPlatformGroupsResponse, Status>>;
 
     async fn apply_user(&self, request: Request<ApplyUserRequest>) -> Result<Response<ApplyUserResponse>, Status> {
+        let time = time_to_work(&request);
         let request = request.into_inner();
-        let outcome = Box::pin(self.user(&request)).await;
+        let outcome = within(time, Box::pin(self.user(&request))).await;
         let outcome = match outcome.map_err(|error| status("ApplyUser", &request.resource_id, error))? {
             Outcome::Applied(Applied { id, adopted, .. }) => apply_user_response::Outcome::Applied(UserApplied {
                 link: link(id),
@@ -161,8 +180,9 @@ impl AdapterService for Adapter {
     }
 
     async fn apply_group(&self, request: Request<ApplyGroupRequest>) -> Result<Response<ApplyGroupResponse>, Status> {
+        let time = time_to_work(&request);
         let request = request.into_inner();
-        let outcome = Box::pin(self.group(&request)).await;
+        let outcome = within(time, Box::pin(self.group(&request))).await;
         let outcome = match outcome.map_err(|error| status("ApplyGroup", &request.resource_id, error))? {
             Outcome::Applied(Applied { id, adopted, refused }) => {
                 apply_group_response::Outcome::Applied(GroupApplied {

@@ -198,6 +198,11 @@ impl Running {
         format!("http://{}", self.addr)
     }
 
+    /// How many calls a second its profile allows at present; 0 sets no limit.
+    pub fn max_rps(&self) -> u32 {
+        self.platform.profile().max_rps
+    }
+
     /// Ends when serving ends, which happens only after a stop or a failure.
     pub async fn ended(&mut self) {
         let _ = (&mut self.serving).await;

@@ -45,7 +45,7 @@ where
     }
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let limit = parse(request.headers());
+        let limit = time_allowed(request.headers());
         let answer = self.inner.call(request);
         match limit {
             None => answer.boxed(),
@@ -60,8 +60,9 @@ where
     }
 }
 
-/// Reads the header's value: at most eight digits and a unit (gRPC over HTTP/2, "Timeout"). Anything else is no limit.
-fn parse(headers: &HeaderMap) -> Option<Duration> {
+/// How long the caller of a request waits for its answer, if it says so: a handler that has more to say than "too late" must
+/// end before. It is the header's value: at most eight digits and a unit (gRPC over HTTP/2, "Timeout"). Anything else is no limit.
+pub fn time_allowed(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(GRPC_TIMEOUT)?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
@@ -111,7 +112,7 @@ mod tests {
         ];
         for (text, expected) in table {
             let headers = HeaderMap::from_iter([(http::HeaderName::from_static(GRPC_TIMEOUT), text.parse().unwrap())]);
-            assert_eq!(parse(&headers), expected, "{text:?}");
+            assert_eq!(time_allowed(&headers), expected, "{text:?}");
         }
     }
 
@@ -124,7 +125,7 @@ mod tests {
             Duration::from_secs(900_000),
         ] {
             let headers = HeaderMap::from_iter([(http::HeaderName::from_static(GRPC_TIMEOUT), header(limit))]);
-            assert_eq!(parse(&headers), Some(limit));
+            assert_eq!(time_allowed(&headers), Some(limit));
         }
     }
 

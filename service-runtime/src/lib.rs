@@ -27,6 +27,7 @@ mod crypto;
 
 pub use connection::{CallFailed, Connection, connect, in_process, is_this_machine};
 pub use crypto::install_crypto_provider;
+pub use deadline::time_allowed;
 pub use error::{Chain, Error};
 pub use health::{Dependency, Readiness, grpc_routes};
 pub use observe::{grpc_server_layer, http_server_layer};

@@ -1,6 +1,8 @@
 //! The one place that every call to the Platform goes through: its turn, the token, the deadline, the trace, the verdict,
 //! the count. What limits or counts calls belongs here.
 
+use std::time::Duration;
+
 use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
 use reqwest::{RequestBuilder, Url};
 use serde_json::{Value, json};
@@ -12,6 +14,7 @@ use crate::{Error, config::PlatformConfig, metrics::Metrics};
 use super::{
     envelope,
     failure::{Failure, Trouble},
+    pace::Pace,
     token::{Token, Tokens},
     transport::{Answer, Transport},
 };
@@ -27,6 +30,7 @@ pub(crate) struct Client {
     base: String,
     tokens: Tokens,
     turns: Semaphore,
+    pace: Pace,
     headers: HeaderMap,
     metrics: Metrics,
 }
@@ -40,6 +44,7 @@ impl Client {
             tokens: Tokens::new(config, transport.clone(), metrics.clone())?,
             transport,
             turns: Semaphore::new(usize::from(config.max_concurrency)),
+            pace: Pace::new(config.calls_a_second(), config.adapter_replicas),
             headers: config.headers(),
             metrics,
         })
@@ -117,6 +122,13 @@ impl Client {
     ) -> Result<T, Failure> {
         // The semaphore is never closed; were it, the call would go ahead without a turn.
         let _turn = self.turns.acquire().await.ok();
+        if let Err(wait) = self.pace.turn().await {
+            self.metrics.call(method, "paused", Duration::ZERO);
+            return Err(Failure::Throttled {
+                method,
+                retry_after: Some(wait),
+            });
+        }
         let span = tracing::info_span!(
             "platform call",
             otel.name = method,
@@ -176,6 +188,11 @@ impl Client {
         service_runtime::trace_context::inject(&mut headers);
         let request = request.headers(headers).header(AUTHORIZATION, &*token.0);
         let answer = self.transport.exchange(method, request, limit).await?;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS
+            && let Some(pause) = answer.retry_after
+        {
+            self.pace.pause(pause);
+        }
         let span = Span::current();
         span.record("http.response.status_code", answer.status.as_u16());
         if let Some(transaction) = &answer.transaction {

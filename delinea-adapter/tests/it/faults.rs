@@ -155,13 +155,13 @@ async fn a_server_error_is_no_refusal_and_says_when_to_come_back() {
 
 #[tokio::test]
 async fn a_busy_platform_says_when_to_come_back() {
-    let world = World::new().await;
-    let id = world.provision(&anna()).await;
     let other = User {
         display_name: Some("Other".to_owned()),
         ..anna()
     };
     for busy in ["throttle", "unavailable"] {
+        let world = World::new().await;
+        let id = world.provision(&anna()).await;
         world
             .fault(json!({"method": CHANGE, "fault": busy, "times": 1, "retry_after_s": 7}))
             .await;
@@ -174,8 +174,54 @@ async fn a_busy_platform_says_when_to_come_back() {
         );
         assert_eq!(details.retry_after, Some(Duration::from_secs(7)), "{busy}");
         assert_eq!(details.metadata["method"], CHANGE);
+        let calls = world.calls("UserMgmt/GetUserAttributes").await;
+        let again = world.apply_user(linked(&other, &id)).await;
+        if busy == "unavailable" {
+            again.unwrap().applied();
+            continue;
+        }
+        // All calls wait when the Platform says that there are too many.
+        let (why, details) = reason(&again.unwrap_err());
+        assert_eq!(why, ErrorReason::PlatformThrottled);
+        assert!(details.retry_after.unwrap() <= Duration::from_secs(7));
+        assert_eq!(world.calls("UserMgmt/GetUserAttributes").await, calls);
     }
-    world.apply_user(linked(&other, &id)).await.unwrap().applied();
+}
+
+/// The caller would be told no more than that its time is over; so it is told before.
+#[tokio::test]
+async fn a_call_ends_in_its_own_words_before_its_caller_leaves() {
+    let world = World::new().await;
+    world
+        .fault(json!({"method": CREATE, "fault": "slow", "delay_ms": 60_000}))
+        .await;
+    let request = ApplyUserRequest {
+        tenant: "default".to_owned(),
+        ..fresh(&anna(), "anna@example.com")
+    };
+    let mut request = tonic::Request::new(request);
+    request.set_timeout(Duration::from_secs(4));
+    let status = world.client.clone().apply_user(request).await.unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).0),
+        (Code::Unavailable, ErrorReason::PlatformUncertain)
+    );
+    assert!(!says_not_created(&status));
+}
+
+#[tokio::test]
+async fn calls_keep_to_the_rate_that_is_set() {
+    // Each process has half of it: a second's allowance is two calls, and a further one goes out each half second.
+    let world = World::with(&["--max-rps=4", "--adapter-replicas=2"]).await;
+    let id = world.provision(&anna()).await;
+    let before = world.calls("UserMgmt/GetUserAttributes").await;
+    let began = tokio::time::Instant::now();
+    for _ in 0..6 {
+        world.apply_user(linked(&anna(), &id)).await.unwrap().applied();
+    }
+    let calls = world.calls("UserMgmt/GetUserAttributes").await - before;
+    assert_eq!(calls, 6);
+    assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

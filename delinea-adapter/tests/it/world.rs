@@ -76,6 +76,7 @@ impl World {
             "--platform-client-id=scim-gateway@example.com",
             "--platform-client-secret=simulated-secret",
             "--platform-timeout=20s",
+            "--max-rps=0",
             "--read-back-timeout=1s",
             "--read-back-interval=20ms",
         ];

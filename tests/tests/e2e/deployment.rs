@@ -91,6 +91,7 @@ impl Setup {
             "--platform-client-id=scim-gateway@example.com".to_owned(),
             "--platform-client-secret=simulated-secret".to_owned(),
             "--platform-timeout=1s".to_owned(),
+            "--max-rps=0".to_owned(),
             "--read-back-timeout=1s".to_owned(),
             "--read-back-interval=20ms".to_owned(),
         ];

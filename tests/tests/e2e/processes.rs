@@ -71,6 +71,7 @@ impl Services {
                     &format!("--platform-url=http://{platform}"),
                     "--platform-client-id=scim-gateway@example.com",
                     "--platform-client-secret=simulated-secret",
+                    "--max-rps=0",
                     "--platform-timeout=2s",
                     "--read-back-timeout=2s",
                     "--read-back-interval=20ms",
