@@ -5,7 +5,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -16,6 +16,8 @@ use crate::state::{Op, State};
 const FILE: &str = "journal.jsonl";
 const FRESH: &str = "journal.jsonl.new";
 const LOCK: &str = "lock";
+/// How many bytes of changes are kept before the file is written anew without its past.
+const ROOM: i64 = 64 << 20;
 
 /// Why the data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,12 +58,16 @@ pub(crate) struct Journal {
     lines: Option<mpsc::Sender<Message>>,
     /// Whether the writer has given up.
     broken: Arc<AtomicBool>,
+    /// How many bytes may still be added before the file is written anew.
+    room: AtomicI64,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
 enum Message {
     Line(Vec<u8>, oneshot::Sender<()>),
+    /// The whole state, to take the place of all that was written before.
+    Anew(Vec<Op>),
     Close,
 }
 
@@ -91,6 +97,7 @@ impl Journal {
         Self {
             lines: None,
             broken: Arc::default(),
+            room: AtomicI64::new(i64::MAX),
             writer: Mutex::new(None),
         }
     }
@@ -105,14 +112,15 @@ impl Journal {
         std::fs::create_dir_all(folder).map_err(at(folder))?;
         let lock = lock(&folder.join(LOCK))?;
         let state = load(&folder.join(FILE))?;
-        let file = compact(folder, &state)?;
+        let file = compact(folder, state.snapshot())?;
+        let home = folder.to_owned();
         let (lines, waiting) = mpsc::channel();
         let broken = Arc::new(AtomicBool::new(false));
         let breaks = Arc::clone(&broken);
         let writer = std::thread::Builder::new()
             .name("journal".into())
             .spawn(move || {
-                write(file, &waiting);
+                write(&home, file, &waiting);
                 breaks.store(true, Ordering::Release);
                 drop(lock);
             })
@@ -121,6 +129,7 @@ impl Journal {
             Self {
                 lines: Some(lines),
                 broken,
+                room: AtomicI64::new(ROOM),
                 writer: Mutex::new(Some(writer)),
             },
             state,
@@ -132,10 +141,23 @@ impl Journal {
         let Some(lines) = &self.lines else { return Commit(None) };
         let mut line = serde_json::to_vec(ops).expect("operations hold only strings, numbers and lists");
         line.push(b'\n');
+        self.room
+            .fetch_sub(i64::try_from(line.len()).unwrap_or(i64::MAX), Ordering::AcqRel);
         let (done, written) = oneshot::channel();
         // A closed journal drops `done`, and the change is answered as not durable.
         let _ = lines.send(Message::Line(line, done));
         Commit(Some(written))
+    }
+
+    /// Writes the file anew where it has grown long: without its past, it is as long as the state. The state must be the one
+    /// that all changes so far have made.
+    pub(crate) fn compact_when_long(&self, state: &State) {
+        let Some(lines) = &self.lines else { return };
+        if self.room.load(Ordering::Acquire) > 0 {
+            return;
+        }
+        self.room.store(ROOM, Ordering::Release);
+        let _ = lines.send(Message::Anew(state.snapshot().collect()));
     }
 
     /// Writes what waits and gives the folder back. Later changes are refused.
@@ -203,7 +225,7 @@ fn load(path: &Path) -> Result<State, JournalError> {
 }
 
 /// Writes the state as a new journal beside the old one and puts it in its place by rename.
-fn compact(folder: &Path, state: &State) -> Result<File, JournalError> {
+fn compact(folder: &Path, ops: impl IntoIterator<Item = Op>) -> Result<File, JournalError> {
     let fresh = folder.join(FRESH);
     let file = OpenOptions::new()
         .create(true)
@@ -212,7 +234,7 @@ fn compact(folder: &Path, state: &State) -> Result<File, JournalError> {
         .open(&fresh)
         .map_err(at(&fresh))?;
     let mut out = BufWriter::with_capacity(1 << 16, file);
-    for op in state.snapshot() {
+    for op in ops {
         serde_json::to_writer(&mut out, &[op])
             .map_err(io::Error::from)
             .map_err(at(&fresh))?;
@@ -229,12 +251,13 @@ fn compact(folder: &Path, state: &State) -> Result<File, JournalError> {
 }
 
 /// The writer's whole life: everything that waits goes out in one write and one fsync.
-fn write(mut file: File, waiting: &mpsc::Receiver<Message>) {
+fn write(folder: &Path, mut file: File, waiting: &mpsc::Receiver<Message>) {
     const PORTION: usize = 1 << 20;
     let mut text = Vec::new();
     let mut done: Vec<oneshot::Sender<()>> = Vec::new();
     let mut open = true;
     while open {
+        let mut anew = None;
         let mut next = waiting.recv().ok();
         open = next.is_some();
         while let Some(message) = next.take() {
@@ -246,12 +269,22 @@ fn write(mut file: File, waiting: &mpsc::Receiver<Message>) {
                         next = waiting.try_recv().ok();
                     }
                 }
+                Message::Anew(ops) => anew = Some(ops),
                 Message::Close => open = false,
             }
         }
         if let Err(error) = file.write_all(&text).and_then(|()| file.sync_data()) {
             tracing::error!(%error, "the journal cannot be written; changes are refused from here on");
             return;
+        }
+        if let Some(ops) = anew {
+            match compact(folder, ops) {
+                Ok(fresh) => file = fresh,
+                Err(error) => {
+                    tracing::error!(%error, "the journal cannot be written anew; changes are refused from here on");
+                    return;
+                }
+            }
         }
         text.clear();
         // Nobody waits any more for an answer that was cut: that is no error.
@@ -335,6 +368,26 @@ mod tests {
         assert!(!journal.takes_changes());
         journal.append(&[user("a")]).durable().await.unwrap_err();
         assert_eq!(names(&Journal::open(folder.path()).unwrap().1), Vec::<&str>::new());
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_grew_long_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, mut state) = Journal::open(folder.path()).unwrap();
+        for _ in 0..50 {
+            state.apply(&user("a"));
+            journal.append(&[user("a")]).durable().await.unwrap();
+        }
+        journal.compact_when_long(&state);
+        let length = || std::fs::metadata(folder.path().join(FILE)).unwrap().len();
+        let long = length();
+        journal.room.store(0, Ordering::Release);
+        journal.compact_when_long(&state);
+        state.apply(&user("b"));
+        journal.append(&[user("b")]).durable().await.unwrap();
+        assert!(length() < long / 10);
+        drop(journal);
+        assert_eq!(names(&Journal::open(folder.path()).unwrap().1), ["a@x", "b@x"]);
     }
 
     #[tokio::test]

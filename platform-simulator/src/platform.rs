@@ -82,7 +82,9 @@ impl Platform {
             return Ok((answer, Commit::failed()));
         }
         ops.iter().for_each(|op| state.apply(op));
-        Ok((answer, self.journal.append(&ops)))
+        let commit = self.journal.append(&ops);
+        self.journal.compact_when_long(&state);
+        Ok((answer, commit))
     }
 
     /// Makes what every tenant has, where it is missing: the caller, an administrator, and the built-in groups.

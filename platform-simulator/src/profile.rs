@@ -19,6 +19,8 @@ pub struct Profile {
     pub redrock: bool,
     /// Whether lists say how many rows there are in all.
     pub full_count: bool,
+    /// Whether the attributes of an account say whose they are.
+    pub attributes_identify: bool,
     /// Whether lists of accounts say which are service users.
     pub service_user_column: bool,
     /// Whether a local account may have the login name of a federated one.
@@ -62,6 +64,7 @@ impl Default for Profile {
             role_writes: RoleWrites::Rpc,
             redrock: true,
             full_count: true,
+            attributes_identify: true,
             service_user_column: true,
             local_beside_federated: true,
             suffixes: Vec::new(),

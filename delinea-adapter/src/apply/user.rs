@@ -172,12 +172,16 @@ impl Tenant {
         } else {
             account.states.with_disabled(disabled)
         };
-        match self.platform.set_states(&account.id, &states).await {
+        self.put_states(&account.id, &states).await
+    }
+
+    async fn put_states(&self, id: &str, states: &States) -> Result<(), ApplyError> {
+        match self.platform.set_states(id, states).await {
             // What matters is that nobody gets in; a person must know, for it is not what was asked.
-            Err(Failure::NotExposed { method }) if disabled => {
-                self.platform.lock_account(&account.id).await?;
+            Err(Failure::NotExposed { method }) if states.is_disabled() => {
+                self.platform.lock_account(id).await?;
                 Err(ApplyError::LockedInstead {
-                    id: account.id.clone(),
+                    id: id.to_owned(),
                     method,
                 })
             }
@@ -243,7 +247,7 @@ impl Tenant {
             Ok(Some(id)) => {
                 if desired.active == Some(false) {
                     let states = States::default().with_disabled(true);
-                    self.platform.set_states(&id, &states).await?;
+                    self.put_states(&id, &states).await?;
                 }
                 return Ok(applied(&id));
             }

@@ -271,6 +271,28 @@ async fn a_leaver_is_locked_where_states_are_not_exposed() {
             .sim("PATCH", &format!("users/{id}"), json!({"CloudLocked": false}))
             .await;
     }
+    let other = User {
+        user_name: Some("bo@example.com".to_owned()),
+        ..off
+    };
+    world.apply_user(fresh(&other, "bo@example.com")).await.unwrap_err();
+    assert_eq!(world.account("bo@example.com").await["CloudLocked"], true);
+}
+
+/// What does not say whom it is about is no account that could be compared with anything.
+#[tokio::test]
+async fn an_answer_about_nobody_is_no_answer() {
+    let world = World::new().await;
+    let id = world.provision(&anna()).await;
+    let written = world.writes().await;
+    world.profile(json!({"attributes_identify": false})).await;
+    let off = User {
+        active: Some(false),
+        ..anna()
+    };
+    let later = failed(world.apply_user(linked(&off, &id)).await);
+    assert_eq!(later, (Code::Unavailable, ErrorReason::PlatformUnavailable));
+    assert_eq!(world.writes().await, written);
 }
 
 #[tokio::test]

@@ -257,6 +257,26 @@ async fn a_group_whose_create_answer_is_lost_is_linked_and_not_doubled() {
     assert_eq!(world.calls("Roles/StoreRole").await, 1);
 }
 
+/// The words that tell a refusal may stand in the name that it quotes.
+#[tokio::test]
+async fn a_name_that_reads_like_a_reason_is_none() {
+    let world = World::new().await;
+    for name in ["Challenge Team", "Not Found", "Permission denied"] {
+        world.sim("POST", "groups", json!({"Name": name})).await;
+        let create = ApplyGroupRequest {
+            intents: Some(intents(&[name], Some(name))),
+            ..wanted_group(name)
+        };
+        let status = world.apply_group(create).await.unwrap_err();
+        assert_eq!(
+            (status.code(), reason(&status).0),
+            (Code::AlreadyExists, ErrorReason::PlatformObjectExists),
+            "{name}"
+        );
+        assert!(status.message().contains("already exists"), "{}", status.message());
+    }
+}
+
 #[tokio::test]
 async fn a_group_keeps_off_taken_names_and_built_ins() {
     let world = World::new().await;

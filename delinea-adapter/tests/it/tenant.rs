@@ -1,5 +1,7 @@
 //! What holds for the whole tenant: its directory, its suffixes, its lists, its prerequisites, its traces.
 
+use std::time::Duration;
+
 use proto::{
     adapter::v1::{
         CheckPlatformRequest, ListPlatformGroupsRequest, ListPlatformUsersRequest, PlatformGroup, PlatformUser,
@@ -12,7 +14,7 @@ use serde_json::json;
 use service_runtime::TelemetryArgs;
 use tonic::Code;
 
-use crate::world::{World, anna, failed, fresh, reason, wanted};
+use crate::world::{World, anna, failed, fresh, reason, start, wanted};
 
 #[tokio::test]
 async fn beside_a_federation_nobody_is_created_until_a_person_decides() {
@@ -280,6 +282,31 @@ async fn a_list_that_may_be_cut_off_is_an_error() {
         }
     };
     assert_eq!(reason(&status).0, ErrorReason::PlatformUnavailable);
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_come_holds_up_no_stop() {
+    let world = World::new().await;
+    let tokens = world.calls("token").await;
+    world
+        .fault(json!({"method": "token", "fault": "slow", "delay_ms": 60_000}))
+        .await;
+    let url = world.platform.url();
+    let arguments = [
+        "adapter",
+        "--listen=127.0.0.1:0",
+        "--platform-url",
+        &url,
+        "--platform-client-id=scim-gateway@example.com",
+        "--platform-client-secret=simulated-secret",
+        "--platform-timeout=60s",
+    ];
+    let adapter = start(&arguments).await;
+    let began = tokio::time::Instant::now();
+    while world.calls("token").await <= tokens {
+        assert!(began.elapsed().as_secs() < 20, "no token is asked for");
+    }
+    assert!(adapter.stop(Duration::from_secs(20)).await, "it is over at once");
 }
 
 #[tokio::test]

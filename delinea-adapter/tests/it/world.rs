@@ -80,11 +80,7 @@ impl World {
             "--read-back-timeout=1s",
             "--read-back-interval=20ms",
         ];
-        let command = Config::augment_args(Command::new("adapter")).args_override_self(true);
-        let matches = command.get_matches_from(base.iter().chain(arguments));
-        let adapter = delinea_adapter::start(Config::from_arg_matches(&matches).unwrap())
-            .await
-            .unwrap();
+        let adapter = start(&[&base[..], arguments].concat()).await;
         let connection =
             service_runtime::connect(&format!("http://{}", adapter.addr), Duration::from_secs(60)).unwrap();
         let client = AdapterServiceClient::new(connection);
@@ -250,6 +246,14 @@ impl World {
             .unwrap()
             .platform_id
     }
+}
+
+/// An adapter with these settings.
+pub(crate) async fn start(arguments: &[&str]) -> Running {
+    let command = Config::augment_args(Command::new("adapter")).args_override_self(true);
+    let matches = command.get_matches_from(arguments);
+    let config = Config::from_arg_matches(&matches).unwrap();
+    delinea_adapter::start(config).await.unwrap()
 }
 
 pub(crate) fn anna() -> User {

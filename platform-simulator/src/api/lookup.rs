@@ -33,7 +33,13 @@ pub(super) fn get_by_name(call: &Call<'_>) -> Outcome {
 pub(super) fn attributes(call: &Call<'_>) -> Outcome {
     let id = required(call, "ID")?;
     let user = call.platform.read(|state| known(state, call.profile, &id).cloned())?;
-    Ok(Done::read(attributes_of(&call.platform.seen(&user))).about(&user.id))
+    let mut attributes = attributes_of(&call.platform.seen(&user));
+    if let Value::Object(attributes) = &mut attributes
+        && !call.profile.attributes_identify
+    {
+        attributes.retain(|name, _| !matches!(name.as_str(), "ID" | "Uuid" | "Name"));
+    }
+    Ok(Done::read(attributes).about(&user.id))
 }
 
 pub(super) fn is_cloud_locked(call: &Call<'_>) -> Outcome {

@@ -185,3 +185,48 @@ async fn the_page_shows_the_tenant_and_escapes_it() {
     assert!(found.contains("u17@example.com") && !found.contains("u18@example.com"));
     assert!(page("?q=%22%3E%3Cimg").await.contains("value=\"&#34;&#62;&#60;img\""));
 }
+
+/// A browser tells where a request comes from; a page of another site cannot send JSON without being allowed to.
+#[tokio::test]
+async fn pages_of_other_sites_cannot_steer_it() {
+    let sim = Sim::start().await;
+    let here = sim.running.url();
+    for (origin, kind, status) in [
+        (Some("https://evil.example"), "text/plain", StatusCode::FORBIDDEN),
+        (Some("null"), "text/plain", StatusCode::FORBIDDEN),
+        (Some(here.as_str()), "text/plain", StatusCode::CREATED),
+        (Some("https://evil.example"), "application/json", StatusCode::CREATED),
+        (None, "text/plain", StatusCode::CREATED),
+    ] {
+        let rules = "[]";
+        let mut request = sim.client.post(sim.url("/_sim/faults")).header("content-type", kind);
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let answer = request.body(rules).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{origin:?} {kind}");
+    }
+}
+
+#[tokio::test]
+async fn any_group_can_be_given_members_by_hand() {
+    let sim = Sim::start().await;
+    let ada = sim.create("ada@example.com").await;
+    let group = sim.group("Engineers").await;
+    let put = async |group: &str, members: Value| {
+        let url = sim.url(&format!("/_sim/groups/{group}/members"));
+        sim.client.post(url).json(&members).send().await.unwrap().status()
+    };
+    let role = json!([{ "Guid": group, "Type": "Role" }]);
+    assert_eq!(put("sysadmin", role).await, StatusCode::NO_CONTENT);
+    let user = json!({ "Guid": ada, "Type": "User" });
+    assert_eq!(put(&group, user.clone()).await, StatusCode::NO_CONTENT);
+    assert_eq!(put("nowhere", user).await, StatusCode::NOT_FOUND);
+    let nobody = json!({ "Guid": "nobody", "Type": "User" });
+    assert_eq!(put(&group, nobody).await, StatusCode::BAD_REQUEST);
+    let rows = sim
+        .ok("UserMgmt/GetUsersRolesAndAdministrativeRights", json!({ "id": ada }))
+        .await;
+    assert_eq!(rows["Results"][0]["Row"]["Name"], "Engineers");
+    assert!(sim.members("sysadmin").await.contains(&group));
+}

@@ -133,3 +133,22 @@ async fn a_bad_profile_file_stops_the_start() {
     let sim = Sim::start_with(config).await;
     assert_eq!(sim.see("/_sim/profile").await["role_writes"], "404");
 }
+
+#[tokio::test]
+async fn an_old_folder_follows_a_new_client_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let sim = Sim::start_with(kept(&folder)).await;
+    sim.create("robot@example.com").await;
+    drop(sim);
+    let named = |name: &str| Config {
+        client_id: name.to_owned(),
+        ..kept(&folder)
+    };
+    let running = start(named("other-gateway@example.com")).await.unwrap();
+    let url = format!("{}/_sim/users/other-gateway@example.com", running.url());
+    let caller: Value = Client::new().get(url).send().await.unwrap().json().await.unwrap();
+    assert_eq!(caller["ID"], platform_simulator::CALLER_ID);
+    drop(running);
+    let error = start(named("robot@example.com")).await.unwrap_err();
+    assert!(matches!(error, Error::NameTaken) && error.is_setting(), "{error:?}");
+}

@@ -170,3 +170,26 @@ async fn latency_is_added_to_each_call() {
     sim.ok("Core/GetDirectoryServices", json!({})).await;
     assert!(started.elapsed() >= Duration::from_millis(120));
 }
+
+#[tokio::test]
+async fn an_answer_may_go_wrong_after_the_write() {
+    let sim = Sim::start().await;
+    for (n, (fault, status)) in [(Fault::Error, 500), (Fault::Html, 502), (Fault::Failure, 500)]
+        .into_iter()
+        .enumerate()
+    {
+        sim.fault(FaultRule {
+            after: true,
+            status: Some(status),
+            ..FaultRule::new("CDirectoryService/CreateUser", fault).times(1)
+        })
+        .await;
+        let name = format!("u{n}@example.com");
+        let user = json!({ "Name": name, "Mail": name, "Password": "Secret-1234" });
+        let answer = sim.try_call("CDirectoryService/CreateUser", user).await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{fault:?}");
+        assert!(sim.user(&name).await.is_some(), "{fault:?}");
+        let call = sim.see("/_sim/calls").await[0].clone();
+        assert_eq!(call["success"], json!(fault != Fault::Failure), "{fault:?}");
+    }
+}

@@ -373,3 +373,43 @@ async fn the_tenant_tells_its_suffixes_directories_and_federations() {
     sim.set(|profile| profile.federation = true).await;
     assert_eq!(rows(&sim.ok("Federation/GetFederations", json!({})).await).len(), 1);
 }
+
+#[tokio::test]
+async fn a_local_account_may_stand_beside_a_federated_one() {
+    for beside in [true, false] {
+        let sim = Sim::start().await;
+        sim.set(|profile| profile.local_beside_federated = beside).await;
+        let user = json!({ "ID": "f-1", "Name": "ada@example.com", "SourceDs": "FDS" });
+        sim.client
+            .post(sim.url("/_sim/users"))
+            .json(&user)
+            .send()
+            .await
+            .unwrap();
+        let local = json!({ "Name": "Ada@example.com", "Mail": "m", "Password": "Secret-1234" });
+        if beside {
+            sim.ok("CDirectoryService/CreateUser", local.clone()).await;
+            sim.fails("CDirectoryService/CreateUser", local).await;
+            let found = sim
+                .ok(
+                    "CDirectoryService/GetUserByName",
+                    json!({ "username": "ada@example.com" }),
+                )
+                .await;
+            assert_eq!(found["Name"], "Ada@example.com", "the local one");
+        } else {
+            sim.fails("CDirectoryService/CreateUser", local).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_are_removed_by_id_only() {
+    let sim = Sim::start().await;
+    let ada = sim.create("ada@example.com").await;
+    sim.fails("UserMgmt/RemoveUsers", json!({ "Users": ["ada@example.com"] }))
+        .await;
+    assert!(sim.user("ada@example.com").await.is_some());
+    sim.ok("UserMgmt/RemoveUsers", json!({ "Users": [ada] })).await;
+    assert!(sim.user("ada@example.com").await.is_none());
+}
