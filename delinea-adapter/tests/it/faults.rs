@@ -280,6 +280,8 @@ async fn a_platform_that_is_not_there_is_later() {
     let world = World::with(&["--platform-url=http://127.0.0.1:1"]).await;
     let gone = failed(world.apply_user(wanted(&anna())).await);
     assert_eq!(gone, (Code::Unavailable, ErrorReason::PlatformUnavailable));
+    let status = world.apply_user(fresh(&anna(), "anna@example.com")).await.unwrap_err();
+    assert!(says_not_created(&status), "{status:?}");
 }
 
 #[tokio::test]
