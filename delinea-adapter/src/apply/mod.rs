@@ -2,6 +2,7 @@
 //! that the same request may come again: it looks first, writes the difference, and reads back what is in doubt.
 
 mod account_rules;
+mod creation;
 mod group;
 mod members;
 mod removal;

@@ -1,5 +1,4 @@
-//! One account: found by its link, by an intent or by its name; compared; changed where it differs; created where it is
-//! missing, once the intent is on record.
+//! One account: found by its link, by an intent or by its name; compared; changed where it differs.
 
 use serde_json::{Map, Value};
 
@@ -7,17 +6,14 @@ use crate::{
     config::DirectoryPolicy,
     error::{ApplyError, Kind},
     mapping::Desired,
-    password,
     platform::{
         failure::{Class, Failure},
         same_name,
-        users::{Account, CHANGE_USER, CREATE_USER, Listed, States},
+        users::{Account, CHANGE_USER, Listed, States},
     },
 };
 
-use super::{
-    Applied, Outcome, RENAME_NEVER_ADOPTS, Standing, TAKEN_MEANWHILE, Tenant, applied, found, refused_as_taken,
-};
+use super::{Applied, Outcome, RENAME_NEVER_ADOPTS, Standing, Tenant, applied, found, refused_as_taken};
 
 /// What a user has on the Platform.
 enum Place {
@@ -175,7 +171,7 @@ impl Tenant {
         self.put_states(&account.id, &states).await
     }
 
-    async fn put_states(&self, id: &str, states: &States) -> Result<(), ApplyError> {
+    pub(super) async fn put_states(&self, id: &str, states: &States) -> Result<(), ApplyError> {
         match self.platform.set_states(id, states).await {
             // What matters is that nobody gets in; a person must know, for it is not what was asked.
             Err(Failure::NotExposed { method }) if states.is_disabled() => {
@@ -230,61 +226,5 @@ impl Tenant {
             Some(now) if same_name(&now.name, &desired.name) => Ok(()),
             _ => Err(Failure::uncertain(CHANGE_USER).into()),
         }
-    }
-
-    /// Creates the account. Whatever is in doubt afterwards is looked for, and never sent again by this request.
-    async fn create(&self, desired: &Desired, fresh: bool) -> Result<Outcome, ApplyError> {
-        let mut fields = desired.to_create();
-        let flags = [
-            ("InEverybodyRole", self.config.in_everybody),
-            ("ServiceUser", false),
-            ("SendEmailInvite", false),
-            ("SendSmsInvite", false),
-        ];
-        fields.extend(flags.map(|(name, value)| (name.to_owned(), value.into())));
-        let password = password::generate(usize::from(self.config.password_length));
-        let in_doubt = match self.platform.create_account(fields, &password).await {
-            Ok(Some(id)) => {
-                if desired.active == Some(false) {
-                    let states = States::default().with_disabled(true);
-                    self.put_states(&id, &states).await?;
-                }
-                return Ok(applied(&id));
-            }
-            Ok(None) => Failure::uncertain(CREATE_USER),
-            Err(failure) if failure.class() == Some(Class::Duplicate) && fresh => {
-                return Err(self.taken(desired, &failure).await);
-            }
-            // Under an older intent, what has the name by now may be what that intent left.
-            Err(failure) if failure.class() == Some(Class::Duplicate) => failure,
-            Err(failure) if failure.in_doubt() => failure,
-            Err(failure) => return Err(ApplyError::from(failure).not_created()),
-        };
-        let look = || async {
-            let found = self.accounts_named(&desired.name).await?;
-            Ok((!found.is_empty()).then_some(found))
-        };
-        let Some(listed) = self.read_back(CREATE_USER, look).await else {
-            tracing::warn!(failure = %in_doubt, "a create is in doubt and nothing was found yet");
-            return Err(in_doubt.still_uncertain(CREATE_USER).into());
-        };
-        match &listed[..] {
-            [one] => Ok(found(&one.id, &one.name, &desired.name)),
-            _ => Err(ApplyError::Ambiguous {
-                kind: Kind::Account,
-                name: desired.name.clone(),
-            }),
-        }
-    }
-
-    /// The name was free a moment ago, and the Platform says that it is taken: by somebody else, then.
-    async fn taken(&self, desired: &Desired, refusal: &Failure) -> ApplyError {
-        let holder = match self.accounts_named(&desired.name).await {
-            Ok(found) => found.into_iter().next(),
-            Err(failure) if failure.is_later() => return ApplyError::from(failure).not_created(),
-            Err(_) => None,
-        };
-        let holder = holder.map(|holder| (holder.id, holder.name));
-        refused_as_taken(Kind::Account, holder, &desired.name, TAKEN_MEANWHILE, refusal)
     }
 }

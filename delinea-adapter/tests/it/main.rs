@@ -6,5 +6,6 @@ mod accounts;
 mod adoption;
 mod faults;
 mod groups;
+mod leavers;
 mod tenant;
 mod world;
