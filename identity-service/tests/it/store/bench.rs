@@ -7,8 +7,8 @@ use identity_service::{
     index::{Index, Key, keys},
     record::Record,
     store::{
-        Action, Applied, Claim, Delivery, DocumentChange, Failure, MemberChange, Order, Settlement, Store, Summary,
-        WorkState, Write, WriteError, Written,
+        Action, Applied, Claim, Claims, Delivery, DocumentChange, Failure, MemberChange, Order, Settlement, Store,
+        Summary, WorkState, Write, WriteError, Written,
     },
 };
 use jiff::Timestamp;
@@ -163,7 +163,12 @@ impl Bench {
     // === Deliveries ===
 
     pub(super) async fn claim_all(&self, now: Timestamp) -> Vec<Claim> {
-        self.store.claim(now, LEASE, 100).await.unwrap().claims
+        self.take(now, 100).await.claims
+    }
+
+    /// Takes up to so many pieces of due work.
+    pub(super) async fn take(&self, now: Timestamp, limit: usize) -> Claims {
+        self.store.claim(&self.tenant, now, LEASE, limit).await.unwrap()
     }
 
     /// The only piece of work that is due.
@@ -225,7 +230,7 @@ fn step(kind: Kind, id: ResourceId, action: Action) -> Write {
     }
 }
 
-pub(super) fn create(kind: Kind, name: &str, members: &[ResourceId]) -> Write {
+pub(crate) fn create(kind: Kind, name: &str, members: &[ResourceId]) -> Write {
     create_with(kind, document(kind, name), members)
 }
 
