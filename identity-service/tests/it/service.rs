@@ -2,12 +2,14 @@
 
 mod changes;
 mod failure;
+mod sweeping;
 
 use clap::Parser;
 use identity_service::{Config, start_on, store::embedded::EmbeddedStore};
 use proto::{
     identity::v1::{
-        CreateUserRequest, change_service_client::ChangeServiceClient, user_service_client::UserServiceClient,
+        CreateUserRequest, DeleteUserRequest, change_service_client::ChangeServiceClient,
+        user_service_client::UserServiceClient,
     },
     resource::v1::User,
 };
@@ -44,6 +46,16 @@ impl Served {
 
     fn changes(&self) -> ChangeServiceClient<Channel> {
         ChangeServiceClient::new(self.channel.clone())
+    }
+
+    async fn delete_user(&self, id: &str) {
+        let request = DeleteUserRequest {
+            tenant: TENANT.to_owned(),
+            id: id.to_owned(),
+            ..DeleteUserRequest::default()
+        };
+        let deleted = UserServiceClient::new(self.channel.clone()).delete_user(request).await;
+        deleted.unwrap();
     }
 
     /// Creates a user and gives its id.

@@ -2,7 +2,7 @@
 //! by one `contract!` line; the random test then drives it against the reference model, too.
 
 pub(crate) mod bench;
-mod chores;
+pub(crate) mod chores;
 mod claims;
 pub(crate) mod engine;
 mod feed;
@@ -126,6 +126,7 @@ macro_rules! contract {
                 reports_are_delivered_anew_when_their_manager_has_another_account
                 reports_are_delivered_anew_when_their_manager_is_deleted
                 many_reports_are_delivered_anew_in_batches
+                a_large_group_that_was_replaced_is_filled_in_batches
             }
             feed {
                 each_change_is_one_entry_in_order

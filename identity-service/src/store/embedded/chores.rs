@@ -2,9 +2,11 @@
 //! that causes it, begun there, and gone on with until nothing of it is left. What is still to be swept shows nowhere:
 //! readers ask whether the group exists.
 
-use redb::ReadableTable;
+use jiff::Timestamp;
+use redb::{ReadableTable, Table};
 
 use super::{
+    pending::{self, Stage},
     tables::{CHORES, Failed, Reading, Tables},
     work,
 };
@@ -12,7 +14,6 @@ use crate::{
     id::{Kind, ResourceId},
     index::Index,
 };
-use jiff::Timestamp;
 
 /// How many entries one step touches at most.
 const BATCH: usize = 1_000;
@@ -25,6 +26,22 @@ pub(super) enum Chore {
     Dissolve = 1,
     /// Deliver those anew who report to a user: its account is another, or gone.
     Reports = 2,
+    /// Put a user into its groups anew: its account is another.
+    JoinAgain = 3,
+    /// Deliver the groups in which a user is unconfirmed: it has an account now.
+    Ready = 4,
+    /// Put a group's members in anew: its object is another.
+    Refill = 5,
+}
+
+impl Chore {
+    const ALL: [Self; 5] = [
+        Self::Dissolve,
+        Self::Reports,
+        Self::JoinAgain,
+        Self::Ready,
+        Self::Refill,
+    ];
 }
 
 /// Begins a chore; what is more than a batch is left for [`sweep`].
@@ -35,35 +52,74 @@ pub(super) fn begin(
     id: ResourceId,
     now: Timestamp,
 ) -> Result<(), Failed> {
-    advance(tables, tenant, chore, id.as_u128(), 0, now)?;
+    advance(tables, tenant, chore, id, 0, now)?;
     Ok(())
 }
 
-/// Goes on with a tenant's oldest chore; how many entries it touched, 0 when there is nothing to do.
+/// Goes on with one of a tenant's chores; how many entries it touched, 0 when there is nothing to do.
 pub(super) fn sweep(tables: &mut Tables<'_>, tenant: &str, now: Timestamp) -> Result<usize, Failed> {
-    let next = first(&tables.chores, tenant)?;
-    let Some((number, id, cursor)) = next else { return Ok(0) };
-    let chore = match number {
-        1 => Chore::Dissolve,
-        _ => Chore::Reports,
+    let Some((number, id, cursor)) = first(&tables.chores, tenant)? else {
+        return Ok(0);
+    };
+    let Some(chore) = Chore::ALL.into_iter().find(|chore| *chore as u8 == number) else {
+        return Ok(0);
     };
     // A chore that finds nothing left was done all the same.
-    Ok(advance(tables, tenant, chore, id, cursor, now)?.max(1))
+    Ok(advance(tables, tenant, chore, ResourceId::from_u128(id), cursor, now)?.max(1))
 }
 
 fn advance(
     tables: &mut Tables<'_>,
     tenant: &str,
     chore: Chore,
-    id: u128,
+    id: ResourceId,
     cursor: u128,
     now: Timestamp,
 ) -> Result<usize, Failed> {
-    let (touched, cursor) = match chore {
-        Chore::Dissolve => (dissolve(tables, tenant, id)?, 0),
-        Chore::Reports => redeliver_reports(tables, tenant, id, cursor, now)?,
+    let mut stamp = None;
+    let batch = match chore {
+        Chore::Dissolve => return dissolve(tables, tenant, id),
+        Chore::Reports => reports(tables, tenant, id, cursor)?,
+        Chore::JoinAgain => page(&tables.groups_of, tenant, id, cursor)?,
+        Chore::Ready => page(&tables.pending_of, tenant, id, cursor)?,
+        Chore::Refill => page(&tables.members, tenant, id, cursor)?,
     };
-    let key = (tenant, chore as u8, id);
+    for other in &batch {
+        let other = ResourceId::from_u128(*other);
+        match chore {
+            Chore::Dissolve => {}
+            Chore::Reports if other == id => {}
+            Chore::Reports => work::mark(tables, tenant, Kind::User, other, now, None)?,
+            Chore::JoinAgain | Chore::Ready if !is_group(tables, tenant, other)? => {}
+            Chore::JoinAgain => {
+                pending::unconfirm(tables, tenant, other, id, &mut stamp)?;
+                work::mark(tables, tenant, Kind::Group, other, now, None)?;
+            }
+            Chore::Ready => {
+                pending::restage(tables, tenant, other, id, Stage::Ready)?;
+                work::mark(tables, tenant, Kind::Group, other, now, None)?;
+            }
+            Chore::Refill => pending::unconfirm(tables, tenant, id, other, &mut stamp)?,
+        }
+    }
+    // The step that begins it has the group's work in hand.
+    if chore == Chore::Refill && cursor > 0 && !batch.is_empty() {
+        work::mark(tables, tenant, Kind::Group, id, now, None)?;
+    }
+    let next = batch.last().map_or(cursor, |last| last.saturating_add(1));
+    note(tables, tenant, chore, id, batch.len(), next)
+}
+
+/// Keeps in mind where to go on, or that nothing is left.
+fn note(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    chore: Chore,
+    id: ResourceId,
+    touched: usize,
+    cursor: u128,
+) -> Result<usize, Failed> {
+    let key = (tenant, chore as u8, id.as_u128());
     tables.dirty = true;
     if touched < BATCH {
         tables.chores.remove(key)?;
@@ -73,16 +129,43 @@ fn advance(
     Ok(touched)
 }
 
-/// Forgets up to a batch of a deleted group's members, confirmed or not.
-fn dissolve(tables: &mut Tables<'_>, tenant: &str, group: u128) -> Result<usize, Failed> {
-    let mut members = Vec::new();
-    for entry in tables
-        .members
-        .range((tenant, group, 0)..=(tenant, group, u128::MAX))?
-        .take(BATCH)
-    {
-        members.push(entry?.0.value().2);
+fn is_group(tables: &Tables<'_>, tenant: &str, id: ResourceId) -> Result<bool, Failed> {
+    let key = (tenant, Kind::Group.number(), id.as_u128());
+    Ok(tables.records.get(key)?.is_some())
+}
+
+/// A batch of what stands beside an id, from a cursor on.
+fn page<V: redb::Value + 'static>(
+    table: &Table<'_, (&'static str, u128, u128), V>,
+    tenant: &str,
+    id: ResourceId,
+    cursor: u128,
+) -> Result<Vec<u128>, Failed> {
+    let mut others = Vec::new();
+    let range = (tenant, id.as_u128(), cursor)..=(tenant, id.as_u128(), u128::MAX);
+    for entry in table.range(range)?.take(BATCH) {
+        others.push(entry?.0.value().2);
     }
+    Ok(others)
+}
+
+/// A batch of a user's reports, from a cursor on.
+fn reports(tables: &Tables<'_>, tenant: &str, manager: ResourceId, cursor: u128) -> Result<Vec<u128>, Failed> {
+    // Ids are lower case, which is their folded form.
+    let value = manager.to_string();
+    let (kind, index) = (Kind::User.number(), Index::Manager.number());
+    let range = (tenant, kind, index, value.as_str(), cursor)..=(tenant, kind, index, value.as_str(), u128::MAX);
+    let mut reports = Vec::new();
+    for entry in tables.lookups.range(range)?.take(BATCH) {
+        reports.push(entry?.0.value().4);
+    }
+    Ok(reports)
+}
+
+/// Forgets up to a batch of a deleted group's members, confirmed or not.
+fn dissolve(tables: &mut Tables<'_>, tenant: &str, id: ResourceId) -> Result<usize, Failed> {
+    let group = id.as_u128();
+    let members = page(&tables.members, tenant, id, 0)?;
     for member in &members {
         tables.members.remove((tenant, group, *member))?;
         tables.groups_of.remove((tenant, *member, group))?;
@@ -100,33 +183,7 @@ fn dissolve(tables: &mut Tables<'_>, tenant: &str, group: u128) -> Result<usize,
         tables.pending.remove((tenant, group, *stage, *member))?;
         tables.pending_of.remove((tenant, *member, group))?;
     }
-    Ok(members.len() + pending.len())
-}
-
-/// Marks up to a batch of a user's reports; where to go on.
-fn redeliver_reports(
-    tables: &mut Tables<'_>,
-    tenant: &str,
-    manager: u128,
-    cursor: u128,
-    now: Timestamp,
-) -> Result<(usize, u128), Failed> {
-    // Ids are lower case, which is their folded form.
-    let value = ResourceId::from_u128(manager).to_string();
-    let (kind, index) = (Kind::User.number(), Index::Manager.number());
-    let mut reports = Vec::new();
-    for entry in tables
-        .lookups
-        .range((tenant, kind, index, value.as_str(), cursor)..=(tenant, kind, index, value.as_str(), u128::MAX))?
-        .take(BATCH)
-    {
-        reports.push(entry?.0.value().4);
-    }
-    for report in reports.iter().filter(|report| **report != manager) {
-        work::mark(tables, tenant, Kind::User, ResourceId::from_u128(*report), now, None)?;
-    }
-    let next = reports.last().map_or(cursor, |last| last.saturating_add(1));
-    Ok((reports.len(), next))
+    note(tables, tenant, Chore::Dissolve, id, members.len() + pending.len(), 0)
 }
 
 fn first(

@@ -4,8 +4,7 @@ use identity_service::store::embedded::{EmbeddedStore, Options};
 use proto::{
     error::{Details, ErrorReason},
     identity::v1::{
-        CreateGroupRequest, DeleteUserRequest, WatchChangesRequest, WatchChangesResponse,
-        group_service_client::GroupServiceClient, user_service_client::UserServiceClient,
+        CreateGroupRequest, WatchChangesRequest, WatchChangesResponse, group_service_client::GroupServiceClient,
     },
     resource::v1::{Group, Member},
 };
@@ -127,14 +126,6 @@ async fn a_watch_that_falls_behind_the_feed_ends() {
     }
     let mut watch = watch(&it, None).await.unwrap();
     next(&mut watch).await.unwrap();
-    let request = DeleteUserRequest {
-        tenant: TENANT.to_owned(),
-        id: user,
-        ..DeleteUserRequest::default()
-    };
-    UserServiceClient::new(it.channel.clone())
-        .delete_user(request)
-        .await
-        .unwrap();
+    it.delete_user(&user).await;
     assert_expired(&end(watch).await);
 }

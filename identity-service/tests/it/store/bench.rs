@@ -25,9 +25,9 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 }
 
 /// A store of its own for one law.
-pub(super) struct Bench {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) tenant: Tenant,
+pub(crate) struct Bench {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) tenant: Tenant,
     _home: Box<dyn Any + Send + Sync>,
 }
 
@@ -41,7 +41,7 @@ impl Bench {
         Self::over(store, home)
     }
 
-    pub(super) fn over(store: Arc<dyn Store>, home: Box<dyn Any + Send + Sync>) -> Self {
+    pub(crate) fn over(store: Arc<dyn Store>, home: Box<dyn Any + Send + Sync>) -> Self {
         Self {
             store,
             tenant: Tenant::new("acme"),
@@ -156,7 +156,7 @@ impl Bench {
         self.store.link(&self.tenant, id).await.unwrap()?.platform_id
     }
 
-    pub(super) async fn summary(&self) -> Summary {
+    pub(crate) async fn summary(&self) -> Summary {
         self.store.summary(&self.tenant).await.unwrap()
     }
 

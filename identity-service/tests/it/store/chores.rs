@@ -1,5 +1,6 @@
 //! What a step leaves to be done in batches: it shows nowhere meanwhile, and gets done.
 
+use futures_util::future::join_all;
 use identity_service::{
     id::{Kind, ResourceId},
     store::{Applied, Settlement},
@@ -125,31 +126,74 @@ pub(super) async fn reports_are_delivered_anew_when_their_manager_is_deleted(eng
 }
 
 pub(super) async fn many_reports_are_delivered_anew_in_batches(engine: &dyn Engine) {
-    let bench = std::sync::Arc::new(Bench::new(engine).await);
-    let manager = bench.user("boss").await;
-    bench.deliver_all(at(0)).await;
+    let bench = Bench::new(engine).await;
     let count = BATCH + 100;
-    let mut tasks = tokio::task::JoinSet::new();
-    for number in 0..count {
-        let bench = std::sync::Arc::clone(&bench);
-        tasks.spawn(async move {
-            let write = create_with(Kind::User, report(number, manager), &[]);
-            bench.write(write).await.unwrap();
-        });
-    }
-    tasks.join_all().await;
-    while let claims @ [_, ..] = &bench.take(at(1), BATCH).await.claims[..] {
-        for claim in claims {
-            bench
-                .settle(
-                    claim,
-                    Settlement::Applied(applied(claim, &bench.order(claim).await)),
-                    at(1),
-                )
-                .await;
-        }
-    }
+    let manager = manager_of(&bench, count).await;
     bench.delete(Kind::User, manager).await.unwrap();
-    assert!(sweep(&bench, 2).await >= 100);
+    assert_eq!(sweep(&bench, 2).await, 100);
     assert_eq!(bench.summary().await.pending, count as u64 + 1);
+}
+
+/// A manager of so many, and nothing left to deliver.
+pub(crate) async fn manager_of(bench: &Bench, count: usize) -> ResourceId {
+    let manager = bench.user("boss").await;
+    let creating = (0..count).map(async |number| {
+        let write = create_with(Kind::User, report(number, manager), &[]);
+        bench.write(write).await.unwrap();
+    });
+    join_all(creating).await;
+    deliver_in_batches(bench).await;
+    manager
+}
+
+/// Everybody in the group with an account, and nothing left to deliver.
+async fn delivered_group(bench: &Bench, members: usize) -> (ResourceId, Vec<ResourceId>) {
+    let creating = (0..members).map(async |number| bench.user(&format!("u{number}")).await);
+    let mut users = join_all(creating).await;
+    users.sort_unstable();
+    let group = bench.group("everybody", &users).await;
+    deliver_in_batches(bench).await;
+    assert_eq!(bench.summary().await.pending, 0);
+    (group, users)
+}
+
+async fn deliver_in_batches(bench: &Bench) {
+    loop {
+        let claims = bench.take(at(1), BATCH).await.claims;
+        if claims.is_empty() {
+            return;
+        }
+        let delivering = claims.iter().map(async |claim| {
+            let order = bench.store.order(claim, BATCH).await.unwrap().unwrap();
+            bench
+                .settle(claim, Settlement::Applied(applied(claim, &order)), at(1))
+                .await;
+        });
+        join_all(delivering).await;
+    }
+}
+
+pub(super) async fn a_large_group_that_was_replaced_is_filled_in_batches(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let (group, users) = delivered_group(&bench, BATCH + 200).await;
+    bench.touch(Kind::Group, group).await;
+    let claim = bench.claim(at(2)).await;
+    let another = Settlement::Applied(Applied {
+        object: Some(("another role".to_owned(), "rpc".to_owned())),
+        ..applied(&claim, &bench.order(&claim).await)
+    });
+    bench.settle(&claim, another, at(2)).await;
+    // What is there already may be delivered meanwhile.
+    let claim = bench.claim(at(2)).await;
+    let order = bench.store.order(&claim, BATCH).await.unwrap().unwrap();
+    assert_eq!(order.batch.len(), BATCH);
+    bench
+        .settle(&claim, Settlement::Applied(applied(&claim, &order)), at(2))
+        .await;
+    assert_eq!(sweep(&bench, 3).await, 200);
+    let claim = bench.claim(at(3)).await;
+    let rest = bench.store.order(&claim, BATCH).await.unwrap().unwrap();
+    let mut filled: Vec<_> = order.batch.iter().chain(&rest.batch).map(|member| member.id).collect();
+    filled.sort_unstable();
+    assert_eq!(filled, users);
 }

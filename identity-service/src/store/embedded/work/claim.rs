@@ -120,7 +120,7 @@ pub(in crate::store::embedded) fn release_leases(tables: &mut Tables<'_>, due: T
                 lease: None,
                 held_until: None,
                 held_by: None,
-                due: due.min(work.due),
+                due: due.min(work.due).max(work.not_before.unwrap_or(due)),
                 ..work.clone()
             },
         )?;

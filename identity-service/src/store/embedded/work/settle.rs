@@ -13,7 +13,6 @@ use crate::{
         Applied, Claim, Link, Settlement, Work, WorkState,
         embedded::{
             chores::{self, Chore},
-            membership,
             pending::{self, Stage},
             tables::{Failed, Tables},
             tombstone,
@@ -258,28 +257,16 @@ fn relink(tables: &mut Tables<'_>, claim: &Claim, applied: &Applied, now: Timest
     }
     // Another object than before: the memberships that the old one had are gone with it.
     let replaced = before.platform_id.is_some();
-    let mut stamp = None;
-    match kind {
-        Kind::User => {
-            if replaced {
-                for group in membership::groups_of(tables, tenant, claim.id)? {
-                    pending::unconfirm(tables, tenant, group, claim.id, &mut stamp)?;
-                }
-            }
-            for group in pending::groups(tables, tenant, claim.id)? {
-                pending::restage(tables, tenant, group, claim.id, Stage::Ready)?;
-                mark(tables, tenant, Kind::Group, group, now, None)?;
-            }
-            chores::begin(tables, tenant, Chore::Reports, claim.id, now)
-        }
-        Kind::Group if replaced => {
-            for member in membership::all(tables, tenant, claim.id)? {
-                pending::unconfirm(tables, tenant, claim.id, member, &mut stamp)?;
-            }
-            Ok(())
-        }
-        Kind::Group => Ok(()),
+    let chores: &[Chore] = match kind {
+        Kind::User if replaced => &[Chore::JoinAgain, Chore::Ready, Chore::Reports],
+        Kind::User => &[Chore::Ready, Chore::Reports],
+        Kind::Group if replaced => &[Chore::Refill],
+        Kind::Group => &[],
+    };
+    for chore in chores {
+        chores::begin(tables, tenant, *chore, claim.id, now)?;
     }
+    Ok(())
 }
 
 /// A removal was applied: either the object is gone, or its account is disabled and kept.
