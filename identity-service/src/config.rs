@@ -4,7 +4,10 @@ use std::{collections::HashSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 use scim::fold_case;
-use service_runtime::{OpsArgs, TelemetryArgs, settings::parse_duration};
+use service_runtime::{
+    OpsArgs, TelemetryArgs,
+    settings::{parse_bytes, parse_duration},
+};
 
 /// Settings: each is a flag and an environment variable.
 #[derive(Debug, Clone, clap::Args)]
@@ -15,6 +18,9 @@ pub struct Config {
     /// Folder of the embedded store. It is made if it does not exist.
     #[arg(long, env = "DATA_DIR", default_value = "./data")]
     pub data_dir: PathBuf,
+    /// How much of the store's file is kept in memory at most, such as 64MiB.
+    #[arg(long, env = "STORE_CACHE", default_value = "64MiB", value_parser = parse_bytes)]
+    pub store_cache: u64,
     /// URL of delinea-adapter's gRPC service.
     #[arg(long, env = "ADAPTER_URL", default_value = "http://127.0.0.1:50052")]
     pub adapter_url: String,
@@ -62,23 +68,23 @@ pub struct Policy {
 /// How the relay delivers.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DeliveryConfig {
-    /// How many deliveries run at a time; 0 delivers nothing and keeps everything pending.
+    /// How many deliveries of a tenant run at a time; 0 delivers nothing and keeps everything pending.
     #[arg(long, env = "DELIVERY_CONCURRENCY", default_value_t = 8)]
     pub delivery_concurrency: usize,
     /// How long a delivery may hold its work before another may take it.
     #[arg(long, env = "DELIVERY_LEASE", default_value = "120s", value_parser = parse_duration)]
     pub delivery_lease: Duration,
-    /// How long one call of the adapter may take. Must be shorter than the lease, and longer than the adapter's
+    /// How long one call of the adapter may take; 0 is refused. Must be shorter than the lease, and longer than the adapter's
     /// PLATFORM_TIMEOUT and READ_BACK_TIMEOUT together.
     #[arg(long, env = "DELIVERY_TIMEOUT", default_value = "90s", value_parser = parse_duration)]
     pub delivery_timeout: Duration,
-    /// The first pause after a failed delivery; each further one is up to twice as long.
+    /// The first pause after a failed delivery; each further one is up to twice as long. 0 is refused.
     #[arg(long, env = "BACKOFF_BASE", default_value = "500ms", value_parser = parse_duration)]
     pub backoff_base: Duration,
-    /// The longest pause between two tries of a delivery that may yet succeed by itself.
+    /// The longest pause between two tries of a delivery that may yet succeed by itself; at least BACKOFF_BASE.
     #[arg(long, env = "BACKOFF_CEILING", default_value = "60s", value_parser = parse_duration)]
     pub backoff_ceiling: Duration,
-    /// The pause between two tries of a delivery that was refused and waits for a person.
+    /// The pause between two tries of a delivery that was refused and waits for a person. 0 is refused.
     #[arg(long, env = "REFUSED_RETRY", default_value = "1h", value_parser = parse_duration)]
     pub refused_retry: Duration,
     /// How long the answer to a write waits for the Platform's verdict. There is no such wait as yet: a write is answered as
@@ -159,6 +165,17 @@ pub enum ConfigError {
     /// A number that must not be 0.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
+    /// A time that must not be 0: a call without a limit would outlive its lease, a pause of none would try without end.
+    #[error("{0} must be longer than 0")]
+    NoTime(&'static str),
+    /// Pauses could not even begin.
+    #[error("BACKOFF_CEILING ({ceiling:?}) must not be shorter than BACKOFF_BASE ({base:?})")]
+    CeilingTooLow {
+        /// The ceiling set.
+        ceiling: Duration,
+        /// The base set.
+        base: Duration,
+    },
 }
 
 impl Config {
@@ -167,12 +184,26 @@ impl Config {
         let DeliveryConfig {
             delivery_lease: lease,
             delivery_timeout: timeout,
+            backoff_base: base,
+            backoff_ceiling: ceiling,
+            refused_retry,
             member_batch,
             answer_wait,
             ..
         } = self.delivery;
         if !answer_wait.is_zero() {
             return Err(ConfigError::AnswerWait);
+        }
+        let times = [
+            ("DELIVERY_TIMEOUT", timeout),
+            ("BACKOFF_BASE", base),
+            ("REFUSED_RETRY", refused_retry),
+        ];
+        if let Some((name, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {
+            return Err(ConfigError::NoTime(name));
+        }
+        if ceiling < base {
+            return Err(ConfigError::CeilingTooLow { ceiling, base });
         }
         if timeout >= lease {
             return Err(ConfigError::LeaseTooShort { timeout, lease });
@@ -202,5 +233,38 @@ impl Policy {
             .map(str::trim)
             .filter(|line| !line.is_empty() && !line.starts_with('#'));
         Ok(names.map(fold_case).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_by_name() {
+        let check = |flags: &[&str]| {
+            let command = Command::try_parse_from([&["identity-service"], flags].concat());
+            command.unwrap().config.check().map_err(|error| error.to_string())
+        };
+        assert_eq!(check(&[]), Ok(()));
+        for (flag, setting) in [
+            ("--delivery-timeout=0", "DELIVERY_TIMEOUT"),
+            ("--backoff-base=0", "BACKOFF_BASE"),
+            ("--backoff-ceiling=0", "BACKOFF_CEILING"),
+            ("--refused-retry=0s", "REFUSED_RETRY"),
+            ("--member-batch=0", "MEMBER_BATCH"),
+            ("--delivery-lease=5s", "DELIVERY_LEASE"),
+        ] {
+            let refused = check(&[flag]).unwrap_err();
+            assert!(refused.contains(setting), "{flag}: {refused}");
+        }
     }
 }

@@ -12,6 +12,7 @@ mod users;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use proto::adapter::v1::adapter_service_client::AdapterServiceClient;
 use service_runtime::{Connection, Dependency, trace_context};
@@ -21,7 +22,7 @@ use tracing::Instrument;
 
 use crate::{
     config::{DeliveryConfig, Policy},
-    id::Kind,
+    id::{Kind, Tenant},
     metrics,
     store::{Applied, Claim, Settlement, Store, StoreError},
     wake::Wake,
@@ -36,6 +37,8 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Delivers what is due, for as long as it runs.
 pub struct Relay {
+    /// The tenants that are served.
+    pub tenants: Vec<Tenant>,
     /// Where the work is.
     pub store: Arc<dyn Store>,
     /// The adapter.
@@ -63,13 +66,14 @@ impl Relay {
             tracing::warn!("DELIVERY_CONCURRENCY is 0: nothing is delivered, everything stays pending");
             return stop.cancelled().await;
         }
-        let slots = Arc::new(Semaphore::new(concurrency));
         let under_way = TaskTracker::new();
         let cut = CancellationToken::new();
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = relay.clone().take_work(&slots, &under_way, &cut) => {}
-        }
+        // Each tenant has slots of its own, so that none waits for another's deliveries.
+        let takers = relay.tenants.iter().map(|tenant| {
+            let slots = Arc::new(Semaphore::new(concurrency));
+            relay.clone().take_work(tenant.clone(), slots, &under_way, &stop, &cut)
+        });
+        join_all(takers).await;
         under_way.close();
         if tokio::time::timeout(LAST_DELIVERIES, under_way.wait()).await.is_err() {
             tracing::info!(
@@ -81,13 +85,27 @@ impl Relay {
         }
     }
 
-    async fn take_work(self: Arc<Self>, slots: &Arc<Semaphore>, under_way: &TaskTracker, cut: &CancellationToken) {
+    /// Takes a tenant's work until told to stop. A claim that is asked for is waited for and delivered: dropped, its work
+    /// would be left alone until its lease is over.
+    async fn take_work(
+        self: Arc<Self>,
+        tenant: Tenant,
+        slots: Arc<Semaphore>,
+        under_way: &TaskTracker,
+        stop: &CancellationToken,
+        cut: &CancellationToken,
+    ) {
         let mut wakes = self.wake.listen();
         loop {
-            // One free slot is enough to go on; the closed semaphore of a stopped relay is not reached.
-            let Ok(first) = slots.clone().acquire_owned().await else {
-                return;
+            // One free slot is enough to go on.
+            let first = tokio::select! {
+                () = stop.cancelled() => return,
+                first = slots.clone().acquire_owned() => first,
             };
+            let Ok(first) = first else { return };
+            if stop.is_cancelled() {
+                return;
+            }
             let mut free = vec![first];
             while let Ok(another) = slots.clone().try_acquire_owned() {
                 free.push(another);
@@ -95,7 +113,7 @@ impl Relay {
             let wanted = free.len();
             let sleep = match self
                 .store
-                .claim(Timestamp::now(), self.config.delivery_lease, wanted)
+                .claim(&tenant, Timestamp::now(), self.config.delivery_lease, wanted)
                 .await
             {
                 Ok(claims) => {
@@ -123,6 +141,7 @@ impl Relay {
             };
             if !sleep.is_zero() {
                 tokio::select! {
+                    () = stop.cancelled() => return,
                     () = tokio::time::sleep_until(Instant::now() + sleep) => {}
                     () = wakes.heard() => {}
                 }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use scim::{ResourceSchema, Schemas};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 pub use members::MEMBER_PAGE;
 pub(crate) use users::may_be_used;
@@ -22,7 +23,7 @@ use crate::{
     index::{Key, name_attribute},
     query::{Page, Query, Search},
     record::{Record, bytes, etag, version_of_etag},
-    store::{Action, RequestKey, Store, Write, WriteError, Written},
+    store::{Action, RequestKey, Store, StoreError, Write, WriteError, Written},
     wake::Wake,
 };
 
@@ -126,10 +127,13 @@ impl Directory {
     async fn answered(&self, tenant: &Tenant, caller: &Caller) -> Result<Option<Written>, Error> {
         match &caller.request {
             None => Ok(None),
-            Some(request) => self.store.answered(tenant, request).await.map_err(|error| match error {
-                WriteError::Store(error) => Error::Store(error),
-                _ => Error::RequestIdReused(request.id.clone()),
-            }),
+            Some(request) => {
+                let answered = self.store.answered(tenant, request, Timestamp::now()).await;
+                answered.map_err(|error| match error {
+                    WriteError::Store(error) => Error::Store(error),
+                    _ => Error::RequestIdReused(request.id.clone()),
+                })
+            }
         }
     }
 
@@ -189,19 +193,35 @@ impl Directory {
         caller: &Caller,
     ) -> Result<Option<Written>, Error> {
         let kind = write.kind;
-        match self.store.write(tenant, write).await {
-            Ok(written) => {
-                if written.changed {
-                    self.wake.ring();
-                }
-                Ok(Some(written))
-            }
+        match self.write(tenant, write).await {
+            Ok(written) => Ok(Some(written)),
             Err(WriteError::DocumentMoved) => {
                 tokio::task::yield_now().await;
                 Ok(None)
             }
             Err(error) => Err(refused(error, kind, id, caller)),
         }
+    }
+}
+
+impl Directory {
+    /// Writes, and rings when something changed; also when the caller goes away meanwhile, since the step then may take
+    /// place all the same.
+    async fn write(&self, tenant: &Tenant, write: Write) -> Result<Written, WriteError> {
+        let (store, wake, tenant) = (self.store.clone(), self.wake.clone(), tenant.clone());
+        let writing = async move {
+            let written = store.write(&tenant, write).await?;
+            if written.changed {
+                wake.ring();
+            }
+            Ok(written)
+        };
+        let written = tokio::spawn(writing.in_current_span()).await;
+        written.unwrap_or_else(|ended| match ended.try_into_panic() {
+            Ok(panicked) => std::panic::resume_unwind(panicked),
+            // The runtime is going down.
+            Err(_) => Err(StoreError::Closed.into()),
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use tonic::{Code, Status};
 
 use crate::{
     id::{Kind, ResourceId},
+    record::Malformed,
     store::StoreError,
 };
 
@@ -70,8 +71,8 @@ pub enum Error {
     #[error("the store is not available")]
     Store(#[from] StoreError),
     /// A stored resource could not be turned into a message.
-    #[error("a stored resource is not what its schema says")]
-    Malformed(#[source] serde_json::Error),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
 }
 
 /// The resource that has a name.

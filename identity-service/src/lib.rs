@@ -16,7 +16,8 @@ pub mod record;
 mod service;
 mod start;
 pub mod store;
+mod sweep;
 pub mod wake;
 
 pub use config::Config;
-pub use start::{IdentityService, StartError, start};
+pub use start::{IdentityService, StartError, start, start_on};

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use scim::ResourceType;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::id::{Kind, ResourceId};
@@ -105,6 +105,13 @@ impl Record {
         bytes(&self.document) + 256
     }
 
+    /// The resource as its message.
+    pub fn into_message<T: DeserializeOwned>(self) -> Result<T, Malformed> {
+        serde_path_to_error::deserialize(self.into_resource()).map_err(|error| Malformed {
+            path: error.path().to_string(),
+        })
+    }
+
     /// A string attribute of the document.
     pub fn text(&self, attribute: &str) -> Option<&str> {
         self.document.get(attribute)?.as_str()
@@ -128,6 +135,14 @@ pub fn bytes(value: &Value) -> usize {
                 .sum::<usize>()
         }
     }
+}
+
+/// A stored resource does not fit its message. It says where, never what stands there: that may be personal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a stored resource is not what its schema says, at `{path}`")]
+pub struct Malformed {
+    /// The attribute.
+    pub path: String,
 }
 
 /// The weak entity tag of a version (RFC 7644 §3.14).
@@ -157,6 +172,8 @@ impl From<Kind> for ResourceType {
 
 #[cfg(test)]
 mod tests {
+    use proto::resource::v1::User;
+
     use super::*;
 
     #[test]
@@ -168,6 +185,15 @@ mod tests {
         assert_eq!(record, before);
         assert!(record.bytes() > record.document.to_string().len());
         assert_eq!(seen, before.into_resource());
+    }
+
+    #[test]
+    fn a_malformed_resource_is_told_of_by_its_path_alone() {
+        let document = json!({"userName": "odile", "emails": [{"value": "odile@x", "primary": "odile"}]});
+        let record = Record::new(ResourceId::generate(), Kind::User, document, Timestamp::UNIX_EPOCH);
+        let error = record.into_message::<User>().unwrap_err();
+        assert_eq!(error.path, "emails[0].primary");
+        assert!(!format!("{error} {error:?}").contains("odile"), "{error:?}");
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn to_json(message: Option<impl Serialize>, field: &'static str) -> Result<Value
 
 /// A record as its message.
 fn to_message<T: DeserializeOwned>(record: Record) -> Result<T, Error> {
-    serde_json::from_value(record.into_resource()).map_err(Error::Malformed)
+    Ok(record.into_message()?)
 }
 
 fn operations(operations: Vec<PatchOperation>) -> Result<Vec<Operation>, Error> {

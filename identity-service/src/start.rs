@@ -1,6 +1,6 @@
 //! Putting identity-service together: store, rules, relay, gRPC.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use proto::{
@@ -12,7 +12,10 @@ use proto::{
     },
 };
 use scim::Schemas;
-use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect, grpc_routes, serve_grpc};
+use service_runtime::{
+    Dependency, Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect, grpc_routes, serve_grpc,
+};
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
@@ -23,8 +26,9 @@ use crate::{
     service::{ChangeFeed, Deliveries, Groups, Users},
     store::{
         Store, StoreError,
-        embedded::{EmbeddedStore, OpenError},
+        embedded::{EmbeddedStore, OpenError, Options},
     },
+    sweep::Sweep,
     wake::Wake,
 };
 
@@ -86,30 +90,67 @@ impl Service for IdentityService {
     }
 }
 
-/// Starts the service on the embedded store. It listens when this returns.
+/// Starts the service on the embedded store's file. It listens when this returns.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     config.check()?;
-    let adopt_list = config.policy.read_adopt_list()?;
-    let failed = |source| StartError::DataDir {
-        path: config.data_dir.display().to_string(),
+    let (folder, cache) = (config.data_dir.clone(), config.store_cache);
+    // A large file that was not closed cleanly takes its time.
+    let opening = tokio::task::spawn_blocking(move || open(&folder, cache));
+    let store = opening
+        .await
+        .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;
+    start_on(config, store).await
+}
+
+fn open(folder: &Path, cache: u64) -> Result<EmbeddedStore, StartError> {
+    make_private(folder).map_err(|source| StartError::DataDir {
+        path: folder.display().to_string(),
         source,
+    })?;
+    let options = Options {
+        cache_bytes: usize::try_from(cache).unwrap_or(usize::MAX),
+        ..Options::default()
     };
-    std::fs::create_dir_all(&config.data_dir).map_err(failed)?;
-    let store = EmbeddedStore::open(&config.data_dir.join(STORE_FILE))?;
-    let released = store.release_leases(Timestamp::now()).await?;
+    Ok(EmbeddedStore::open(&folder.join(STORE_FILE), options)?)
+}
+
+/// Makes a folder, if there is none, that nobody but its owner can look into: who is in which group is nobody else's.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Starts the service on a store that is open. It listens when this returns.
+pub async fn start_on(config: Config, embedded: EmbeddedStore) -> Result<Running, StartError> {
+    config.check()?;
+    let adopt_list = config.policy.read_adopt_list()?;
+    let released = embedded.release_leases(Timestamp::now()).await?;
     if released > 0 {
         tracing::info!(
             released,
             "took back {released} leases of a process that did not end cleanly"
         );
     }
-    let store: Arc<dyn Store> = Arc::new(store);
+    let store: Arc<dyn Store> = Arc::new(embedded.clone());
 
     let listener = bind(config.listen).await?;
     let life = Lifecycle::start(&config.ops).await?;
-    life.readiness.dependency("store").ready();
+    let state = life.readiness.dependency("store");
+    state.ready();
+    life.tasks.spawn("store", |stop| watch_store(embedded, state, stop));
     let wake = Wake::new();
+    let tenant = Tenant::new(&config.tenant);
+    let sweep = Sweep {
+        store: store.clone(),
+        tenants: vec![tenant.clone()],
+        wake: wake.clone(),
+    };
+    life.tasks.spawn("sweep", |stop| sweep.run(stop));
     let relay = Relay {
+        tenants: vec![tenant.clone()],
         store: store.clone(),
         adapter: AdapterServiceClient::new(connect(&config.adapter_url, config.delivery.delivery_timeout)?)
             .max_encoding_message_size(MAX_MESSAGE_BYTES),
@@ -123,7 +164,6 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     relay.adapter_state.degraded("not called yet");
     life.tasks.spawn("relay", |stop| relay.run(stop));
 
-    let tenant = Tenant::new(&config.tenant);
     let directory = Directory::new(
         store.clone(),
         Arc::new(Schemas::builtin()),
@@ -141,4 +181,19 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             .add_service(DeliveryServiceServer::new(Deliveries::new(directory, store, wake)));
     let routes = grpc_routes(routes, &life.readiness, &[FILE_DESCRIPTOR_SET])?;
     Ok(serve_grpc(listener, routes, life)?)
+}
+
+/// Ends when the store has failed for good, and so ends the service: only opening the file again can help, and whoever
+/// supervises the service starts it again.
+async fn watch_store(store: EmbeddedStore, state: Dependency, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        error = store.failed() => {
+            state.not_ready("the store has failed; the service must be started again");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the store has failed and does not mend itself; ending"
+            );
+        }
+    }
 }

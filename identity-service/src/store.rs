@@ -33,7 +33,7 @@ use crate::{
 ///   when it moved. Changes of members need not say: they are changes of a set, so none is lost, and none holds up a
 ///   change of the document.
 /// - **Versions move by one, and only when something changed**, which is then in the feed, in order, and in the outbox.
-/// - **Work is claimed by one at a time.** A claim holds until it is settled or its lease is over; who lost it settles
+/// - **Work is claimed by one at a time**, and no tenant's before another's. A claim holds until it is settled or its lease is over; who lost it settles
 ///   nothing and records no intent. A change during a delivery leaves the work due. Work waits for nothing that cannot
 ///   come: what it waited for wakes it when it gets on or is gone.
 /// - **The Platform object of a deleted resource is not forgotten**: its tombstone owns it until the removal was applied,
@@ -85,19 +85,28 @@ pub trait Store: Send + Sync + 'static {
     async fn write(&self, tenant: &Tenant, write: Write) -> Result<Written, WriteError>;
 
     /// What was answered to a request id, if it was used in the last day: `RequestIdReused` when for something else.
-    async fn answered(&self, tenant: &Tenant, request: &RequestKey) -> Result<Option<Written>, WriteError>;
+    async fn answered(
+        &self,
+        tenant: &Tenant,
+        request: &RequestKey,
+        now: Timestamp,
+    ) -> Result<Option<Written>, WriteError>;
 
     /// Changes after a position of the feed, at most `limit`, in the order they were made.
     async fn changes(&self, tenant: &Tenant, after: u64, limit: usize) -> Result<Changes, StoreError>;
+
+    /// Tells the tenant's history of changes from any other: positions of another feed mean nothing in this one.
+    async fn feed_id(&self, tenant: &Tenant) -> Result<u64, StoreError>;
 
     /// The position of the newest change; 0 when there was none.
     async fn newest_change(&self, tenant: &Tenant) -> Result<u64, StoreError>;
 
     // === What is still to be delivered ===
 
-    /// Takes up to `limit` pieces of due work, of all tenants, under a lease. Work under a lease is not given out again
-    /// before the lease is over.
-    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Claims, StoreError>;
+    /// Takes up to `limit` pieces of a tenant's due work under a lease. Work under a lease is not given out again before the
+    /// lease is over. Work that cannot be read is put aside, so that it holds up no other.
+    async fn claim(&self, tenant: &Tenant, now: Timestamp, lease: Duration, limit: usize)
+    -> Result<Claims, StoreError>;
 
     /// What a claimed piece of work is about, as it is now: at most `batch` members whose wanted state is unconfirmed come
     /// along. `None` when there is nothing left to deliver to.
@@ -136,4 +145,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Counts of resources and of work.
     async fn summary(&self, tenant: &Tenant) -> Result<Summary, StoreError>;
+
+    /// Does a bounded part of what earlier steps left over: what shows nowhere and costs only space, and resources that are
+    /// to be delivered again. Gives how many entries it touched; 0 when nothing is left.
+    async fn sweep(&self, tenant: &Tenant, now: Timestamp) -> Result<usize, StoreError>;
 }

@@ -45,7 +45,7 @@ impl Relay {
             None => Wanted::Removal(Removal {
                 mode: RemovalMode::Remove as i32,
             }),
-            Some(record) => match serde_json::from_value::<Group>(record.into_resource()) {
+            Some(record) => match record.into_message::<Group>() {
                 Ok(group) => Wanted::Group(group),
                 Err(error) => return Ok(self.malformed(&error)),
             },

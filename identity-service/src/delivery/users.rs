@@ -17,7 +17,7 @@ use crate::{
     config::DeleteMode,
     directory::may_be_used,
     id::{Kind, ResourceId},
-    record::Record,
+    record::{Malformed, Record},
     store::{Applied, Claim, Failure, Order, Settlement, StoreError},
 };
 
@@ -46,7 +46,7 @@ impl Relay {
                 let manager = self.manager(claim, &record).await?;
                 // Said always: an attribute that was removed must not leave open what the account shall be.
                 let active = Some(may_be_used(&record.document));
-                match serde_json::from_value::<User>(record.into_resource()) {
+                match record.into_message::<User>() {
                     Ok(user) => (Wanted::User(User { active, ..user }), manager),
                     Err(error) => return Ok(self.malformed(&error)),
                 }
@@ -125,10 +125,10 @@ impl Relay {
     }
 
     /// A stored resource that does not fit the contract is a fault of ours: it must be seen, and must not stop others.
-    pub(super) fn malformed(&self, error: &serde_json::Error) -> Settlement {
+    pub(super) fn malformed(&self, error: &Malformed) -> Settlement {
         tracing::error!(
             error = error as &dyn std::error::Error,
-            "a stored resource is not what its schema says"
+            "a resource cannot be delivered"
         );
         let failure = Failure {
             reason: ErrorReason::Internal.name().to_owned(),

@@ -43,24 +43,35 @@ impl ChangeFeed {
     }
 
     /// The position that a token names; without one, the present end of the feed.
-    async fn position(&self, tenant: &Tenant, token: Option<&str>) -> Result<u64, Error> {
+    async fn position(&self, tenant: &Tenant, feed: u64, token: Option<&str>) -> Result<u64, Error> {
         match token {
             None => Ok(self.store.newest_change(tenant).await?),
             Some("") => Ok(self.store.changes(tenant, 0, 1).await?.trimmed),
             Some(token) => {
-                let invalid = |_| Error::InvalidRequest {
+                let (of, position) = parse(token).ok_or_else(|| Error::InvalidRequest {
                     field: "resume_token",
                     problem: "is not a token of this feed".to_owned(),
-                };
-                let position = token.parse().map_err(invalid)?;
-                // A token from ahead is another feed's, or from before a restore: waiting for it would lose changes.
-                if position > self.store.newest_change(tenant).await? {
+                })?;
+                // A token of another history, or from before a restore: waiting for it would lose changes.
+                if of != feed || position > self.store.newest_change(tenant).await? {
                     return Err(Error::ResumeTokenExpired(token.to_owned()));
                 }
                 Ok(position)
             }
         }
     }
+}
+
+/// The token of a position: the feed's id before it, so that another feed's is recognised.
+fn token(feed: u64, position: u64) -> String {
+    format!("{feed:016x}-{position}")
+}
+
+fn parse(token: &str) -> Option<(u64, u64)> {
+    let (feed, position) = token.split_once('-')?;
+    let plain = feed.len() == 16 && position.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then_some(())?;
+    Some((u64::from_str_radix(feed, 16).ok()?, position.parse().ok()?))
 }
 
 #[async_trait]
@@ -73,12 +84,14 @@ impl ChangeService for ChangeFeed {
     ) -> Result<Response<Self::WatchChangesStream>, Status> {
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
-        let position = self.position(&tenant, request.resume_token.as_deref()).await?;
+        let feed = self.store.feed_id(&tenant).await.map_err(Error::from)?;
+        let position = self.position(&tenant, feed, request.resume_token.as_deref()).await?;
         // A slow reader holds this reading up, and nothing else.
         let (sender, receiver) = mpsc::channel(PAGE);
         let watch = Watch {
             store: self.store.clone(),
             tenant,
+            feed,
             wake: self.wake.clone(),
             sender,
         };
@@ -97,6 +110,7 @@ impl ChangeService for ChangeFeed {
 struct Watch {
     store: Arc<dyn Store>,
     tenant: Tenant,
+    feed: u64,
     wake: Wake,
     sender: mpsc::Sender<Result<WatchChangesResponse, Status>>,
 }
@@ -104,9 +118,17 @@ struct Watch {
 impl Watch {
     async fn run(self, mut position: u64) {
         let mut wakes = self.wake.listen();
+        // Said at once, so that a watcher can resume that never heard of a change.
+        let beginning = WatchChangesResponse {
+            resume_token: token(self.feed, position),
+            change: None,
+        };
+        if self.sender.send(Ok(beginning)).await.is_err() {
+            return;
+        }
         loop {
             let page = match self.store.changes(&self.tenant, position, PAGE).await {
-                Ok(page) if position < page.trimmed => Err(Error::ResumeTokenExpired(position.to_string())),
+                Ok(page) if position < page.trimmed => Err(Error::ResumeTokenExpired(token(self.feed, position))),
                 Ok(page) => Ok(page.changes),
                 Err(error) => Err(Error::Store(error)),
             };
@@ -121,7 +143,7 @@ impl Watch {
             let quiet = changes.is_empty();
             for change in changes {
                 position = change.position;
-                if self.sender.send(Ok(response(change))).await.is_err() {
+                if self.sender.send(Ok(response(self.feed, change))).await.is_err() {
                     return;
                 }
             }
@@ -136,14 +158,14 @@ impl Watch {
     }
 }
 
-fn response(change: store::Change) -> WatchChangesResponse {
+fn response(feed: u64, change: store::Change) -> WatchChangesResponse {
     let kind = match change.what {
         store::ChangeKind::Created => ChangeKind::Created,
         store::ChangeKind::Updated => ChangeKind::Updated,
         store::ChangeKind::Deleted => ChangeKind::Deleted,
     };
     WatchChangesResponse {
-        resume_token: change.position.to_string(),
+        resume_token: token(feed, change.position),
         change: Some(Change {
             kind: kind as i32,
             resource_type: change.kind.name().to_owned(),

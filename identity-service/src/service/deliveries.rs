@@ -73,7 +73,7 @@ impl DeliveryService for Deliveries {
                 .into());
             }
         };
-        let size = paging::size(request.page_size).max(1);
+        let size = paging::entries(request.page_size)?;
         let after = paging::after(request.page_token.as_deref())?;
         let mut deliveries = self
             .store

@@ -156,7 +156,7 @@ impl GroupService for Groups {
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let group = self.directory.get(&tenant, Kind::Group, &request.group_id).await?.id;
-        let size = paging::size(request.page_size);
+        let size = paging::entries(request.page_size)?;
         let after = paging::after(request.page_token.as_deref())?;
         let mut members = self.directory.members(&tenant, group, after, size + 1).await?;
         let more = members.len() > size;

@@ -24,6 +24,18 @@ pub(super) fn size(asked: Option<i32>) -> usize {
     })
 }
 
+/// The number of entries of a list that is paged by token alone: none asked for, and 0, mean the default (AIP-158).
+pub(super) fn entries(asked: Option<i32>) -> Result<usize, Error> {
+    match asked {
+        None | Some(0) => Ok(DEFAULT_PAGE),
+        Some(..0) => Err(Error::InvalidRequest {
+            field: "page_size",
+            problem: "is negative".to_owned(),
+        }),
+        asked => Ok(size(asked)),
+    }
+}
+
 /// A search as it was asked for, without its page.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'a> {
@@ -161,6 +173,19 @@ mod tests {
         for (asked, given) in cases {
             assert_eq!(size(asked), given, "{asked:?}");
         }
+    }
+
+    #[test]
+    fn a_list_that_is_paged_by_token_never_has_an_empty_page() {
+        for (asked, given) in [
+            (None, DEFAULT_PAGE),
+            (Some(0), DEFAULT_PAGE),
+            (Some(1), 1),
+            (Some(i32::MAX), LARGEST_PAGE),
+        ] {
+            assert_eq!(entries(asked).unwrap(), given, "{asked:?}");
+        }
+        assert!(entries(Some(-1)).is_err());
     }
 
     const ASKED: Asked<'_> = Asked {

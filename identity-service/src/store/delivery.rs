@@ -69,8 +69,8 @@ pub struct Link {
     /// The interface that wrote it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub backend: String,
-    /// Names under which a create call may have been sent.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Names under which a create call may have been sent. An engine keeps them in a form of its own.
+    #[serde(skip)]
     pub intents: Vec<String>,
     /// The resource's version when it was last applied; 0 when it never was.
     #[serde(default)]
@@ -105,7 +105,7 @@ pub enum Intent {
 pub enum Settlement {
     /// The Platform matches.
     Applied(Applied),
-    /// Nothing was decided; try again then.
+    /// Nothing was decided; try again then. Unless it waits for another resource, no change makes a try worthwhile sooner.
     Postponed {
         /// Why.
         failure: Failure,
@@ -167,6 +167,16 @@ pub enum WorkState {
     Refused,
 }
 
+impl WorkState {
+    /// The state's number in the store's keys. Never change one.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Pending => 1,
+            Self::Refused => 2,
+        }
+    }
+}
+
 /// The delivery state of one resource or tombstone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
@@ -195,16 +205,25 @@ pub struct Work {
     pub stamp: u64,
     /// When it is due; while it is leased, when the lease ends.
     pub due: Timestamp,
-    /// Not before then, whatever changes: a delivery to the same Platform object may be under way until then.
+    /// Not before then, whatever changes: the Platform asked for a pause, or could not be reached. A success lifts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// The claim whose end lifts `not_before` sooner.
+    /// Not before then, whatever changes: a delivery to the same Platform object may be under way until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
+    /// The claim whose end lifts `held_until` sooner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_by: Option<u64>,
+    /// When the refused members of a group are tried again, if it has any. No change moves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_due: Option<Timestamp>,
+    /// Moves when refused members are to be tried again: those of earlier rounds then count as ready.
+    #[serde(default)]
+    pub refused_round: u64,
     /// The present lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<u64>,
-    /// Tries since the last success or the last change.
+    /// Tries since the last success, or since a change that was worth a try of its own.
     pub attempts: u32,
     /// When the oldest change not yet applied was made.
     pub since: Timestamp,
@@ -216,6 +235,14 @@ pub struct Work {
     /// The trace context of the newest change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+}
+
+impl Work {
+    /// Has the refused members of a group tried again.
+    pub fn retry_refused(&mut self) {
+        self.refused_round += 1;
+        self.refused_due = None;
+    }
 }
 
 /// Counts of one tenant.

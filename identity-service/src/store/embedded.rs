@@ -1,10 +1,14 @@
 //! The embedded store: one redb file, durable, no server; right for one machine.
 //!
 //! All writes go through one thread, which takes whatever is waiting, runs each step in turn in one transaction, and
-//! commits once: many writers share one `fsync`. A step that fails its checks has written nothing. Readers see a snapshot
-//! and never wait for the writer.
+//! commits once: many writers share one `fsync`. A step that fails its checks has written nothing, and one that fails by a
+//! fault of its own fails alone. Readers see a snapshot and never wait for the writer. When the engine itself has failed,
+//! nothing helps but opening the file again: [`EmbeddedStore::failed`] tells.
 
+mod chores;
 mod feed;
+mod health;
+mod links;
 mod membership;
 mod pending;
 mod read;
@@ -17,10 +21,15 @@ mod writer;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, backends::InMemoryBackend};
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend,
+    backends::{FileBackend, InMemoryBackend},
+};
+use scim::fold_case;
 use tonic::async_trait;
 
 use self::{
+    health::Health,
     tables::{Failed, META, Reading, Tables, create_all},
     writer::Writer,
 };
@@ -34,12 +43,29 @@ use crate::{
     record::Record,
 };
 
-/// The layout that this version writes.
-const LAYOUT: u64 = 1;
-/// How many changes a tenant's feed keeps unless told otherwise.
-const FEED_LENGTH: u64 = 100_000;
+/// The layout that this version writes and reads.
+const LAYOUT: u64 = 2;
 /// How long after a crash leased work is left alone.
 const LEASE_GRACE: Duration = Duration::from_secs(2);
+
+/// What may be chosen of a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How many changes each tenant's change feed keeps.
+    pub feed_length: u64,
+    /// How much of the file is kept in memory at most, in bytes.
+    pub cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            feed_length: 100_000,
+            cache_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
 /// Why the file cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -58,7 +84,7 @@ pub enum OpenError {
         #[source]
         source: Box<redb::Error>,
     },
-    /// A newer version wrote the file.
+    /// Another version wrote the file.
     #[error("the store {path} has layout {found}; this version reads layout {LAYOUT}. Use the version that wrote it")]
     Layout {
         /// The file.
@@ -69,6 +95,13 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    fn of_engine(path: &str, error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::DatabaseAlreadyOpen => Self::InUse { path: path.to_owned() },
+            error => Self::new(path, error),
+        }
+    }
+
     fn new(path: &str, source: impl Into<redb::Error>) -> Self {
         Self::Open {
             path: path.to_owned(),
@@ -82,52 +115,60 @@ impl OpenError {
 pub struct EmbeddedStore {
     database: Arc<Database>,
     writer: Arc<Writer>,
+    health: Health,
+    feed_id: u64,
 }
 
 impl EmbeddedStore {
-    /// Opens the file, or makes it.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::open_with_feed(path, FEED_LENGTH)
-    }
-
-    /// Opens the file, or makes it; each tenant's change feed keeps `feed_length` changes.
-    pub fn open_with_feed(path: &Path, feed_length: u64) -> Result<Self, OpenError> {
+    /// Opens the file, or makes it, for its owner alone. Reads and writes the file: not for a runtime's thread.
+    pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
         let shown = path.display().to_string();
-        let database = Database::create(path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: shown.clone() },
-            error => OpenError::new(&shown, error),
-        })?;
-        Self::with(database, &shown, feed_length)
+        let mut file = std::fs::OpenOptions::new();
+        file.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+        let failed = |error| OpenError::new(&shown, redb::Error::Io(error));
+        let file = file.open(path).map_err(failed)?;
+        let backend = FileBackend::new(file).map_err(|error| OpenError::of_engine(&shown, error))?;
+        Self::on(backend, &shown, options)
     }
 
     /// A store that lives in memory, and is gone with the process; for tests, by the same code.
     pub fn in_memory() -> Result<Self, OpenError> {
-        Self::in_memory_with_feed(FEED_LENGTH)
+        Self::on_backend(InMemoryBackend::new(), Options::default())
     }
 
-    /// A store in memory whose change feed keeps `feed_length` changes.
-    pub fn in_memory_with_feed(feed_length: u64) -> Result<Self, OpenError> {
-        let path = "(memory)";
-        let database = Database::builder()
-            .create_with_backend(InMemoryBackend::new())
-            .map_err(|error| OpenError::new(path, error))?;
-        Self::with(database, path, feed_length)
+    /// A store that the engine keeps wherever a backend puts it.
+    pub fn on_backend(backend: impl StorageBackend, options: Options) -> Result<Self, OpenError> {
+        Self::on(backend, "(a backend)", options)
     }
 
-    fn with(database: Database, path: &str, feed_length: u64) -> Result<Self, OpenError> {
-        if let Some(found) = prepare(&database).map_err(|error| OpenError::new(path, error))? {
+    fn on(backend: impl StorageBackend, path: &str, options: Options) -> Result<Self, OpenError> {
+        let database = Builder::new()
+            .set_cache_size(options.cache_bytes)
+            .create_with_backend(backend)
+            .map_err(|error| OpenError::of_engine(path, error))?;
+        let facts = prepare(&database).map_err(|error| OpenError::new(path, error))?;
+        if facts.layout != LAYOUT {
             return Err(OpenError::Layout {
                 path: path.to_owned(),
-                found,
+                found: facts.layout,
             });
         }
-        let database = Arc::new(database);
-        let writer = Writer::start(Arc::clone(&database), feed_length)
+        let (database, health) = (Arc::new(database), Health::new());
+        let writer = Writer::start(Arc::clone(&database), options.feed_length, health.clone())
             .map_err(|error| OpenError::new(path, redb::Error::Io(error)))?;
         Ok(Self {
             writer: Arc::new(writer),
             database,
+            health,
+            feed_id: facts.feed_id,
         })
+    }
+
+    /// Resolves once the engine has failed so that only opening the file again can help.
+    pub async fn failed(&self) -> StoreError {
+        self.health.failed().await
     }
 
     /// Takes back the leases of a process that is gone: the file is ours alone, so nobody holds one. Gives how many.
@@ -142,7 +183,7 @@ impl EmbeddedStore {
     async fn step<T: Send + 'static>(
         &self,
         doing: &'static str,
-        run: impl for<'t> FnOnce(&mut Tables<'t>) -> Result<T, Failed> + Send + 'static,
+        run: impl for<'t> Fn(&mut Tables<'t>) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.step(doing, run).await
     }
@@ -156,27 +197,40 @@ impl EmbeddedStore {
         let database = Arc::clone(&self.database);
         let reading = tokio::task::spawn_blocking(move || run(&Reading(database.begin_read()?)));
         match reading.await {
-            Ok(read) => read.map_err(|failed| failed.while_doing(doing)),
-            Err(_) => Err(StoreError::Closed),
+            Ok(read) => read.map_err(|failed| self.health.note(failed, doing)),
+            Err(_) => Err(Failed::Panicked.while_doing(doing)),
         }
     }
 }
 
-/// Makes the tables of a new file; gives the layout of one that is too new.
-fn prepare(database: &Database) -> Result<Option<u64>, redb::Error> {
+/// Facts of a file.
+struct Facts {
+    layout: u64,
+    /// Tells this history of changes from any other, such as that of the file that was here before.
+    feed_id: u64,
+}
+
+/// Makes the tables of a new file; a file of another layout is left alone.
+fn prepare(database: &Database) -> Result<Facts, redb::Error> {
     let transaction = database.begin_write()?;
-    {
+    let facts = {
         let mut meta = transaction.open_table(META)?;
         let found = meta.get("layout")?.map(|layout| layout.value());
-        match found {
-            Some(found) if found > LAYOUT => return Ok(Some(found)),
-            Some(_) => {}
-            None => drop(meta.insert("layout", LAYOUT)?),
+        let feed_id = meta.get("feed")?.map(|feed_id| feed_id.value());
+        let facts = Facts {
+            layout: found.unwrap_or(LAYOUT),
+            feed_id: feed_id.unwrap_or_else(rand::random),
+        };
+        if facts.layout != LAYOUT {
+            return Ok(facts);
         }
-    }
+        meta.insert("layout", facts.layout)?;
+        meta.insert("feed", facts.feed_id)?;
+        facts
+    };
     create_all(&transaction)?;
     transaction.commit()?;
-    Ok(None)
+    Ok(facts)
 }
 
 #[async_trait]
@@ -259,11 +313,18 @@ impl Store for EmbeddedStore {
         .await?
     }
 
-    async fn answered(&self, tenant: &Tenant, request: &RequestKey) -> Result<Option<Written>, WriteError> {
+    async fn answered(
+        &self,
+        tenant: &Tenant,
+        request: &RequestKey,
+        now: Timestamp,
+    ) -> Result<Option<Written>, WriteError> {
         let (tenant, request) = (tenant.clone(), request.clone());
-        self.read("read an answer", move |file| file.answered(tenant.as_str(), &request))
-            .await?
-            .transpose()
+        self.read("read an answer", move |file| {
+            file.answered(tenant.as_str(), &request, now)
+        })
+        .await?
+        .transpose()
     }
 
     async fn changes(&self, tenant: &Tenant, after: u64, limit: usize) -> Result<Changes, StoreError> {
@@ -274,15 +335,28 @@ impl Store for EmbeddedStore {
         .await
     }
 
+    async fn feed_id(&self, _: &Tenant) -> Result<u64, StoreError> {
+        Ok(self.feed_id)
+    }
+
     async fn newest_change(&self, tenant: &Tenant) -> Result<u64, StoreError> {
         let tenant = tenant.clone();
         self.read("read the change feed", move |file| file.newest_change(tenant.as_str()))
             .await
     }
 
-    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Claims, StoreError> {
-        self.step("claim work", move |tables| work::claim(tables, now, lease, limit))
-            .await
+    async fn claim(
+        &self,
+        tenant: &Tenant,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Claims, StoreError> {
+        let tenant = tenant.clone();
+        self.step("claim work", move |tables| {
+            work::claim(tables, tenant.as_str(), now, lease, limit)
+        })
+        .await
     }
 
     async fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, StoreError> {
@@ -291,9 +365,9 @@ impl Store for EmbeddedStore {
     }
 
     async fn record_intent(&self, claim: &Claim, name: &str) -> Result<Intent, StoreError> {
-        let (claim, name) = (claim.clone(), name.to_owned());
+        let (claim, name, folded) = (claim.clone(), name.to_owned(), fold_case(name));
         self.step("record an intent", move |tables| {
-            work::record_intent(tables, &claim, &name)
+            work::record_intent(tables, &claim, &name, &folded)
         })
         .await
     }
@@ -321,9 +395,9 @@ impl Store for EmbeddedStore {
     }
 
     async fn intender(&self, tenant: &Tenant, kind: Kind, name: &str) -> Result<Option<Owner>, StoreError> {
-        let (tenant, name) = (tenant.clone(), name.to_owned());
+        let (tenant, folded) = (tenant.clone(), fold_case(name));
         self.read("read an intent", move |file| {
-            file.intender(tenant.as_str(), kind, &name)
+            file.intender(tenant.as_str(), kind, &folded)
         })
         .await
     }
@@ -359,5 +433,18 @@ impl Store for EmbeddedStore {
     async fn summary(&self, tenant: &Tenant) -> Result<Summary, StoreError> {
         let tenant = tenant.clone();
         self.read("count work", move |file| file.summary(tenant.as_str())).await
+    }
+
+    async fn sweep(&self, tenant: &Tenant, now: Timestamp) -> Result<usize, StoreError> {
+        let name = tenant.clone();
+        let left = self
+            .read("look for chores", move |file| file.has_chores(name.as_str()))
+            .await?;
+        if !left {
+            return Ok(0);
+        }
+        let tenant = tenant.clone();
+        self.step("sweep", move |tables| chores::sweep(tables, tenant.as_str(), now))
+            .await
     }
 }

@@ -15,15 +15,14 @@ pub enum StoreError {
         source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
     },
     /// Something read back is not what this version writes.
-    #[error("the store holds a {what} that cannot be read")]
+    #[error("the store holds a {what} that cannot be read: {problem}")]
     Corrupt {
         /// The kind of entry.
         what: &'static str,
-        /// Why not.
-        #[source]
-        source: std::sync::Arc<serde_json::Error>,
+        /// Where it goes wrong; no value, since it may be personal.
+        problem: String,
     },
-    /// The store is being closed.
+    /// The store is being closed, or has failed for good.
     #[error("the store is closed")]
     Closed,
 }

@@ -36,6 +36,7 @@ struct Home {
     directory: Directory,
     store: Arc<dyn Store>,
     tenant: Tenant,
+    wake: Wake,
 }
 
 impl Home {
@@ -47,11 +48,13 @@ impl Home {
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::in_memory().unwrap());
         let tenant = Tenant::new("acme");
         let schemas = Arc::new(Schemas::builtin());
-        let directory = Directory::new(Arc::clone(&store), schemas, policy, tenant.clone(), Wake::new());
+        let wake = Wake::new();
+        let directory = Directory::new(Arc::clone(&store), schemas, policy, tenant.clone(), wake.clone());
         Self {
             directory,
             store,
             tenant,
+            wake,
         }
     }
 

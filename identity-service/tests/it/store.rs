@@ -1,14 +1,17 @@
 //! The contract of `Store`: laws in plain words, held by every engine. An engine joins by implementing [`Engine`] and
 //! by one `contract!` line; the random test then drives it against the reference model, too.
 
-mod bench;
+pub(crate) mod bench;
+pub(crate) mod chores;
 mod claims;
+pub(crate) mod engine;
 mod feed;
 mod file;
 mod intents;
 mod members;
 mod model;
 mod names;
+mod quiet;
 mod random;
 mod reading;
 mod requests;
@@ -19,7 +22,11 @@ mod waiting;
 
 use std::{any::Any, sync::Arc};
 
-use identity_service::store::{Store, embedded::EmbeddedStore};
+use identity_service::store::{
+    Store,
+    embedded::{EmbeddedStore, Options},
+};
+use redb::backends::InMemoryBackend;
 use tonic::async_trait;
 
 /// How the suite gets a store of an engine.
@@ -33,13 +40,21 @@ pub(crate) trait Engine: Sync {
     fn random_cases(&self) -> u32;
 }
 
+/// A store whose change feed keeps so many changes.
+fn keeping(feed_length: u64) -> Options {
+    Options {
+        feed_length,
+        ..Options::default()
+    }
+}
+
 /// The embedded store, in memory.
 pub(crate) struct InMemory;
 
 #[async_trait]
 impl Engine for InMemory {
     async fn open(&self, feed_length: u64) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>) {
-        let store = EmbeddedStore::in_memory_with_feed(feed_length).unwrap();
+        let store = EmbeddedStore::on_backend(InMemoryBackend::new(), keeping(feed_length)).unwrap();
         (Arc::new(store), Box::new(()))
     }
 
@@ -55,7 +70,7 @@ pub(crate) struct InAFile;
 impl Engine for InAFile {
     async fn open(&self, feed_length: u64) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>) {
         let folder = tempfile::tempdir().unwrap();
-        let store = EmbeddedStore::open_with_feed(&folder.path().join("identity.redb"), feed_length).unwrap();
+        let store = EmbeddedStore::open(&folder.path().join("identity.redb"), keeping(feed_length)).unwrap();
         (Arc::new(store), Box::new(folder))
     }
 
@@ -103,12 +118,22 @@ macro_rules! contract {
                 a_deleted_user_leaves_every_group
                 a_deleted_group_leaves_nobody_in_it
                 members_are_read_in_pages
+                an_unknown_member_has_no_account_though_a_tombstone_of_its_id_has
+            }
+            chores {
+                a_large_group_is_gone_at_once_and_swept_in_batches
+                what_a_deleted_group_left_wakes_nobody
+                reports_are_delivered_anew_when_their_manager_has_another_account
+                reports_are_delivered_anew_when_their_manager_is_deleted
+                many_reports_are_delivered_anew_in_batches
+                a_large_group_that_was_replaced_is_filled_in_batches
             }
             feed {
                 each_change_is_one_entry_in_order
                 what_changed_nothing_is_not_in_the_feed
                 a_reader_resumes_where_it_stopped
                 an_old_feed_is_trimmed_and_says_so
+                a_feed_is_told_from_any_other
             }
             requests {
                 a_repeat_gets_the_first_answer
@@ -116,6 +141,7 @@ macro_rules! contract {
                 a_request_id_is_good_for_one_request
                 a_refused_request_may_be_tried_again_under_its_id
                 a_request_id_is_forgotten_after_a_day
+                an_old_answer_is_none_though_nobody_swept_it
             }
             claims {
                 a_change_makes_work_that_is_claimed_once
@@ -125,6 +151,7 @@ macro_rules! contract {
                 many_claimers_share_the_work_without_overlap
                 a_claim_carries_the_newest_trace
                 a_claim_knows_what_is_wanted_now
+                a_tenants_work_is_its_own
             }
             settling {
                 what_was_applied_needs_nothing_more
@@ -136,6 +163,10 @@ macro_rules! contract {
                 a_batch_at_a_time_until_no_member_is_left
                 a_member_that_changed_meanwhile_is_not_confirmed
                 a_refused_member_holds_nobody_up_and_is_tried_again
+                refused_members_of_a_busy_group_are_tried_again
+                a_pause_outlasts_changes_but_no_request
+                a_change_ends_the_wait_for_another
+                what_is_postponed_after_a_refusal_is_pending
                 the_summary_is_what_the_list_shows
                 a_retry_makes_anything_due_and_everything_applied_anew
                 a_retry_of_what_does_not_exist_says_so
@@ -170,6 +201,7 @@ macro_rules! contract {
             waiting {
                 a_report_is_delivered_again_when_its_manager_has_an_account
                 a_manager_linked_meanwhile_is_not_waited_for
+                a_manager_deleted_meanwhile_is_not_waited_for
                 a_member_without_an_account_is_put_in_when_it_has_one
                 a_member_that_left_before_it_had_an_account_is_not_waited_for
                 a_member_deleted_before_it_had_an_account_is_not_waited_for

@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use redb::ReadableTable;
 
 use super::{
-    pending::{self, Stage},
+    chores::{self, Chore},
+    pending,
     tables::{Failed, Tables},
 };
 use crate::{
@@ -71,7 +73,7 @@ pub(super) fn apply(
             .groups_of
             .insert((tenant, member.as_u128(), group.as_u128()), ())?;
         moved.added += 1;
-        pending::unconfirm(tables, tenant, group, *member, &mut stamp)?;
+        pending::join(tables, tenant, group, *member, *kind != 0, &mut stamp)?;
     }
     for member in out {
         if tables
@@ -100,19 +102,10 @@ pub(super) fn leave_all(tables: &mut Tables<'_>, tenant: &str, member: ResourceI
     Ok(groups)
 }
 
-/// Removes all traces of a deleted group's members.
-pub(super) fn dissolve(tables: &mut Tables<'_>, tenant: &str, group: ResourceId) -> Result<(), Failed> {
-    tables.dirty = true;
-    for member in all(tables, tenant, group)? {
-        tables.members.remove((tenant, group.as_u128(), member.as_u128()))?;
-        tables.groups_of.remove((tenant, member.as_u128(), group.as_u128()))?;
-    }
-    for stage in [Stage::Ready, Stage::Waiting, Stage::Refused] {
-        for (member, _) in pending::members(tables, tenant, group, stage, usize::MAX)? {
-            pending::confirm(tables, tenant, group, member)?;
-        }
-    }
-    Ok(())
+/// Removes all traces of a deleted group's members, a batch now and the rest by and by.
+pub(super) fn dissolve(tables: &mut Tables<'_>, tenant: &str, group: ResourceId, now: Timestamp) -> Result<(), Failed> {
+    tables.pending_counts.remove((tenant, group.as_u128()))?;
+    chores::begin(tables, tenant, Chore::Dissolve, group, now)
 }
 
 /// Every member of a group.
@@ -134,7 +127,11 @@ pub(super) fn groups_of(tables: &Tables<'_>, tenant: &str, member: ResourceId) -
         .groups_of
         .range((tenant, member.as_u128(), 0)..=(tenant, member.as_u128(), u128::MAX))?
     {
-        groups.push(ResourceId::from_u128(entry?.0.value().2));
+        let group = entry?.0.value().2;
+        // What a deleted group left is still to be swept.
+        if tables.records.get((tenant, Kind::Group.number(), group))?.is_some() {
+            groups.push(ResourceId::from_u128(group));
+        }
     }
     Ok(groups)
 }

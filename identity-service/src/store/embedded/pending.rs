@@ -1,31 +1,48 @@
 //! Members whose wanted state the Platform has not confirmed yet.
 //!
 //! An unconfirmed member stands in a *stage*: ready (it has an account, so it can be put in or out), waiting (it has none
-//! yet) or refused (the Platform said no). Whether it shall be in or out is not stored: that is the membership itself, as
-//! it is when the delivery runs.
+//! yet) or refused (the Platform said no, in that round). When refused members are to be tried again the group's round
+//! moves on, and those of earlier rounds count as ready: none of them needs to be touched. Whether a member shall be in or
+//! out is not stored: that is the membership itself, as it is when the delivery runs.
 
 use redb::ReadableTable;
 
 use super::tables::{Counter, Failed, Tables};
-use crate::id::ResourceId;
+use crate::id::{Kind, ResourceId};
 
 /// Where an unconfirmed member stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(super) enum Stage {
-    Ready = 0,
-    Waiting = 1,
-    Refused = 2,
+    Ready,
+    Waiting,
+    /// Refused in a round.
+    Refused(u64),
 }
 
 impl Stage {
-    fn from_number(number: u8) -> Self {
-        match number {
-            0 => Self::Ready,
-            2 => Self::Refused,
-            _ => Self::Waiting,
+    fn number(self) -> u64 {
+        match self {
+            Self::Ready => 0,
+            Self::Waiting => 1,
+            Self::Refused(round) => round.saturating_add(2),
         }
     }
+}
+
+/// Notes that a member came. One that is no resource has no account, even if a tombstone of the id still has one.
+pub(super) fn join(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    group: ResourceId,
+    member: ResourceId,
+    known: bool,
+    stamp: &mut Option<u64>,
+) -> Result<(), Failed> {
+    if known {
+        return unconfirm(tables, tenant, group, member, stamp);
+    }
+    let stamp = stamp_of(tables, tenant, stamp)?;
+    stand(tables, tenant, group, member, Stage::Waiting, stamp)
 }
 
 /// Notes that a member left. One without an account was never put in, so there is nothing to take out: noting it would
@@ -51,22 +68,37 @@ pub(super) fn unconfirm(
     member: ResourceId,
     stamp: &mut Option<u64>,
 ) -> Result<(), Failed> {
-    tables.dirty = true;
-    let stamp = match stamp {
-        Some(stamp) => *stamp,
-        None => *stamp.insert(tables.add(tenant, Counter::Stamp, 1)?),
-    };
+    let stamp = stamp_of(tables, tenant, stamp)?;
     let stage = match tables.link(tenant, member.as_u128())?.platform_id {
         Some(_) => Stage::Ready,
         None => Stage::Waiting,
     };
+    stand(tables, tenant, group, member, stage, stamp)
+}
+
+/// The stamp that the members of one step share.
+fn stamp_of(tables: &mut Tables<'_>, tenant: &str, stamp: &mut Option<u64>) -> Result<u64, Failed> {
+    match stamp {
+        Some(stamp) => Ok(*stamp),
+        None => Ok(*stamp.insert(tables.add(tenant, Counter::Stamp, 1)?)),
+    }
+}
+
+fn stand(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    group: ResourceId,
+    member: ResourceId,
+    stage: Stage,
+    stamp: u64,
+) -> Result<(), Failed> {
     confirm(tables, tenant, group, member)?;
-    tables
-        .pending
-        .insert((tenant, group.as_u128(), stage as u8, member.as_u128()), stamp)?;
-    tables
-        .pending_of
-        .insert((tenant, member.as_u128(), group.as_u128()), stage as u8)?;
+    let (group, member, stage) = (group.as_u128(), member.as_u128(), stage.number());
+    tables.dirty = true;
+    tables.pending.insert((tenant, group, stage, member), stamp)?;
+    tables.pending_of.insert((tenant, member, group), stage)?;
+    let count = count(&tables.pending_counts, tenant, group)? + 1;
+    tables.pending_counts.insert((tenant, group), count)?;
     Ok(())
 }
 
@@ -77,17 +109,28 @@ pub(super) fn confirm(
     group: ResourceId,
     member: ResourceId,
 ) -> Result<(), Failed> {
+    let (group, member) = (group.as_u128(), member.as_u128());
     let stage = tables
         .pending_of
-        .remove((tenant, member.as_u128(), group.as_u128()))?
+        .remove((tenant, member, group))?
         .map(|stage| stage.value());
-    if let Some(stage) = stage {
-        tables.dirty = true;
-        tables
-            .pending
-            .remove((tenant, group.as_u128(), stage, member.as_u128()))?;
+    let Some(stage) = stage else { return Ok(()) };
+    tables.dirty = true;
+    tables.pending.remove((tenant, group, stage, member))?;
+    match count(&tables.pending_counts, tenant, group)?.saturating_sub(1) {
+        0 => drop(tables.pending_counts.remove((tenant, group))?),
+        count => drop(tables.pending_counts.insert((tenant, group), count)?),
     }
     Ok(())
+}
+
+/// How many of a group's members are unconfirmed.
+pub(super) fn count(
+    counts: &impl ReadableTable<(&'static str, u128), u64>,
+    tenant: &str,
+    group: u128,
+) -> Result<u64, Failed> {
+    Ok(counts.get((tenant, group))?.map_or(0, |count| count.value()))
 }
 
 /// The stamp under which a member is unconfirmed, if it is.
@@ -118,49 +161,53 @@ pub(super) fn restage(
     member: ResourceId,
     stage: Stage,
 ) -> Result<(), Failed> {
-    let Some(stamp) = stamp(tables, tenant, group, member)? else {
-        return Ok(());
-    };
-    confirm(tables, tenant, group, member)?;
-    tables
-        .pending
-        .insert((tenant, group.as_u128(), stage as u8, member.as_u128()), stamp)?;
-    tables
-        .pending_of
-        .insert((tenant, member.as_u128(), group.as_u128()), stage as u8)?;
-    Ok(())
+    match stamp(tables, tenant, group, member)? {
+        Some(stamp) => stand(tables, tenant, group, member, stage, stamp),
+        None => Ok(()),
+    }
 }
 
-/// A group's unconfirmed members of one stage, with their stamps.
-pub(super) fn members(
-    tables: &Tables<'_>,
+/// A group's unconfirmed members that can be put in or out in this round, with their stamps.
+pub(super) fn ready(
+    pending: &impl ReadableTable<(&'static str, u128, u64, u128), u64>,
     tenant: &str,
     group: ResourceId,
-    stage: Stage,
+    round: u64,
     limit: usize,
 ) -> Result<Vec<(ResourceId, u64)>, Failed> {
-    let range = (tenant, group.as_u128(), stage as u8, 0)..=(tenant, group.as_u128(), stage as u8, u128::MAX);
+    let group = group.as_u128();
+    let fresh = (tenant, group, Stage::Ready.number(), 0)..=(tenant, group, Stage::Ready.number(), u128::MAX);
+    let refused_before =
+        (tenant, group, Stage::Refused(0).number(), 0)..(tenant, group, Stage::Refused(round).number(), 0);
     let mut members = Vec::new();
-    for entry in tables.pending.range(range)?.take(limit) {
+    for entry in pending.range(fresh)?.chain(pending.range(refused_before)?).take(limit) {
         let (key, stamp) = entry?;
         members.push((ResourceId::from_u128(key.value().3), stamp.value()));
     }
     Ok(members)
 }
 
-/// The groups in which a member is unconfirmed, with its stage in each.
-pub(super) fn groups(
-    tables: &Tables<'_>,
-    tenant: &str,
-    member: ResourceId,
-) -> Result<Vec<(ResourceId, Stage)>, Failed> {
+/// Whether a group has unconfirmed members in a stage.
+pub(super) fn has(tables: &Tables<'_>, tenant: &str, group: ResourceId, stage: Stage) -> Result<bool, Failed> {
+    let (group, stage) = (group.as_u128(), stage.number());
+    let mut members = tables
+        .pending
+        .range((tenant, group, stage, 0)..=(tenant, group, stage, u128::MAX))?;
+    Ok(members.next().transpose()?.is_some())
+}
+
+/// The groups in which a member is unconfirmed.
+pub(super) fn groups(tables: &Tables<'_>, tenant: &str, member: ResourceId) -> Result<Vec<ResourceId>, Failed> {
     let mut groups = Vec::new();
     for entry in tables
         .pending_of
         .range((tenant, member.as_u128(), 0)..=(tenant, member.as_u128(), u128::MAX))?
     {
-        let (key, stage) = entry?;
-        groups.push((ResourceId::from_u128(key.value().2), Stage::from_number(stage.value())));
+        let group = entry?.0.value().2;
+        // What a deleted group left is still to be swept.
+        if tables.records.get((tenant, Kind::Group.number(), group))?.is_some() {
+            groups.push(ResourceId::from_u128(group));
+        }
     }
     Ok(groups)
 }
@@ -168,7 +215,7 @@ pub(super) fn groups(
 /// What was to be done about a deleted user's account is now to be done about its successor's, which is the same.
 pub(super) fn rename(tables: &mut Tables<'_>, tenant: &str, old: ResourceId, new: ResourceId) -> Result<(), Failed> {
     let mut stamp = None;
-    for (group, _) in groups(tables, tenant, old)? {
+    for group in groups(tables, tenant, old)? {
         confirm(tables, tenant, group, old)?;
         unconfirm(tables, tenant, group, new, &mut stamp)?;
     }

@@ -1,12 +1,12 @@
 //! Reading: each function sees one state of the file, whatever is being written meanwhile.
 
-use scim::fold_case;
+use jiff::Timestamp;
 
 use super::{
-    pending::Stage,
+    links, pending,
     tables::{
-        COUNTERS, Counter, FEED, Failed, GROUPS_OF, INTENTS, LINKS, LOOKUPS, MEMBERS, NAMES, OWNERS, PENDING, RECORDS,
-        REQUESTS, Reading, TOMBSTONES, WORK, from_json, get, read_counter,
+        COUNTERS, Counter, FEED, Failed, GROUPS_OF, INTENTS, LINKS, LOOKUPS, MEMBERS, NAMES, OWNERS, PENDING,
+        PENDING_COUNTS, RECORDS, REQUESTS, Reading, TOMBSTONES, WORK, WORK_STATES, from_json, get, read_counter,
     },
     tombstone,
     work::subject,
@@ -84,8 +84,11 @@ impl Reading {
         let Some(first) = first_after(after) else {
             return Ok(Vec::new());
         };
-        let range = (tenant, group.as_u128(), first)..=(tenant, group.as_u128(), u128::MAX);
         let mut members = Vec::new();
+        if !self.is_group(tenant, group.as_u128())? {
+            return Ok(members);
+        }
+        let range = (tenant, group.as_u128(), first)..=(tenant, group.as_u128(), u128::MAX);
         for entry in self.table(MEMBERS)?.range(range)?.take(limit) {
             let (key, kind) = entry?;
             members.push(Member {
@@ -97,10 +100,14 @@ impl Reading {
     }
 
     pub(super) fn is_member(&self, tenant: &str, group: ResourceId, member: ResourceId) -> Result<bool, Failed> {
-        Ok(self
-            .table(MEMBERS)?
-            .get((tenant, group.as_u128(), member.as_u128()))?
-            .is_some())
+        let key = (tenant, group.as_u128(), member.as_u128());
+        Ok(self.table(MEMBERS)?.get(key)?.is_some() && self.is_group(tenant, group.as_u128())?)
+    }
+
+    /// Whether there is such a group: the memberships of a deleted one may still be there, to be swept.
+    fn is_group(&self, tenant: &str, group: u128) -> Result<bool, Failed> {
+        let key = (tenant, Kind::Group.number(), group);
+        Ok(self.table(RECORDS)?.get(key)?.is_some())
     }
 
     pub(super) fn groups_of(
@@ -115,8 +122,14 @@ impl Reading {
         };
         let range = (tenant, member.as_u128(), first)..=(tenant, member.as_u128(), u128::MAX);
         let mut groups = Vec::new();
-        for entry in self.table(GROUPS_OF)?.range(range)?.take(limit) {
-            groups.push(ResourceId::from_u128(entry?.0.value().2));
+        for entry in self.table(GROUPS_OF)?.range(range)? {
+            if groups.len() >= limit {
+                break;
+            }
+            let group = entry?.0.value().2;
+            if self.is_group(tenant, group)? {
+                groups.push(ResourceId::from_u128(group));
+            }
         }
         Ok(groups)
     }
@@ -125,8 +138,9 @@ impl Reading {
         &self,
         tenant: &str,
         request: &RequestKey,
+        now: Timestamp,
     ) -> Result<Option<Result<Written, WriteError>>, Failed> {
-        requests::answered(&self.table(REQUESTS)?, tenant, request)
+        requests::answered(&self.table(REQUESTS)?, tenant, request, now)
     }
 
     pub(super) fn changes(&self, tenant: &str, after: u64, limit: usize) -> Result<Changes, Failed> {
@@ -159,21 +173,16 @@ impl Reading {
         let link = self.link(tenant, claim.id)?.unwrap_or_default();
         let mut members = Vec::new();
         if claim.kind == Kind::Group && record.is_some() {
-            let stem = (tenant, claim.id.as_u128(), Stage::Ready as u8);
-            for entry in self
-                .table(PENDING)?
-                .range((stem.0, stem.1, stem.2, 0)..=(stem.0, stem.1, stem.2, u128::MAX))?
-                .take(batch)
-            {
-                let (key, stamp) = entry?;
-                let id = ResourceId::from_u128(key.value().3);
+            let work = self.work(tenant, claim.id)?;
+            let round = work.map_or(0, |work| work.refused_round);
+            for (id, stamp) in pending::ready(&self.table(PENDING)?, tenant, claim.id, round, batch)? {
                 // Ready members have an account; one that lost it meanwhile is settled with its owner.
                 let Some(platform_id) = self.link(tenant, id)?.and_then(|link| link.platform_id) else {
                     continue;
                 };
                 members.push(PendingMember {
                     id,
-                    stamp: stamp.value(),
+                    stamp,
                     wanted: self.is_member(tenant, claim.id, id)?,
                     platform_id,
                 });
@@ -187,7 +196,12 @@ impl Reading {
     }
 
     pub(super) fn link(&self, tenant: &str, id: ResourceId) -> Result<Option<Link>, Failed> {
-        get(&self.table(LINKS)?, (tenant, id.as_u128()), "link")
+        let bytes = self.table(LINKS)?.get((tenant, id.as_u128()))?;
+        bytes.map(|bytes| links::read(bytes.value())).transpose()
+    }
+
+    fn work(&self, tenant: &str, id: ResourceId) -> Result<Option<Work>, Failed> {
+        get(&self.table(WORK)?, (tenant, id.as_u128()), "piece of work")
     }
 
     pub(super) fn owner(&self, tenant: &str, kind: Kind, platform_id: &str) -> Result<Option<Owner>, Failed> {
@@ -201,10 +215,10 @@ impl Reading {
         self.one_of_ours(tenant, id).map(Some)
     }
 
-    pub(super) fn intender(&self, tenant: &str, kind: Kind, name: &str) -> Result<Option<Owner>, Failed> {
+    pub(super) fn intender(&self, tenant: &str, kind: Kind, folded: &str) -> Result<Option<Owner>, Failed> {
         let id = self
             .table(INTENTS)?
-            .get((tenant, kind.number(), fold_case(name).as_str()))?
+            .get((tenant, kind.number(), folded))?
             .map(|id| id.value());
         id.map(|id| self.one_of_ours(tenant, id)).transpose()
     }
@@ -232,14 +246,8 @@ impl Reading {
             return Ok(None);
         };
         let link = self.link(tenant, id)?.unwrap_or_default();
-        let work: Option<Work> = get(&self.table(WORK)?, (tenant, id.as_u128()), "piece of work")?;
-        let pending_members = match kind {
-            Kind::User => 0,
-            Kind::Group => {
-                let range = (tenant, id.as_u128(), 0, 0)..=(tenant, id.as_u128(), u8::MAX, u128::MAX);
-                self.table(PENDING)?.range(range)?.count() as u64
-            }
-        };
+        let work = self.work(tenant, id)?;
+        let pending_members = pending::count(&self.table(PENDING_COUNTS)?, tenant, id.as_u128())?;
         Ok(Some(Delivery {
             kind,
             id,
@@ -258,20 +266,34 @@ impl Reading {
         after: Option<ResourceId>,
         limit: usize,
     ) -> Result<Vec<Delivery>, Failed> {
-        let Some(first) = first_after(after) else {
+        let Some(first) = first_after(after).filter(|_| limit > 0) else {
             return Ok(Vec::new());
         };
         let mut deliveries = Vec::new();
-        for entry in self.table(WORK)?.range((tenant, first)..=(tenant, u128::MAX))? {
-            if deliveries.len() >= limit {
-                break;
+        let mut add = |id| match self.delivery(tenant, ResourceId::from_u128(id)) {
+            // One that cannot be read must not hide the others; it is logged when its turn comes.
+            Err(Failed::Corrupt(..)) => Ok(true),
+            delivery => {
+                deliveries.extend(delivery?);
+                Ok::<_, Failed>(deliveries.len() < limit)
             }
-            let (key, value) = entry?;
-            let work: Work = from_json(value.value(), "piece of work")?;
-            if state.is_some_and(|state| state != work.state) {
-                continue;
+        };
+        match state {
+            Some(state) => {
+                let range = (tenant, state.number(), first)..=(tenant, state.number(), u128::MAX);
+                for entry in self.table(WORK_STATES)?.range(range)? {
+                    if !add(entry?.0.value().2)? {
+                        break;
+                    }
+                }
             }
-            deliveries.extend(self.delivery(tenant, ResourceId::from_u128(key.value().1))?);
+            None => {
+                for entry in self.table(WORK)?.range((tenant, first)..=(tenant, u128::MAX))? {
+                    if !add(entry?.0.value().1)? {
+                        break;
+                    }
+                }
+            }
         }
         Ok(deliveries)
     }

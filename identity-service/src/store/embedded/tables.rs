@@ -1,14 +1,13 @@
-//! The tables of the file: what each holds, and small typed accessors. Layout version 1.
+//! The tables of the file: what each holds, and small typed accessors. Layout version 2.
 //!
-//! Every key begins with the tenant, but for what is looked at across tenants (`DUE`, `REQUEST_AGES`, `META`). Ids are
-//! UUIDv7 as numbers, so ranges are in the order of creation. Values are JSON, so that a file can be read by a person.
+//! Every key begins with the tenant, but for the facts of the file itself (`META`). Ids are UUIDv7 as numbers, so ranges are
+//! in the order of creation. Values are JSON, so that a file can be read by a person.
 
 use jiff::Timestamp;
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
-use scim::fold_case;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::store::{Link, StoreError, Work};
+use crate::store::{StoreError, Work};
 
 /// (tenant, kind, id) → record.
 pub(super) const RECORDS: TableDefinition<'_, (&str, u8, u128), &[u8]> = TableDefinition::new("records");
@@ -20,7 +19,7 @@ pub(super) const LOOKUPS: TableDefinition<'_, (&str, u8, u8, &str, u128), ()> = 
 pub(super) const MEMBERS: TableDefinition<'_, (&str, u128, u128), u8> = TableDefinition::new("members");
 /// (tenant, member, group): the same, the other way.
 pub(super) const GROUPS_OF: TableDefinition<'_, (&str, u128, u128), ()> = TableDefinition::new("groups_of");
-/// (tenant, id) → link, of resources and tombstones.
+/// (tenant, id) → link, of resources and tombstones; see [`super::links`].
 pub(super) const LINKS: TableDefinition<'_, (&str, u128), &[u8]> = TableDefinition::new("links");
 /// (tenant, kind, platform id) → the resource or tombstone that owns the Platform object.
 pub(super) const OWNERS: TableDefinition<'_, (&str, u8, &str), u128> = TableDefinition::new("owners");
@@ -32,12 +31,18 @@ pub(super) const TOMBSTONES: TableDefinition<'_, (&str, u128), &[u8]> = TableDef
 pub(super) const TOMBSTONE_NAMES: TableDefinition<'_, (&str, u8, &str), u128> = TableDefinition::new("tombstone_names");
 /// (tenant, id) → work to do.
 pub(super) const WORK: TableDefinition<'_, (&str, u128), &[u8]> = TableDefinition::new("work");
-/// (due in ms, tenant, id): the order of the work. Leased work stands at the end of its lease.
-pub(super) const DUE: TableDefinition<'_, (u64, &str, u128), ()> = TableDefinition::new("due");
+/// (tenant, due in ms, id): the order of the work. Leased work stands at the end of its lease.
+pub(super) const DUE: TableDefinition<'_, (&str, u64, u128), ()> = TableDefinition::new("due");
+/// (tenant, state, id): the work by its state.
+pub(super) const WORK_STATES: TableDefinition<'_, (&str, u8, u128), ()> = TableDefinition::new("work_states");
 /// (tenant, group, stage, member) → stamp: members whose wanted state is not confirmed on the Platform.
-pub(super) const PENDING: TableDefinition<'_, (&str, u128, u8, u128), u64> = TableDefinition::new("pending_members");
+pub(super) const PENDING: TableDefinition<'_, (&str, u128, u64, u128), u64> = TableDefinition::new("pending_members");
 /// (tenant, member, group) → stage: the same, the other way.
-pub(super) const PENDING_OF: TableDefinition<'_, (&str, u128, u128), u8> = TableDefinition::new("pending_of");
+pub(super) const PENDING_OF: TableDefinition<'_, (&str, u128, u128), u64> = TableDefinition::new("pending_of");
+/// (tenant, group) → how many of its members are unconfirmed.
+pub(super) const PENDING_COUNTS: TableDefinition<'_, (&str, u128), u64> = TableDefinition::new("pending_counts");
+/// (tenant, chore, id) → where to go on: what a step left to be done in batches.
+pub(super) const CHORES: TableDefinition<'_, (&str, u8, u128), u128> = TableDefinition::new("chores");
 /// (tenant, resource, waiter): the waiter is to be delivered again when the resource's delivery gets on.
 pub(super) const WAITING: TableDefinition<'_, (&str, u128, u128), ()> = TableDefinition::new("waiting");
 /// (tenant, position) → change.
@@ -46,8 +51,8 @@ pub(super) const FEED: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition
 pub(super) const COUNTERS: TableDefinition<'_, (&str, u8), u64> = TableDefinition::new("counters");
 /// (tenant, request id) → what was answered.
 pub(super) const REQUESTS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("requests");
-/// (answered at in ms, tenant, request id): what may be forgotten when.
-pub(super) const REQUEST_AGES: TableDefinition<'_, (u64, &str, &str), ()> = TableDefinition::new("request_ages");
+/// (tenant, answered at in ms, request id): what may be forgotten when.
+pub(super) const REQUEST_AGES: TableDefinition<'_, (&str, u64, &str), ()> = TableDefinition::new("request_ages");
 /// Facts of the file itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
@@ -80,14 +85,17 @@ pub(super) struct Tables<'t> {
     pub(super) tombstones: Table<'t, (&'static str, u128), &'static [u8]>,
     pub(super) tombstone_names: Table<'t, (&'static str, u8, &'static str), u128>,
     pub(super) work: Table<'t, (&'static str, u128), &'static [u8]>,
-    pub(super) due: Table<'t, (u64, &'static str, u128), ()>,
-    pub(super) pending: Table<'t, (&'static str, u128, u8, u128), u64>,
-    pub(super) pending_of: Table<'t, (&'static str, u128, u128), u8>,
+    pub(super) due: Table<'t, (&'static str, u64, u128), ()>,
+    pub(super) work_states: Table<'t, (&'static str, u8, u128), ()>,
+    pub(super) pending: Table<'t, (&'static str, u128, u64, u128), u64>,
+    pub(super) pending_of: Table<'t, (&'static str, u128, u128), u64>,
+    pub(super) pending_counts: Table<'t, (&'static str, u128), u64>,
+    pub(super) chores: Table<'t, (&'static str, u8, u128), u128>,
     pub(super) waiting: Table<'t, (&'static str, u128, u128), ()>,
     pub(super) feed: Table<'t, (&'static str, u64), &'static [u8]>,
     pub(super) counters: Table<'t, (&'static str, u8), u64>,
     pub(super) requests: Table<'t, (&'static str, &'static str), &'static [u8]>,
-    pub(super) request_ages: Table<'t, (u64, &'static str, &'static str), ()>,
+    pub(super) request_ages: Table<'t, (&'static str, u64, &'static str), ()>,
     /// How many changes a tenant's feed keeps.
     pub(super) feed_length: u64,
     /// Whether anything was written: a step that changes nothing costs no commit.
@@ -110,8 +118,11 @@ impl<'t> Tables<'t> {
             tombstone_names: transaction.open_table(TOMBSTONE_NAMES)?,
             work: transaction.open_table(WORK)?,
             due: transaction.open_table(DUE)?,
+            work_states: transaction.open_table(WORK_STATES)?,
             pending: transaction.open_table(PENDING)?,
             pending_of: transaction.open_table(PENDING_OF)?,
+            pending_counts: transaction.open_table(PENDING_COUNTS)?,
+            chores: transaction.open_table(CHORES)?,
             waiting: transaction.open_table(WAITING)?,
             feed: transaction.open_table(FEED)?,
             counters: transaction.open_table(COUNTERS)?,
@@ -141,85 +152,6 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    /// The link of a resource or tombstone; an empty one when there is none.
-    pub(super) fn link(&self, tenant: &str, id: u128) -> Result<Link, Failed> {
-        Ok(get(&self.links, (tenant, id), "link")?.unwrap_or_default())
-    }
-
-    /// Keeps a link, who owns its Platform object, and whose intents its names are.
-    ///
-    /// A name is intended by one resource at a time: who records it has just found it free, so whatever another meant to
-    /// create under it is not there. Without this, the other would later take what stands there for its own.
-    pub(super) fn put_link(&mut self, tenant: &str, kind: u8, id: u128, link: &Link) -> Result<(), Failed> {
-        self.dirty = true;
-        if let Some(platform_id) = &link.platform_id {
-            self.owners.insert((tenant, kind, platform_id.as_str()), id)?;
-        }
-        let gone = self
-            .link(tenant, id)?
-            .intents
-            .into_iter()
-            .filter(|name| !link.intents.contains(name));
-        self.forget_intents(tenant, kind, id, gone)?;
-        for name in &link.intents {
-            let before = self
-                .intents
-                .insert((tenant, kind, fold_case(name).as_str()), id)?
-                .map(|owner| owner.value());
-            let Some(other) = before.filter(|other| *other != id) else {
-                continue;
-            };
-            let mut left = self.link(tenant, other)?;
-            left.intents.retain(|intent| fold_case(intent) != fold_case(name));
-            self.links.insert((tenant, other), to_json(&left).as_slice())?;
-        }
-        self.links.insert((tenant, id), to_json(link).as_slice())?;
-        Ok(())
-    }
-
-    /// Forgets a link, that it owned its Platform object, and its intents.
-    pub(super) fn remove_link(&mut self, tenant: &str, kind: u8, id: u128) -> Result<Link, Failed> {
-        self.dirty = true;
-        let link: Link = take(&mut self.links, (tenant, id), "link")?.unwrap_or_default();
-        self.disown(tenant, kind, id, link.platform_id.as_deref())?;
-        self.forget_intents(tenant, kind, id, link.intents.iter().cloned())?;
-        Ok(link)
-    }
-
-    fn forget_intents(
-        &mut self,
-        tenant: &str,
-        kind: u8,
-        id: u128,
-        names: impl Iterator<Item = String>,
-    ) -> Result<(), Failed> {
-        for name in names {
-            let name = fold_case(&name);
-            let intended = self
-                .intents
-                .get((tenant, kind, name.as_str()))?
-                .is_some_and(|owner| owner.value() == id);
-            if intended {
-                self.intents.remove((tenant, kind, name.as_str()))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Forgets that `id` owns a Platform object, if it does.
-    pub(super) fn disown(&mut self, tenant: &str, kind: u8, id: u128, platform_id: Option<&str>) -> Result<(), Failed> {
-        let Some(platform_id) = platform_id else { return Ok(()) };
-        let owned = self
-            .owners
-            .get((tenant, kind, platform_id))?
-            .is_some_and(|owner| owner.value() == id);
-        if owned {
-            self.dirty = true;
-            self.owners.remove((tenant, kind, platform_id))?;
-        }
-        Ok(())
-    }
-
     /// The work of a resource or tombstone.
     pub(super) fn work(&self, tenant: &str, id: u128) -> Result<Option<Work>, Failed> {
         get(&self.work, (tenant, id), "piece of work")
@@ -230,7 +162,9 @@ impl<'t> Tables<'t> {
 #[derive(Debug)]
 pub(super) enum Failed {
     Engine(redb::Error),
-    Corrupt(&'static str, serde_json::Error),
+    /// What cannot be read, and where it goes wrong. Never the values: they may be personal.
+    Corrupt(&'static str, String),
+    Panicked,
 }
 
 impl<E: Into<redb::Error>> From<E> for Failed {
@@ -240,6 +174,15 @@ impl<E: Into<redb::Error>> From<E> for Failed {
 }
 
 impl Failed {
+    /// Whether the engine will not work again before the file is opened anew.
+    pub(super) fn is_final(&self) -> bool {
+        use redb::Error::{Backend, Corrupted, DatabaseClosed, Io, LockPoisoned, PreviousIo};
+        matches!(
+            self,
+            Self::Engine(Io(_) | Backend(_) | PreviousIo | Corrupted(_) | LockPoisoned(_) | DatabaseClosed)
+        )
+    }
+
     /// The boundary's error, saying what was being tried.
     pub(super) fn while_doing(self, doing: &'static str) -> StoreError {
         match self {
@@ -247,13 +190,19 @@ impl Failed {
                 doing,
                 source: std::sync::Arc::new(source),
             },
-            Self::Corrupt(what, source) => StoreError::Corrupt {
-                what,
-                source: std::sync::Arc::new(source),
+            Self::Corrupt(what, problem) => StoreError::Corrupt { what, problem },
+            Self::Panicked => StoreError::Engine {
+                doing,
+                source: std::sync::Arc::new(StepPanicked),
             },
         }
     }
 }
+
+/// The step panicked: a fault of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("the step panicked")]
+struct StepPanicked;
 
 /// Reads a counter from a table open in either way.
 pub(super) fn read_counter(
@@ -287,7 +236,13 @@ pub(super) fn take<'k, K: redb::Key + 'static, T: DeserializeOwned>(
 
 /// Reads a value back.
 pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, Failed> {
-    serde_json::from_slice(bytes).map_err(|error| Failed::Corrupt(what, error))
+    // The error's own words may quote a value.
+    serde_json::from_slice(bytes).map_err(|error| {
+        Failed::Corrupt(
+            what,
+            format!("{:?} error at column {}", error.classify(), error.column()),
+        )
+    })
 }
 
 /// Writes a value.

@@ -13,7 +13,7 @@ use crate::{
     id::{Kind, ResourceId},
     index::{Index, Key},
     record::Record,
-    store::{Link, Write},
+    store::Write,
 };
 
 /// What stays of a deleted resource until its removal is applied, and, where deletion only disables, for as long as the
@@ -103,14 +103,7 @@ pub(super) fn take_over(
     if record.kind == Kind::Group {
         return work::wait_for(tables, tenant, old_id, record.id, now);
     }
-    let link = tables.remove_link(tenant, kind, old)?;
-    // Applied versions were the old resource's: everything is to be applied anew.
-    let link = Link {
-        applied_version: 0,
-        applied_document: 0,
-        ..link
-    };
-    tables.put_link(tenant, kind, record.id.as_u128(), &link)?;
+    tables.move_link(tenant, kind, old, record.id.as_u128())?;
     tables.tombstone_names.remove((tenant, kind, name.value.as_str()))?;
     take::<_, Tombstone>(&mut tables.tombstones, (tenant, old), "tombstone")?;
     pending::rename(tables, tenant, old_id, record.id)?;
@@ -120,7 +113,7 @@ pub(super) fn take_over(
     // latest with its lease. One that was itself held back hands its wait on.
     let held = removal.and_then(|work| match work.lease {
         Some(token) => Some((work.due, token)),
-        None => work.not_before.zip(work.held_by),
+        None => work.held_until.zip(work.held_by),
     });
     match held.filter(|(until, _)| *until > now) {
         Some((until, token)) => work::hold(tables, tenant, old_id, record.id, until, token),

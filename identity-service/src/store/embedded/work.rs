@@ -13,7 +13,6 @@ pub(super) use self::{
     waiting::{hold, wait_for, wake_waiters},
 };
 use super::{
-    pending::{self, Stage},
     tables::{Counter, Failed, Tables, millis, to_json},
     tombstone,
 };
@@ -22,7 +21,8 @@ use crate::{
     store::{Link, Work, WorkState},
 };
 
-/// Says that a resource needs work now. Work under a lease stays where it is; its settlement sees the newer stamp.
+/// Says that a resource needs work now. Work under a lease stays where it is; its settlement sees the newer stamp. A change
+/// is worth a try of its own, but not while the Platform wants a pause.
 pub(super) fn mark(
     tables: &mut Tables<'_>,
     tenant: &str,
@@ -40,7 +40,10 @@ pub(super) fn mark(
             stamp,
             due: now,
             not_before: None,
+            held_until: None,
             held_by: None,
+            refused_due: None,
+            refused_round: 0,
             lease: None,
             attempts: 0,
             since: now,
@@ -50,10 +53,13 @@ pub(super) fn mark(
         },
     };
     work.stamp = stamp;
-    work.attempts = 0;
+    if work.not_before.is_none() {
+        work.attempts = 0;
+    }
     work.state = WorkState::Pending;
     if work.lease.is_none() {
-        work.due = work.not_before.map_or(now, |earliest| earliest.max(now));
+        let earliest = [work.not_before, work.held_until].into_iter().flatten().max();
+        work.due = earliest.map_or(now, |earliest| earliest.max(now));
     }
     if let Some(traceparent) = traceparent {
         work.traceparent = Some(traceparent.to_owned());
@@ -68,7 +74,8 @@ pub(super) fn remove(tables: &mut Tables<'_>, tenant: &str, id: u128) -> Result<
     };
     tables.dirty = true;
     tables.work.remove((tenant, id))?;
-    tables.due.remove((millis(work.due), tenant, id))?;
+    tables.due.remove((tenant, millis(work.due), id))?;
+    tables.work_states.remove((tenant, work.state.number(), id))?;
     tables.add(tenant, counter(work.state), -1)?;
     Ok(Some(work))
 }
@@ -106,10 +113,14 @@ pub(super) fn retry(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now: 
             },
         )?;
     }
-    if kind == Kind::Group {
-        for (member, _) in pending::members(tables, tenant, id, Stage::Refused, usize::MAX)? {
-            pending::restage(tables, tenant, id, member, Stage::Ready)?;
-        }
+    // Whoever asks for a try wants it now, whatever the Platform asked for.
+    if let Some(old) = tables.work(tenant, id.as_u128())? {
+        let mut work = Work {
+            not_before: None,
+            ..old.clone()
+        };
+        work.retry_refused();
+        put(tables, tenant, id.as_u128(), Some(&old), &work)?;
     }
     mark(tables, tenant, kind, id, now, None)?;
     Ok(true)
@@ -119,14 +130,16 @@ fn put(tables: &mut Tables<'_>, tenant: &str, id: u128, old: Option<&Work>, new:
     tables.dirty = true;
     if old.map(|old| old.state) != Some(new.state) {
         if let Some(old) = old {
+            tables.work_states.remove((tenant, old.state.number(), id))?;
             tables.add(tenant, counter(old.state), -1)?;
         }
+        tables.work_states.insert((tenant, new.state.number(), id), ())?;
         tables.add(tenant, counter(new.state), 1)?;
     }
     if let Some(old) = old {
-        tables.due.remove((millis(old.due), tenant, id))?;
+        tables.due.remove((tenant, millis(old.due), id))?;
     }
-    tables.due.insert((millis(new.due), tenant, id), ())?;
+    tables.due.insert((tenant, millis(new.due), id), ())?;
     tables.work.insert((tenant, id), to_json(new).as_slice())?;
     Ok(())
 }

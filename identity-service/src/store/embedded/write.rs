@@ -22,7 +22,7 @@ pub(super) fn write(
     write: &Write,
 ) -> Result<Result<Written, WriteError>, Failed> {
     if let Some(request) = &write.request
-        && let Some(answer) = requests::answered(&tables.requests, tenant, request)?
+        && let Some(answer) = requests::answered(&tables.requests, tenant, request, write.now)?
     {
         return Ok(answer);
     }

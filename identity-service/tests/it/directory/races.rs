@@ -1,7 +1,8 @@
 //! Many at once on one resource: each sees its own change survive.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use identity_service::{directory::Caller, id::Kind};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -68,4 +69,17 @@ async fn of_many_deletions_one_succeeds() {
     }
     let succeeded = tasks.join_all().await.into_iter().filter(Result::is_ok).count();
     assert_eq!(succeeded, 1);
+}
+
+#[tokio::test]
+async fn a_change_rings_though_nobody_waits_for_its_answer() {
+    let home = Home::new();
+    let mut wakes = home.wake.listen();
+    // The caller goes away as soon as there is nothing to do but to wait.
+    let body = json!({"userName": "odile"});
+    let creating = home.directory.create_user(&home.tenant, body, Caller::default());
+    assert!(creating.now_or_never().is_none(), "a store takes longer than that");
+    let heard = tokio::time::timeout(Duration::from_secs(20), wakes.heard()).await;
+    heard.expect("a ring");
+    assert_eq!(home.store.count(&home.tenant, Kind::User).await.unwrap(), 1);
 }

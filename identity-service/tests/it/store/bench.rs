@@ -7,8 +7,8 @@ use identity_service::{
     index::{Index, Key, keys},
     record::Record,
     store::{
-        Action, Applied, Claim, Delivery, DocumentChange, Failure, MemberChange, Order, Settlement, Store, Summary,
-        WorkState, Write, WriteError, Written,
+        Action, Applied, Claim, Claims, Delivery, DocumentChange, Failure, MemberChange, Order, Settlement, Store,
+        Summary, WorkState, Write, WriteError, Written,
     },
 };
 use jiff::Timestamp;
@@ -25,9 +25,9 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 }
 
 /// A store of its own for one law.
-pub(super) struct Bench {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) tenant: Tenant,
+pub(crate) struct Bench {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) tenant: Tenant,
     _home: Box<dyn Any + Send + Sync>,
 }
 
@@ -41,7 +41,7 @@ impl Bench {
         Self::over(store, home)
     }
 
-    pub(super) fn over(store: Arc<dyn Store>, home: Box<dyn Any + Send + Sync>) -> Self {
+    pub(crate) fn over(store: Arc<dyn Store>, home: Box<dyn Any + Send + Sync>) -> Self {
         Self {
             store,
             tenant: Tenant::new("acme"),
@@ -156,14 +156,19 @@ impl Bench {
         self.store.link(&self.tenant, id).await.unwrap()?.platform_id
     }
 
-    pub(super) async fn summary(&self) -> Summary {
+    pub(crate) async fn summary(&self) -> Summary {
         self.store.summary(&self.tenant).await.unwrap()
     }
 
     // === Deliveries ===
 
     pub(super) async fn claim_all(&self, now: Timestamp) -> Vec<Claim> {
-        self.store.claim(now, LEASE, 100).await.unwrap().claims
+        self.take(now, 100).await.claims
+    }
+
+    /// Takes up to so many pieces of due work.
+    pub(super) async fn take(&self, now: Timestamp, limit: usize) -> Claims {
+        self.store.claim(&self.tenant, now, LEASE, limit).await.unwrap()
     }
 
     /// The only piece of work that is due.
@@ -225,7 +230,7 @@ fn step(kind: Kind, id: ResourceId, action: Action) -> Write {
     }
 }
 
-pub(super) fn create(kind: Kind, name: &str, members: &[ResourceId]) -> Write {
+pub(crate) fn create(kind: Kind, name: &str, members: &[ResourceId]) -> Write {
     create_with(kind, document(kind, name), members)
 }
 

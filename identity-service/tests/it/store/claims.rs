@@ -3,13 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use identity_service::{
-    id::Kind,
-    store::{Claim, WorkState},
+    id::{Kind, Tenant},
+    store::{Claim, WorkState, Write},
 };
 
 use super::{
     Engine,
-    bench::{Bench, LEASE, at, create, postponed},
+    bench::{Bench, LEASE, at, create, document, postponed, update},
 };
 
 pub(super) async fn a_change_makes_work_that_is_claimed_once(engine: &dyn Engine) {
@@ -45,18 +45,18 @@ pub(super) async fn the_longest_due_comes_first_and_the_limit_is_kept(engine: &d
         write.now = at(seconds);
         users.push(bench.write(write).await.unwrap().record.id);
     }
-    let claims = bench.store.claim(at(40), LEASE, 2).await.unwrap().claims;
+    let claims = bench.take(at(40), 2).await.claims;
     assert_eq!(
         claims.iter().map(|claim| claim.id).collect::<Vec<_>>(),
         [users[1], users[2]]
     );
-    assert!(bench.store.claim(at(40), LEASE, 0).await.unwrap().claims.is_empty());
+    assert!(bench.take(at(40), 0).await.claims.is_empty());
     assert_eq!(bench.claim(at(40)).await.id, users[0]);
 }
 
 pub(super) async fn the_next_due_time_is_told(engine: &dyn Engine) {
     let bench = Bench::new(engine).await;
-    let next_due = async |now| bench.store.claim(now, LEASE, 1).await.unwrap().next_due;
+    let next_due = async |now| bench.take(now, 1).await.next_due;
     assert_eq!(next_due(at(0)).await, None, "there is no work at all");
     bench.user("odile").await;
     let claim = bench.claim(at(1)).await;
@@ -79,7 +79,7 @@ pub(super) async fn many_claimers_share_the_work_without_overlap(engine: &dyn En
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..8 {
         let bench = Arc::clone(&bench);
-        tasks.spawn(async move { bench.store.claim(at(1), LEASE, 7).await.unwrap().claims });
+        tasks.spawn(async move { bench.take(at(1), 7).await.claims });
     }
     let claims: Vec<Claim> = tasks.join_all().await.into_iter().flatten().collect();
     let distinct: BTreeSet<_> = claims.iter().map(|claim| claim.id).collect();
@@ -89,14 +89,21 @@ pub(super) async fn many_claimers_share_the_work_without_overlap(engine: &dyn En
 
 pub(super) async fn a_claim_carries_the_newest_trace(engine: &dyn Engine) {
     let bench = Bench::new(engine).await;
-    let mut write = create(Kind::User, "odile", &[]);
-    write.traceparent = Some("00-11-22-01".to_owned());
-    let user = bench.write(write).await.unwrap().record.id;
-    bench.touch(Kind::User, user).await;
+    let traced = |mut write: Write, trace: &str| {
+        write.traceparent = Some(trace.to_owned());
+        write
+    };
+    let created = bench
+        .write(traced(create(Kind::User, "odile", &[]), "00-11-22-01"))
+        .await;
+    let user = created.unwrap().record;
+    let renamed = update(&user, document(Kind::User, "anders"));
+    bench.write(traced(renamed, "00-33-44-01")).await.unwrap();
+    bench.touch(Kind::User, user.id).await;
     let claim = bench.claim(at(1)).await;
     assert_eq!(
         claim.traceparent.as_deref(),
-        Some("00-11-22-01"),
+        Some("00-33-44-01"),
         "the newest that there is"
     );
 }
@@ -106,11 +113,29 @@ pub(super) async fn a_claim_knows_what_is_wanted_now(engine: &dyn Engine) {
     let user = bench.user("odile").await;
     let claims = bench
         .store
-        .claim(at(1), Duration::from_secs(5), 1)
+        .claim(&bench.tenant, at(1), Duration::from_secs(5), 1)
         .await
         .unwrap()
         .claims;
     bench.rename(Kind::User, user, "odile.mercier").await.unwrap();
     let record = bench.order(&claims[0]).await.record.unwrap();
     assert_eq!((record.version, record.text("userName")), (2, Some("odile.mercier")));
+}
+
+pub(super) async fn a_tenants_work_is_its_own(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let neighbour = Tenant::new("neighbour");
+    // The neighbour's work has been due for longer, and is more.
+    for number in 0..3 {
+        let write = create(Kind::User, &format!("u{number}"), &[]);
+        bench.store.write(&neighbour, write).await.unwrap();
+    }
+    let mut write = create(Kind::User, "odile", &[]);
+    write.now = at(5);
+    let user = bench.write(write).await.unwrap().record.id;
+    let taken = bench.take(at(5), 1).await;
+    assert_eq!(taken.claims.iter().map(|claim| claim.id).collect::<Vec<_>>(), [user]);
+    assert_eq!(taken.next_due, None, "the neighbour's is not this tenant's to wait for");
+    let theirs = bench.store.claim(&neighbour, at(5), LEASE, 10).await.unwrap();
+    assert_eq!(theirs.claims.len(), 3);
 }

@@ -91,3 +91,12 @@ pub(super) async fn an_old_feed_is_trimmed_and_says_so(engine: &dyn Engine) {
     assert_eq!(feed.trimmed, 22, "whoever read less than that has missed something");
     assert_eq!(bench.store.newest_change(&bench.tenant).await.unwrap(), 30);
 }
+
+pub(super) async fn a_feed_is_told_from_any_other(engine: &dyn Engine) {
+    let (bench, other) = (Bench::new(engine).await, Bench::new(engine).await);
+    let feed = async |bench: &Bench| bench.store.feed_id(&bench.tenant).await.unwrap();
+    let before = feed(&bench).await;
+    bench.user("odile").await;
+    assert_eq!(feed(&bench).await, before);
+    assert_ne!(feed(&other).await, before);
+}

@@ -4,11 +4,11 @@
 use std::{error::Error as _, path::Path, sync::Arc};
 
 use identity_service::{
-    id::Kind,
+    id::{Kind, ResourceId},
     index::Index,
     store::{
         Intent, RequestKey,
-        embedded::{EmbeddedStore, OpenError},
+        embedded::{EmbeddedStore, OpenError, Options},
     },
 };
 use redb::{Database, TableDefinition};
@@ -16,7 +16,10 @@ use redb::{Database, TableDefinition};
 use super::bench::{Bench, at, create, refused};
 
 fn open(path: &Path) -> Bench {
-    Bench::over(Arc::new(EmbeddedStore::open(path).unwrap()), Box::new(()))
+    Bench::over(
+        Arc::new(EmbeddedStore::open(path, Options::default()).unwrap()),
+        Box::new(()),
+    )
 }
 
 #[tokio::test]
@@ -73,7 +76,7 @@ async fn everything_acknowledged_is_there_after_reopening() {
         ));
         shown.push(format!(
             "{:?}",
-            bench.store.answered(&bench.tenant, &request).await.unwrap()
+            bench.store.answered(&bench.tenant, &request, at(0)).await.unwrap()
         ));
         shown
     };
@@ -82,7 +85,7 @@ async fn everything_acknowledged_is_there_after_reopening() {
     let bench = open(&path);
     assert_eq!(everything(&bench).await, before);
     assert_eq!(
-        bench.store.answered(&bench.tenant, &request).await.unwrap(),
+        bench.store.answered(&bench.tenant, &request, at(0)).await.unwrap(),
         Some(first)
     );
 }
@@ -98,7 +101,7 @@ async fn leases_of_a_process_that_is_gone_are_taken_back() {
     bench.apply(&lost[1], at(2)).await;
     drop(bench);
 
-    let store = EmbeddedStore::open(&path).unwrap();
+    let store = EmbeddedStore::open(&path, Options::default()).unwrap();
     assert_eq!(store.release_leases(at(5)).await.unwrap(), 1);
     assert_eq!(store.release_leases(at(5)).await.unwrap(), 0);
     let bench = Bench::over(Arc::new(store), Box::new(()));
@@ -118,9 +121,9 @@ async fn leases_of_a_process_that_is_gone_are_taken_back() {
 async fn a_file_in_use_is_refused_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("identity.redb");
-    let store = EmbeddedStore::open(&path).unwrap();
+    let store = EmbeddedStore::open(&path, Options::default()).unwrap();
     let clone = store.clone();
-    let refused = EmbeddedStore::open(&path).map(drop).unwrap_err();
+    let refused = EmbeddedStore::open(&path, Options::default()).map(drop).unwrap_err();
     assert!(matches!(refused, OpenError::InUse { .. }), "{refused:?}");
     let message = refused.to_string();
     assert!(
@@ -128,28 +131,117 @@ async fn a_file_in_use_is_refused_and_named() {
         "{message}"
     );
     drop(store);
-    assert!(EmbeddedStore::open(&path).is_err(), "a clone still has it");
+    assert!(
+        EmbeddedStore::open(&path, Options::default()).is_err(),
+        "a clone still has it"
+    );
     drop(clone);
-    EmbeddedStore::open(&path).map(drop).unwrap();
+    EmbeddedStore::open(&path, Options::default()).map(drop).unwrap();
 }
 
 #[test]
-fn a_newer_layout_is_refused_and_left_alone() {
+fn another_layout_is_refused_and_left_alone() {
+    for layout in [1, 99] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("identity.redb");
+        EmbeddedStore::open(&path, Options::default()).map(drop).unwrap();
+        let meta: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+        let database = Database::open(&path).unwrap();
+        let write = database.begin_write().unwrap();
+        write.open_table(meta).unwrap().insert("layout", layout).unwrap();
+        write.commit().unwrap();
+        drop(database);
+
+        for _ in 0..2 {
+            let refused = EmbeddedStore::open(&path, Options::default()).map(drop).unwrap_err();
+            assert!(
+                matches!(refused, OpenError::Layout { found, .. } if found == layout),
+                "{refused:?}"
+            );
+            assert!(refused.to_string().contains(&format!("layout {layout}")), "{refused}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("identity.redb");
-    EmbeddedStore::open(&path).map(drop).unwrap();
-    let meta: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-    let database = Database::open(&path).unwrap();
-    let write = database.begin_write().unwrap();
-    write.open_table(meta).unwrap().insert("layout", 99).unwrap();
-    write.commit().unwrap();
-    drop(database);
+    EmbeddedStore::open(&path, Options::default()).map(drop).unwrap();
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
 
-    for _ in 0..2 {
-        let refused = EmbeddedStore::open(&path).map(drop).unwrap_err();
-        assert!(matches!(refused, OpenError::Layout { found: 99, .. }), "{refused:?}");
-        assert!(refused.to_string().contains("layout 99"), "{refused}");
+/// Breaks the work of a resource in a file that is closed.
+fn spoil_work(path: &Path, tenant: &str, id: ResourceId) {
+    let work: TableDefinition<'_, (&str, u128), &[u8]> = TableDefinition::new("work");
+    let database = Database::open(path).unwrap();
+    let write = database.begin_write().unwrap();
+    let spoilt: &[u8] = br#"{"kind": "odile"}"#;
+    write
+        .open_table(work)
+        .unwrap()
+        .insert((tenant, id.as_u128()), spoilt)
+        .unwrap();
+    write.commit().unwrap();
+}
+
+#[tokio::test]
+async fn work_that_cannot_be_read_holds_up_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("identity.redb");
+    let bench = open(&path);
+    let spoilt = bench.user("odile").await;
+    let others = [bench.user("anders").await, bench.user("bo").await];
+    drop(bench);
+    spoil_work(&path, "acme", spoilt);
+
+    let store = EmbeddedStore::open(&path, Options::default()).unwrap();
+    store.release_leases(at(0)).await.unwrap();
+    let bench = Bench::over(Arc::new(store), Box::new(()));
+    // It is first in the row, and only one piece is taken at a time.
+    let mut taken = Vec::new();
+    for _ in 0..3 {
+        taken.extend(bench.take(at(1), 1).await.claims);
     }
+    assert_eq!(taken.iter().map(|claim| claim.id).collect::<Vec<_>>(), others);
+    let listed = bench.store.deliveries(&bench.tenant, None, None, 10).await.unwrap();
+    assert_eq!(listed.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), others);
+}
+
+#[tokio::test]
+async fn a_step_that_fails_halfway_fails_alone_and_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("identity.redb");
+    let bench = open(&path);
+    let spoilt = bench.user("odile").await;
+    drop(bench);
+    spoil_work(&path, "acme", spoilt);
+
+    let bench = Arc::new(open(&path));
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..64 {
+        let bench = Arc::clone(&bench);
+        tasks.spawn(async move {
+            // The record is written before its work turns out to be unreadable.
+            match number {
+                32 => bench.rename(Kind::User, spoilt, "odile.mercier").await,
+                _ => bench.write(create(Kind::User, &format!("u{number}"), &[])).await,
+            }
+        });
+    }
+    let failed: Vec<_> = tasks.join_all().await.into_iter().filter_map(Result::err).collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert!(failed[0].to_string().contains("piece of work"), "{failed:?}");
+    assert!(
+        !format!("{failed:?}").contains("odile"),
+        "no value of it is shown: {failed:?}"
+    );
+    assert_eq!(bench.record(Kind::User, spoilt).await.version, 1);
+    assert_eq!(bench.named(Kind::User, "odile.mercier").await, None);
+    assert_eq!(bench.summary().await.users, 64);
 }
 
 #[test]
@@ -157,7 +249,7 @@ fn what_is_no_store_is_refused_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("identity.redb");
     std::fs::write(&path, "this is a letter, not a store").unwrap();
-    let refused = EmbeddedStore::open(&path).map(drop).unwrap_err();
+    let refused = EmbeddedStore::open(&path, Options::default()).map(drop).unwrap_err();
     assert!(refused.to_string().contains("identity.redb"), "{refused}");
     assert!(refused.source().is_some(), "with the engine's reason");
     assert_eq!(std::fs::read(&path).unwrap(), b"this is a letter, not a store");

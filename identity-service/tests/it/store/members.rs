@@ -9,7 +9,7 @@ use identity_service::{
 
 use super::{
     Engine,
-    bench::{Bench, adding, create, update_members},
+    bench::{Bench, adding, at, create, update_members},
 };
 
 async fn users(bench: &Bench, count: usize) -> Vec<ResourceId> {
@@ -198,4 +198,20 @@ pub(super) async fn members_are_read_in_pages(engine: &dyn Engine) {
         .await
         .unwrap();
     assert_eq!(page, [neighbour]);
+}
+
+pub(super) async fn an_unknown_member_has_no_account_though_a_tombstone_of_its_id_has(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let gone = bench.user("odile").await;
+    bench.deliver_all(at(1)).await;
+    bench.delete(Kind::User, gone).await.unwrap();
+    assert!(bench.account(gone).await.is_some());
+    let group = bench.group("g", &[]).await;
+    let mut keeping = update_members(group, adding(&[gone]));
+    keeping.keep_unknown_members = true;
+    bench.write(keeping).await.unwrap();
+    let claims = bench.claim_all(at(2)).await;
+    let claim = claims.iter().find(|claim| claim.id == group).unwrap();
+    assert_eq!(bench.order(claim).await.batch, []);
+    assert_eq!(bench.delivery(group).await.unwrap().pending_members, 1);
 }

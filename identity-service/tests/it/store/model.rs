@@ -39,6 +39,10 @@ pub(super) struct Work {
     claim: u64,
     /// Not before then, unless that claim ends sooner.
     held: Option<(Timestamp, u64)>,
+    /// Not before then: the Platform wants a pause.
+    not_before: Option<Timestamp>,
+    /// When refused members are tried again.
+    refused_due: Option<Timestamp>,
 }
 
 /// An unconfirmed member.
@@ -65,6 +69,8 @@ pub(super) enum End {
     MembersRefused,
     Postponed(Timestamp),
     Refused(Timestamp),
+    /// What the Platform has belongs to that one.
+    Collides(ResourceId),
 }
 
 /// All of it.
@@ -242,6 +248,10 @@ impl Model {
             return false;
         };
         self.restage(id);
+        if let Some(work) = self.work.get_mut(&id) {
+            work.not_before = None;
+            work.refused_due = None;
+        }
         self.mark(id, kind, now);
         true
     }
@@ -256,10 +266,14 @@ impl Model {
     }
 
     pub(super) fn claim(&mut self, id: ResourceId, now: Timestamp) -> Seen {
-        if self.work[&id].state == WorkState::Refused {
+        let again = self.work[&id].refused_due.is_some_and(|at| at <= now);
+        if again {
             self.restage(id);
         }
         let work = self.work.get_mut(&id).expect("only due work is claimed");
+        if again {
+            work.refused_due = None;
+        }
         work.leased = true;
         work.changed = false;
         work.held = None;
@@ -280,6 +294,18 @@ impl Model {
         let of_group = self.unconfirmed.iter().filter(|((of, _), _)| *of == group);
         let ready = of_group.filter(|((_, member), pending)| !pending.refused && self.accounts.contains_key(member));
         ready.map(|((_, member), pending)| (*member, pending.stamp)).collect()
+    }
+
+    /// The object that `other` owns, if it is one that `id` might be given by mistake.
+    pub(super) fn object_of_another(
+        &self,
+        id: ResourceId,
+        other: Option<(ResourceId, Kind)>,
+    ) -> Option<(ResourceId, String)> {
+        let (other, kind) = other?;
+        let own = self.resources.get(&id)?.kind;
+        let object = self.accounts.get(&other)?;
+        (other != id && kind == own).then(|| (other, object.clone()))
     }
 
     pub(super) fn intend(&mut self, seen: &Seen) -> Intent {
@@ -320,13 +346,26 @@ impl Model {
         match end {
             End::Postponed(due) => {
                 work.due = due;
+                work.not_before = Some(due);
                 work.attempts += 1;
+                work.state = WorkState::Pending;
             }
-            End::Refused(_) if work.changed => work.due = now,
+            End::Refused(_) if work.changed => {
+                work.due = now;
+                work.not_before = None;
+            }
             End::Refused(due) => {
                 work.due = due;
+                work.not_before = None;
                 work.attempts += 1;
                 work.state = WorkState::Refused;
+            }
+            End::Collides(owner) => {
+                work.due = now;
+                work.attempts += 1;
+                let kind = work.kind;
+                self.intents.retain(|_, intender| *intender != id);
+                self.mark(owner, kind, now);
             }
             End::Applied | End::MembersRefused if self.tombstones.contains_key(&id) => self.settle_removal(seen, now),
             End::Applied | End::MembersRefused => self.settle_applied(seen, end, now),
@@ -363,13 +402,17 @@ impl Model {
             .collect();
         let work = self.work.get_mut(&id).expect("a claim that holds has work");
         work.state = WorkState::Pending;
+        work.not_before = None;
         let attempts = std::mem::take(&mut work.attempts);
+        let later = after(now, LOOK_AGAIN);
+        let refused = left.iter().any(|member| member.refused);
+        work.refused_due = refused.then(|| work.refused_due.unwrap_or(later).min(later));
         if work.changed || ready {
             work.due = now;
-        } else if left.iter().any(|member| member.refused) {
+        } else if let Some(due) = work.refused_due {
             work.state = WorkState::Refused;
             work.attempts = attempts + 1;
-            work.due = after(now, LOOK_AGAIN);
+            work.due = due;
         } else if !left.is_empty() {
             work.due = after(now, LOOK_AGAIN);
         } else {
@@ -414,12 +457,18 @@ impl Model {
             changed: true,
             claim: 0,
             held: None,
+            not_before: None,
+            refused_due: None,
         });
         work.state = WorkState::Pending;
-        work.attempts = 0;
+        if work.not_before.is_none() {
+            work.attempts = 0;
+        }
         work.changed = true;
         if !work.leased {
-            work.due = work.held.map_or(now, |(earliest, _)| earliest.max(now));
+            let held = work.held.map(|(until, _)| until);
+            let earliest = [held, work.not_before].into_iter().flatten().max();
+            work.due = earliest.map_or(now, |earliest| earliest.max(now));
         }
     }
 

@@ -12,14 +12,15 @@ use proptest::{
     collection::vec,
     prelude::*,
     sample,
-    test_runner::{Config, TestRunner},
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use serde_json::{Value, json};
 
 use super::{
     Engine,
-    bench::{Bench, LEASE, applied, at, create_with, delete, document, failure, update, update_members},
+    bench::{Bench, applied, at, create_with, delete, document, failure, update, update_members},
     model::{End, LOOK_AGAIN, Model, Seen},
+    quiet,
 };
 
 const NAMES: [&str; 6] = ["ada", "Ada", "bo", "BO", "cy", "dee"];
@@ -71,6 +72,8 @@ enum Ending {
     MembersRefused,
     Postponed,
     Refused,
+    /// What the Platform has is another's object.
+    Collides(sample::Index),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -82,6 +85,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Ending::MembersRefused),
         1 => Just(Ending::Postponed),
         1 => Just(Ending::Refused),
+        1 => id().prop_map(Ending::Collides),
     ];
     prop_oneof![
         4 => (kind, 0..NAMES.len(), ids()).prop_map(|(kind, name, members)| Step::Create { kind, name, members }),
@@ -97,25 +101,38 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Names the seed of a run to be repeated.
+const SEED: &str = "STORE_TEST_SEED";
+
 pub(super) fn any_steps_come_to_what_the_model_says(engine: &dyn Engine) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let config = Config {
         cases: engine.random_cases(),
         failure_persistence: None,
+        max_shrink_iters: 4_096,
         ..Config::default()
     };
-    let outcome = TestRunner::new(config).run(&vec(step(), 1..STEPS), |steps| {
-        runtime.block_on(async {
-            let mut race = Race::new(Bench::new(engine).await);
-            for step in steps {
-                race.take(step).await;
-                race.compare().await;
-            }
-        });
-        Ok(())
+    let seed: u64 = match std::env::var(SEED) {
+        Ok(text) => text.parse().expect("a seed is a number"),
+        Err(_) => rand::random(),
+    };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let outcome = TestRunner::new_with_rng(config, rng).run(&vec(step(), 1..STEPS), |steps| {
+        quiet::catch(|| {
+            runtime.block_on(async {
+                let mut race = Race::new(Bench::new(engine).await);
+                for step in steps {
+                    race.take(step).await;
+                    race.compare().await;
+                }
+            });
+        })
+        .map_err(TestCaseError::fail)
     });
     if let Err(failed) = outcome {
-        panic!("{failed}");
+        panic!("{failed}\nrun it again with {SEED}={seed}");
     }
 }
 
@@ -277,7 +294,7 @@ impl Race {
 
     async fn claim(&mut self, limit: usize) {
         let due = self.model.due(self.now);
-        let taken = self.bench.store.claim(self.now, LEASE, limit).await.unwrap();
+        let taken = self.bench.take(self.now, limit).await;
         assert_eq!(taken.claims.len(), limit.min(due.len()));
         let newest = taken
             .claims
@@ -291,8 +308,9 @@ impl Race {
             assert_eq!(claim.attempts, self.model.work[&claim.id].attempts);
             let seen = self.model.claim(claim.id, self.now);
             let order = self.bench.order(&claim).await;
-            let batch: Vec<_> = order.batch.iter().map(|member| member.id).collect();
-            let ready: Vec<_> = self
+            // Who was refused before comes after the others.
+            let batch: BTreeSet<_> = order.batch.iter().map(|member| member.id).collect();
+            let ready: BTreeSet<_> = self
                 .model
                 .ready(claim.id)
                 .into_iter()
@@ -352,6 +370,17 @@ impl Race {
                 };
                 (End::MembersRefused, Settlement::Applied(answer))
             }
+            Ending::Collides(other) => match self.model.object_of_another(claim.id, self.pick(&other)) {
+                None => (End::Applied, Settlement::Applied(Applied { retry_at, ..answer })),
+                Some((owner, object)) => {
+                    let answer = Applied {
+                        retry_at,
+                        object: Some((object, "rpc".to_owned())),
+                        ..answer
+                    };
+                    (End::Collides(owner), Settlement::Applied(answer))
+                }
+            },
             Ending::Postponed => (End::Postponed(soon), super::bench::postponed(soon)),
             Ending::Refused => (End::Refused(late), super::bench::refused(late)),
         };

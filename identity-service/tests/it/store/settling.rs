@@ -2,12 +2,12 @@
 
 use identity_service::{
     id::{Kind, ResourceId},
-    store::{Applied, Delivery, Settlement, WorkState},
+    store::{Applied, Delivery, MemberChange, Settlement, WorkState},
 };
 
 use super::{
     Engine,
-    bench::{Bench, applied, at, failure, postponed, refused},
+    bench::{Bench, adding, applied, at, failure, postponed, refused, update_members},
 };
 
 pub(super) async fn what_was_applied_needs_nothing_more(engine: &dyn Engine) {
@@ -76,12 +76,65 @@ pub(super) async fn what_is_postponed_comes_again_at_its_time(engine: &dyn Engin
         (WorkState::Pending, 3, Some(failure()))
     );
     assert_eq!((work.since, work.due), (at(0), at(29)));
+}
+
+pub(super) async fn a_pause_outlasts_changes_but_no_request(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let user = bench.user("odile").await;
+    let claim = bench.claim(at(1)).await;
+    bench.settle(&claim, postponed(at(60)), at(2)).await;
     bench.touch(Kind::User, user).await;
-    assert_eq!(
-        bench.claim(at(21)).await.attempts,
-        0,
-        "a change is worth a try of its own"
+    assert!(
+        bench.claim_all(at(59)).await.is_empty(),
+        "the Platform asked for a pause"
     );
+    let claim = bench.claim(at(60)).await;
+    assert_eq!(claim.attempts, 1, "and the next pause is the longer one");
+    bench.touch(Kind::User, user).await;
+    bench.settle(&claim, postponed(at(120)), at(61)).await;
+
+    // Whoever asks for a try gets it.
+    assert!(bench.store.retry(&bench.tenant, user, at(62)).await.unwrap());
+    let claim = bench.claim(at(62)).await;
+    assert_eq!(claim.attempts, 0);
+    bench.settle(&claim, postponed(at(180)), at(63)).await;
+
+    // A success lifts it.
+    let claim = bench.claim(at(180)).await;
+    bench.touch(Kind::User, user).await;
+    bench.apply(&claim, at(181)).await;
+    assert_eq!(bench.claim(at(181)).await.attempts, 0);
+}
+
+pub(super) async fn a_change_ends_the_wait_for_another(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let owner = bench.user("odile").await;
+    bench.deliver_all(at(1)).await;
+    bench.touch(Kind::User, owner).await;
+    let heir = bench.user("anders").await;
+    let claims = bench.claim_all(at(1)).await;
+    let claim = claims.iter().find(|claim| claim.id == heir).unwrap();
+    let until_given_up = Settlement::Postponed {
+        failure: failure(),
+        retry_at: at(60),
+        waits_for: Some(owner),
+        void_intents: Vec::new(),
+    };
+    bench.settle(claim, until_given_up, at(2)).await;
+    bench.touch(Kind::User, heir).await;
+    let claim = bench.claim(at(3)).await;
+    assert_eq!((claim.id, claim.attempts), (heir, 0), "it may have another name now");
+}
+
+pub(super) async fn what_is_postponed_after_a_refusal_is_pending(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let user = bench.user("odile").await;
+    let claim = bench.claim(at(1)).await;
+    bench.settle(&claim, refused(at(100)), at(2)).await;
+    let claim = bench.claim(at(100)).await;
+    bench.settle(&claim, postponed(at(200)), at(101)).await;
+    assert_eq!(bench.state(user).await, Some(WorkState::Pending));
+    assert_eq!((bench.summary().await.pending, bench.summary().await.refused), (1, 0));
 }
 
 pub(super) async fn what_is_refused_waits_long_and_a_change_makes_it_due(engine: &dyn Engine) {
@@ -220,6 +273,48 @@ pub(super) async fn a_refused_member_holds_nobody_up_and_is_tried_again(engine: 
         .settle(&claim, Settlement::Applied(applied(&claim, &order)), at(3_602))
         .await;
     assert_eq!(bench.state(group).await, None);
+}
+
+pub(super) async fn refused_members_of_a_busy_group_are_tried_again(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let (group, users) = group_to_deliver(&bench, 3).await;
+    // The Platform refuses the first; others come and go all the time.
+    let mut tried = Vec::new();
+    for now in (2..=9_000).step_by(100) {
+        let mut write = update_members(group, adding(&users[2..]));
+        if now / 100 % 2 == 0 {
+            write = update_members(
+                group,
+                MemberChange {
+                    remove: users[2..].to_vec(),
+                    ..MemberChange::default()
+                },
+            );
+        }
+        write.now = at(now);
+        bench.write(write).await.unwrap();
+        let claim = bench.claim(at(now)).await;
+        let order = bench.order(&claim).await;
+        let (bad, good): (Vec<_>, Vec<_>) = order.batch.iter().cloned().partition(|member| member.id == users[0]);
+        if !bad.is_empty() {
+            tried.push(now);
+        }
+        let settlement = Settlement::Applied(Applied {
+            confirmed: good,
+            refused_because: (!bad.is_empty()).then(failure),
+            refused: bad,
+            retry_at: Some(at(now + 3_600)),
+            ..applied(&claim, &order)
+        });
+        bench.settle(&claim, settlement, at(now)).await;
+        let work = bench.delivery(group).await.unwrap().work.unwrap();
+        assert_eq!(
+            (work.state, work.failure),
+            (WorkState::Refused, Some(failure())),
+            "no change hides it"
+        );
+    }
+    assert_eq!(tried, [2, 3_602, 7_202]);
 }
 
 pub(super) async fn the_summary_is_what_the_list_shows(engine: &dyn Engine) {

@@ -7,7 +7,7 @@ use identity_service::{
 
 use super::{
     Engine,
-    bench::{Bench, applied, at, failure, postponed},
+    bench::{Bench, applied, at, failure, postponed, refused},
 };
 
 /// Takes all due work and gives the claim of one resource first.
@@ -46,6 +46,17 @@ pub(super) async fn a_manager_linked_meanwhile_is_not_waited_for(engine: &dyn En
     let (manager, report) = (bench.user("boss").await, bench.user("odile").await);
     let claims = claims(&bench, report, 1).await;
     bench.apply(&claims[1], at(2)).await;
+    apply_without(&bench, &claims[0], manager, 3).await;
+    assert_eq!(bench.claim(at(3)).await.id, report);
+}
+
+pub(super) async fn a_manager_deleted_meanwhile_is_not_waited_for(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let (manager, report) = (bench.user("boss").await, bench.user("odile").await);
+    let claims = claims(&bench, report, 1).await;
+    // Nothing of the manager had reached the Platform, so that nothing is left of it.
+    bench.settle(&claims[1], postponed(at(1_000)), at(2)).await;
+    bench.delete(Kind::User, manager).await.unwrap();
     apply_without(&bench, &claims[0], manager, 3).await;
     assert_eq!(bench.claim(at(3)).await.id, report);
 }
@@ -129,7 +140,7 @@ pub(super) async fn a_group_is_done_when_its_last_unconfirmed_account_is_gone(en
     bench.deliver_all(at(1)).await;
     bench.delete(Kind::User, user).await.unwrap();
     let claims = claims(&bench, group, 2).await;
-    bench.settle(&claims[0], postponed(at(3_600)), at(3)).await;
+    bench.settle(&claims[0], refused(at(3_600)), at(3)).await;
     bench.apply(&claims[1], at(4)).await;
     assert_eq!(bench.delivery(group).await.unwrap().pending_members, 0);
     let claim = bench.claim(at(4)).await;

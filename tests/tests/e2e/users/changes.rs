@@ -16,14 +16,21 @@ async fn watch(it: &Deployment, resume_token: Option<&str>) -> Streaming<WatchCh
         tenant: TENANT.to_owned(),
         resume_token: resume_token.map(str::to_owned),
     };
-    it.changes().watch_changes(request).await.unwrap().into_inner()
+    let mut changes = it.changes().watch_changes(request).await.unwrap().into_inner();
+    let beginning = response(&mut changes).await;
+    assert_eq!(beginning.change, None, "where the watch begins");
+    changes
+}
+
+async fn response(changes: &mut Streaming<WatchChangesResponse>) -> WatchChangesResponse {
+    let patience = std::time::Duration::from_secs(20);
+    let response = tokio::time::timeout(patience, changes.message()).await;
+    response.expect("a response in time").unwrap().unwrap()
 }
 
 /// The next change: what happened to what, its version, and the token.
 async fn next(changes: &mut Streaming<WatchChangesResponse>) -> (ChangeKind, String, u64, Vec<String>, String) {
-    let patience = std::time::Duration::from_secs(20);
-    let response = tokio::time::timeout(patience, changes.message()).await;
-    let response = response.expect("a change in time").unwrap().unwrap();
+    let response = response(changes).await;
     let change = response.change.unwrap();
     (
         change.kind(),

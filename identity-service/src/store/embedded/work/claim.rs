@@ -4,84 +4,108 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use redb::ReadableTable;
-use scim::fold_case;
 
 use super::put;
 use crate::{
-    id::{Kind, ResourceId, Tenant},
+    id::{ResourceId, Tenant},
     record::Record,
     store::{
-        Claim, Claims, Intent, Work, WorkState,
+        Claim, Claims, Intent, Work,
         embedded::{
-            pending::{self, Stage},
             tables::{Counter, Failed, Tables, from_json, get, millis},
             tombstone,
         },
     },
 };
 
-/// Takes due work under a lease.
+/// How long a piece of work that cannot be read is left alone.
+const CORRUPT_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// Takes a tenant's due work under a lease.
 pub(in crate::store::embedded) fn claim(
     tables: &mut Tables<'_>,
+    tenant: &str,
     now: Timestamp,
     lease: Duration,
     limit: usize,
 ) -> Result<Claims, Failed> {
     let mut due = Vec::new();
     let mut next_due = None;
-    for entry in tables.due.range::<(u64, &str, u128)>(..)?.take(limit + 1) {
-        let (key, _) = entry?;
-        let (at, tenant, id) = key.value();
+    for entry in tables
+        .due
+        .range((tenant, 0, 0)..=(tenant, u64::MAX, u128::MAX))?
+        .take(limit + 1)
+    {
+        let (_, at, id) = entry?.0.value();
         if at > millis(now) || due.len() == limit {
             next_due = Timestamp::from_millisecond(i64::try_from(at).unwrap_or(i64::MAX)).ok();
             break;
         }
-        due.push((tenant.to_owned(), id));
+        due.push((at, id));
     }
     let mut claims = Vec::with_capacity(due.len());
-    for (tenant, id) in due {
-        let Some(old) = tables.work(&tenant, id)? else { continue };
-        let token = tables.add(&tenant, Counter::Stamp, 1)?;
-        if old.state == WorkState::Refused && old.kind == Kind::Group {
-            let group = ResourceId::from_u128(id);
-            for (member, _) in pending::members(tables, &tenant, group, Stage::Refused, usize::MAX)? {
-                pending::restage(tables, &tenant, group, member, Stage::Ready)?;
+    for (at, id) in due {
+        match tables.work(tenant, id) {
+            Ok(Some(old)) => claims.push(take(tables, tenant, id, &old, now, lease)?),
+            Ok(None) => {
+                tables.dirty = true;
+                tables.due.remove((tenant, at, id))?;
             }
+            Err(Failed::Corrupt(what, problem)) => {
+                let id_shown = ResourceId::from_u128(id);
+                tracing::error!(scim.resource.id = %id_shown, problem, "a {what} cannot be read; it is left alone");
+                tables.dirty = true;
+                tables.due.remove((tenant, at, id))?;
+                tables.due.insert((tenant, millis(now + CORRUPT_PAUSE), id), ())?;
+            }
+            Err(failed) => return Err(failed),
         }
-        put(
-            tables,
-            &tenant,
-            id,
-            Some(&old),
-            &Work {
-                lease: Some(token),
-                not_before: None,
-                held_by: None,
-                due: now + lease,
-                ..old.clone()
-            },
-        )?;
-        claims.push(Claim {
-            tenant: Tenant::new(&tenant),
-            kind: old.kind,
-            id: ResourceId::from_u128(id),
-            token,
-            stamp: old.stamp,
-            attempts: old.attempts,
-            traceparent: old.traceparent,
-        });
     }
     Ok(Claims { claims, next_due })
 }
 
-/// Takes back every lease, and every hold on account of one: whoever held it is gone. What it had begun on the Platform may still be under way for a
-/// moment, so the work is due a little later.
+fn take(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    id: u128,
+    old: &Work,
+    now: Timestamp,
+    lease: Duration,
+) -> Result<Claim, Failed> {
+    let token = tables.add(tenant, Counter::Stamp, 1)?;
+    let mut work = Work {
+        lease: Some(token),
+        held_until: None,
+        held_by: None,
+        due: now + lease,
+        ..old.clone()
+    };
+    if work.refused_due.is_some_and(|at| at <= now) {
+        work.retry_refused();
+    }
+    put(tables, tenant, id, Some(old), &work)?;
+    Ok(Claim {
+        tenant: Tenant::new(tenant),
+        kind: work.kind,
+        id: ResourceId::from_u128(id),
+        token,
+        stamp: work.stamp,
+        attempts: work.attempts,
+        traceparent: work.traceparent,
+    })
+}
+
+/// Takes back every lease, and every hold on account of one: whoever held it is gone. What it had begun on the Platform
+/// may still be under way for a moment, so the work is due a little later.
 pub(in crate::store::embedded) fn release_leases(tables: &mut Tables<'_>, due: Timestamp) -> Result<usize, Failed> {
     let mut leased = Vec::new();
     for entry in tables.work.iter()? {
         let (key, value) = entry?;
-        let work: Work = from_json(value.value(), "piece of work")?;
-        if work.lease.is_some() || work.not_before.is_some() {
+        // What cannot be read is told of when its turn comes.
+        let Ok(work) = from_json::<Work>(value.value(), "piece of work") else {
+            continue;
+        };
+        if work.lease.is_some() || work.held_until.is_some() {
             let (tenant, id) = key.value();
             leased.push((tenant.to_owned(), id, work));
         }
@@ -94,9 +118,9 @@ pub(in crate::store::embedded) fn release_leases(tables: &mut Tables<'_>, due: T
             Some(work),
             &Work {
                 lease: None,
-                not_before: None,
+                held_until: None,
                 held_by: None,
-                due: due.min(work.due),
+                due: due.min(work.due).max(work.not_before.unwrap_or(due)),
                 ..work.clone()
             },
         )?;
@@ -109,6 +133,7 @@ pub(in crate::store::embedded) fn record_intent(
     tables: &mut Tables<'_>,
     claim: &Claim,
     name: &str,
+    folded: &str,
 ) -> Result<Intent, Failed> {
     let (tenant, id) = (claim.tenant.as_str(), claim.id.as_u128());
     let holds = tables
@@ -120,7 +145,7 @@ pub(in crate::store::embedded) fn record_intent(
     }
     let other = tables
         .intents
-        .get((tenant, claim.kind.number(), fold_case(name).as_str()))?
+        .get((tenant, claim.kind.number(), folded))?
         .map(|other| other.value())
         .filter(|other| *other != id);
     // A create call that is on its way may yet succeed: its intent must not be lost.
@@ -129,11 +154,7 @@ pub(in crate::store::embedded) fn record_intent(
     {
         return Ok(Intent::Taken(ResourceId::from_u128(other)));
     }
-    let mut link = tables.link(tenant, id)?;
-    if !link.intents.iter().any(|known| known == name) {
-        link.intents.push(name.to_owned());
-        tables.put_link(tenant, claim.kind.number(), id, &link)?;
-    }
+    tables.intend(tenant, claim.kind.number(), id, name, folded)?;
     Ok(Intent::Noted)
 }
 

@@ -12,7 +12,7 @@ use crate::{
     store::{
         Applied, Claim, Link, Settlement, Work, WorkState,
         embedded::{
-            membership,
+            chores::{self, Chore},
             pending::{self, Stage},
             tables::{Failed, Tables},
             tombstone,
@@ -60,6 +60,8 @@ pub(in crate::store::embedded) fn settle(
             }
             let work = Work {
                 due,
+                not_before: waits_for.is_none().then_some(*retry_at),
+                state: WorkState::Pending,
                 attempts: old.attempts + 1,
                 failure: Some(failure.clone()),
                 ..released
@@ -72,15 +74,19 @@ pub(in crate::store::embedded) fn settle(
             void_intents,
         } => {
             forget_intents(tables, claim, void_intents, now)?;
+            let answered = Work {
+                not_before: None,
+                ..released
+            };
             let work = if newer {
-                Work { due: now, ..released }
+                Work { due: now, ..answered }
             } else {
                 Work {
                     state: WorkState::Refused,
                     due: *retry_at,
                     attempts: old.attempts + 1,
                     failure: Some(failure.clone()),
-                    ..released
+                    ..answered
                 }
             };
             put(tables, tenant, id, Some(&old), &work)
@@ -109,7 +115,7 @@ fn settle_applied(
     newer: bool,
     now: Timestamp,
 ) -> Result<(), Failed> {
-    let (tenant, id, kind) = (claim.tenant.as_str(), claim.id.as_u128(), claim.kind);
+    let (tenant, id) = (claim.tenant.as_str(), claim.id.as_u128());
     if let Some(other) = other_owner(tables, claim, applied)? {
         return contested(tables, claim, other, applied.contested_until, old, now);
     }
@@ -125,39 +131,48 @@ fn settle_applied(
     }
     for member in &applied.refused {
         if pending::stamp(tables, tenant, claim.id, member.id)? == Some(member.stamp) {
-            pending::restage(tables, tenant, claim.id, member.id, Stage::Refused)?;
+            pending::restage(tables, tenant, claim.id, member.id, Stage::Refused(old.refused_round))?;
         }
     }
 
-    let left =
-        |tables: &Tables<'_>, stage| Ok::<_, Failed>(!pending::members(tables, tenant, claim.id, stage, 1)?.is_empty());
+    let later = applied.retry_at.unwrap_or(now);
+    let members = members_left(tables, claim, old)?;
+    // Those who were refused first are not kept waiting by those who were refused after them.
+    let refused_due = members.refused.then(|| old.refused_due.unwrap_or(later).min(later));
+    let failure = members
+        .refused
+        .then(|| applied.refused_because.clone().or_else(|| old.failure.clone()))
+        .flatten();
     let done = Work {
         lease: None,
+        not_before: None,
         attempts: 0,
-        failure: None,
+        failure,
         state: WorkState::Pending,
+        refused_due,
         ..old.clone()
     };
-    let later = applied.retry_at.unwrap_or(now);
-    let work = if newer || (kind == Kind::Group && left(tables, Stage::Ready)?) {
+    let work = if newer || members.ready {
         Work { due: now, ..done }
-    } else if kind == Kind::Group && left(tables, Stage::Refused)? {
-        let failure = applied.refused_because.clone().or_else(|| old.failure.clone());
+    } else if let Some(due) = refused_due {
         Work {
             state: WorkState::Refused,
-            due: later,
-            failure,
+            due,
             attempts: old.attempts + 1,
             ..done
         }
-    } else if kind == Kind::Group && left(tables, Stage::Waiting)? {
+    } else if members.waiting {
         Work { due: later, ..done }
     } else if let Some(on) = applied.waits_for {
         tables.waiting.insert((tenant, on.as_u128(), id), ())?;
-        // It may have got its object between the reading of the order and now.
+        // It may have got its object between the reading of the order and now, or be gone: then no bell will ring.
         let there = tables.link(tenant, on.as_u128())?.platform_id.is_some();
+        let gone = tables
+            .records
+            .get((tenant, Kind::User.number(), on.as_u128()))?
+            .is_none();
         Work {
-            due: if there { now } else { later },
+            due: if there || gone { now } else { later },
             ..done
         }
     } else {
@@ -165,6 +180,23 @@ fn settle_applied(
         return Ok(());
     };
     put(tables, tenant, id, Some(old), &work)
+}
+
+/// Which unconfirmed members a group has.
+struct MembersLeft {
+    ready: bool,
+    refused: bool,
+    waiting: bool,
+}
+
+fn members_left(tables: &Tables<'_>, claim: &Claim, work: &Work) -> Result<MembersLeft, Failed> {
+    let (tenant, group) = (claim.tenant.as_str(), claim.id);
+    let (is_group, round) = (claim.kind == Kind::Group, work.refused_round);
+    Ok(MembersLeft {
+        ready: is_group && !pending::ready(&tables.pending, tenant, group, round, 1)?.is_empty(),
+        refused: is_group && pending::has(tables, tenant, group, Stage::Refused(round))?,
+        waiting: is_group && pending::has(tables, tenant, group, Stage::Waiting)?,
+    })
 }
 
 /// Another resource that owns the object already.
@@ -235,28 +267,16 @@ fn relink(tables: &mut Tables<'_>, claim: &Claim, applied: &Applied, now: Timest
     }
     // Another object than before: the memberships that the old one had are gone with it.
     let replaced = before.platform_id.is_some();
-    let mut stamp = None;
-    match kind {
-        Kind::User => {
-            if replaced {
-                for group in membership::groups_of(tables, tenant, claim.id)? {
-                    pending::unconfirm(tables, tenant, group, claim.id, &mut stamp)?;
-                }
-            }
-            for (group, _) in pending::groups(tables, tenant, claim.id)? {
-                pending::restage(tables, tenant, group, claim.id, Stage::Ready)?;
-                mark(tables, tenant, Kind::Group, group, now, None)?;
-            }
-            Ok(())
-        }
-        Kind::Group if replaced => {
-            for member in membership::all(tables, tenant, claim.id)? {
-                pending::unconfirm(tables, tenant, claim.id, member, &mut stamp)?;
-            }
-            Ok(())
-        }
-        Kind::Group => Ok(()),
+    let chores: &[Chore] = match kind {
+        Kind::User if replaced => &[Chore::JoinAgain, Chore::Ready, Chore::Reports],
+        Kind::User => &[Chore::Ready, Chore::Reports],
+        Kind::Group if replaced => &[Chore::Refill],
+        Kind::Group => &[],
+    };
+    for chore in chores {
+        chores::begin(tables, tenant, *chore, claim.id, now)?;
     }
+    Ok(())
 }
 
 /// A removal was applied: either the object is gone, or its account is disabled and kept.
@@ -306,7 +326,7 @@ fn settle_removal(
             tables.tombstone_names.remove((tenant, kind.number(), name))?;
         }
         // An account that is gone is in no group any more; a group that waited for this has one thing less to do.
-        for (group, _) in pending::groups(tables, tenant, claim.id)? {
+        for group in pending::groups(tables, tenant, claim.id)? {
             pending::confirm(tables, tenant, group, claim.id)?;
             if tables.work(tenant, group.as_u128())?.is_some() {
                 mark(tables, tenant, Kind::Group, group, now, None)?;

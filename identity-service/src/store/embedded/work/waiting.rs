@@ -47,7 +47,7 @@ pub(in crate::store::embedded) fn hold(
     tables.waiting.insert((tenant, on.as_u128(), id), ())?;
     let held = Work {
         due: until,
-        not_before: Some(until),
+        held_until: Some(until),
         held_by: Some(token),
         ..old.clone()
     };
@@ -72,7 +72,7 @@ pub(super) fn release(tables: &mut Tables<'_>, tenant: &str, claim: &Claim, now:
                 continue;
             };
             let free = Work {
-                not_before: None,
+                held_until: None,
                 held_by: None,
                 ..old.clone()
             };

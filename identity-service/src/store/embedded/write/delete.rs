@@ -7,6 +7,7 @@ use crate::{
     store::{
         ChangeKind, Write, WriteError, Written,
         embedded::{
+            chores::{self, Chore},
             feed, membership,
             tables::{Failed, Tables},
             tombstone, work,
@@ -59,8 +60,9 @@ pub(super) fn delete(
             write.traceparent.as_deref(),
         )?;
     }
-    if write.kind == Kind::Group {
-        membership::dissolve(tables, tenant, write.id)?;
+    match write.kind {
+        Kind::Group => membership::dissolve(tables, tenant, write.id, write.now)?,
+        Kind::User => chores::begin(tables, tenant, Chore::Reports, write.id, write.now)?,
     }
     let mut deleted = record.clone();
     deleted.version += 1;

@@ -21,19 +21,22 @@ const FORGET_AT_ONCE: usize = 8;
 /// What was answered to a request id.
 #[derive(Debug, Serialize, Deserialize)]
 struct Answered {
+    at: Timestamp,
     digest: [u8; 32],
     record: Record,
     changed: bool,
 }
 
-/// The first answer, if the request id was used before; an error if it was used for something else.
+/// The first answer, if the request id was used in the last day; an error if it was used for something else.
 pub(in crate::store::embedded) fn answered(
     requests: &impl ReadableTable<(&'static str, &'static str), &'static [u8]>,
     tenant: &str,
     request: &RequestKey,
+    now: Timestamp,
 ) -> Result<Option<Result<Written, WriteError>>, Failed> {
     let answered: Option<Answered> = get(requests, (tenant, request.id.as_str()), "request")?;
-    Ok(answered.map(|answered| {
+    let remembered = answered.filter(|answered| millis(answered.at) >= horizon(now));
+    Ok(remembered.map(|answered| {
         if answered.digest == request.digest {
             Ok(Written {
                 record: answered.record,
@@ -55,7 +58,15 @@ pub(super) fn remember(
     now: Timestamp,
 ) -> Result<(), Failed> {
     tables.dirty = true;
+    // An answer that is too old may still stand under the id.
+    let before: Option<Answered> = get(&tables.requests, (tenant, request.id.as_str()), "request")?;
+    if let Some(before) = before {
+        tables
+            .request_ages
+            .remove((tenant, millis(before.at), request.id.as_str()))?;
+    }
     let answered = Answered {
+        at: now,
         digest: request.digest,
         record: written.record.clone(),
         changed: written.changed,
@@ -65,18 +76,26 @@ pub(super) fn remember(
         .insert((tenant, request.id.as_str()), to_json(&answered).as_slice())?;
     tables
         .request_ages
-        .insert((millis(now), tenant, request.id.as_str()), ())?;
+        .insert((tenant, millis(now), request.id.as_str()), ())?;
 
-    let horizon = millis(now).saturating_sub(REQUEST_MEMORY_MS);
     let mut old = Vec::new();
-    for entry in tables.request_ages.range(..(horizon, "", ""))?.take(FORGET_AT_ONCE) {
+    for entry in tables
+        .request_ages
+        .range((tenant, 0, "")..(tenant, horizon(now), ""))?
+        .take(FORGET_AT_ONCE)
+    {
         let (key, _) = entry?;
-        let (at, tenant, id) = key.value();
-        old.push((at, tenant.to_owned(), id.to_owned()));
+        let (_, at, id) = key.value();
+        old.push((at, id.to_owned()));
     }
-    for (at, tenant, id) in old {
-        tables.request_ages.remove((at, tenant.as_str(), id.as_str()))?;
-        tables.requests.remove((tenant.as_str(), id.as_str()))?;
+    for (at, id) in old {
+        tables.request_ages.remove((tenant, at, id.as_str()))?;
+        tables.requests.remove((tenant, id.as_str()))?;
     }
     Ok(())
+}
+
+/// What was answered before then is forgotten.
+fn horizon(now: Timestamp) -> u64 {
+    millis(now).saturating_sub(REQUEST_MEMORY_MS)
 }

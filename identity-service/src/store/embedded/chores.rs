@@ -1,0 +1,205 @@
+//! What a step leaves to be done in batches, so that no step grows with the size of a group: a chore is noted in the step
+//! that causes it, begun there, and gone on with until nothing of it is left. What is still to be swept shows nowhere:
+//! readers ask whether the group exists.
+
+use jiff::Timestamp;
+use redb::{ReadableTable, Table};
+
+use super::{
+    pending::{self, Stage},
+    tables::{CHORES, Failed, Reading, Tables},
+    work,
+};
+use crate::{
+    id::{Kind, ResourceId},
+    index::Index,
+};
+
+/// How many entries one step touches at most.
+const BATCH: usize = 1_000;
+
+/// What is to be done about a resource. Never change a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Chore {
+    /// Forget the memberships of a deleted group.
+    Dissolve = 1,
+    /// Deliver those anew who report to a user: its account is another, or gone.
+    Reports = 2,
+    /// Put a user into its groups anew: its account is another.
+    JoinAgain = 3,
+    /// Deliver the groups in which a user is unconfirmed: it has an account now.
+    Ready = 4,
+    /// Put a group's members in anew: its object is another.
+    Refill = 5,
+}
+
+impl Chore {
+    const ALL: [Self; 5] = [
+        Self::Dissolve,
+        Self::Reports,
+        Self::JoinAgain,
+        Self::Ready,
+        Self::Refill,
+    ];
+}
+
+/// Begins a chore; what is more than a batch is left for [`sweep`].
+pub(super) fn begin(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    chore: Chore,
+    id: ResourceId,
+    now: Timestamp,
+) -> Result<(), Failed> {
+    advance(tables, tenant, chore, id, 0, now)?;
+    Ok(())
+}
+
+/// Goes on with one of a tenant's chores; how many entries it touched, 0 when there is nothing to do.
+pub(super) fn sweep(tables: &mut Tables<'_>, tenant: &str, now: Timestamp) -> Result<usize, Failed> {
+    let Some((number, id, cursor)) = first(&tables.chores, tenant)? else {
+        return Ok(0);
+    };
+    let Some(chore) = Chore::ALL.into_iter().find(|chore| *chore as u8 == number) else {
+        return Ok(0);
+    };
+    // A chore that finds nothing left was done all the same.
+    Ok(advance(tables, tenant, chore, ResourceId::from_u128(id), cursor, now)?.max(1))
+}
+
+fn advance(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    chore: Chore,
+    id: ResourceId,
+    cursor: u128,
+    now: Timestamp,
+) -> Result<usize, Failed> {
+    let mut stamp = None;
+    let batch = match chore {
+        Chore::Dissolve => return dissolve(tables, tenant, id),
+        Chore::Reports => reports(tables, tenant, id, cursor)?,
+        Chore::JoinAgain => page(&tables.groups_of, tenant, id, cursor)?,
+        Chore::Ready => page(&tables.pending_of, tenant, id, cursor)?,
+        Chore::Refill => page(&tables.members, tenant, id, cursor)?,
+    };
+    for other in &batch {
+        let other = ResourceId::from_u128(*other);
+        match chore {
+            Chore::Dissolve => {}
+            Chore::Reports if other == id => {}
+            Chore::Reports => work::mark(tables, tenant, Kind::User, other, now, None)?,
+            Chore::JoinAgain | Chore::Ready if !is_group(tables, tenant, other)? => {}
+            Chore::JoinAgain => {
+                pending::unconfirm(tables, tenant, other, id, &mut stamp)?;
+                work::mark(tables, tenant, Kind::Group, other, now, None)?;
+            }
+            Chore::Ready => {
+                pending::restage(tables, tenant, other, id, Stage::Ready)?;
+                work::mark(tables, tenant, Kind::Group, other, now, None)?;
+            }
+            Chore::Refill => pending::unconfirm(tables, tenant, id, other, &mut stamp)?,
+        }
+    }
+    // The step that begins it has the group's work in hand.
+    if chore == Chore::Refill && cursor > 0 && !batch.is_empty() {
+        work::mark(tables, tenant, Kind::Group, id, now, None)?;
+    }
+    let next = batch.last().map_or(cursor, |last| last.saturating_add(1));
+    note(tables, tenant, chore, id, batch.len(), next)
+}
+
+/// Keeps in mind where to go on, or that nothing is left.
+fn note(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    chore: Chore,
+    id: ResourceId,
+    touched: usize,
+    cursor: u128,
+) -> Result<usize, Failed> {
+    let key = (tenant, chore as u8, id.as_u128());
+    tables.dirty = true;
+    if touched < BATCH {
+        tables.chores.remove(key)?;
+    } else {
+        tables.chores.insert(key, cursor)?;
+    }
+    Ok(touched)
+}
+
+fn is_group(tables: &Tables<'_>, tenant: &str, id: ResourceId) -> Result<bool, Failed> {
+    let key = (tenant, Kind::Group.number(), id.as_u128());
+    Ok(tables.records.get(key)?.is_some())
+}
+
+/// A batch of what stands beside an id, from a cursor on.
+fn page<V: redb::Value + 'static>(
+    table: &Table<'_, (&'static str, u128, u128), V>,
+    tenant: &str,
+    id: ResourceId,
+    cursor: u128,
+) -> Result<Vec<u128>, Failed> {
+    let mut others = Vec::new();
+    let range = (tenant, id.as_u128(), cursor)..=(tenant, id.as_u128(), u128::MAX);
+    for entry in table.range(range)?.take(BATCH) {
+        others.push(entry?.0.value().2);
+    }
+    Ok(others)
+}
+
+/// A batch of a user's reports, from a cursor on.
+fn reports(tables: &Tables<'_>, tenant: &str, manager: ResourceId, cursor: u128) -> Result<Vec<u128>, Failed> {
+    // Ids are lower case, which is their folded form.
+    let value = manager.to_string();
+    let (kind, index) = (Kind::User.number(), Index::Manager.number());
+    let range = (tenant, kind, index, value.as_str(), cursor)..=(tenant, kind, index, value.as_str(), u128::MAX);
+    let mut reports = Vec::new();
+    for entry in tables.lookups.range(range)?.take(BATCH) {
+        reports.push(entry?.0.value().4);
+    }
+    Ok(reports)
+}
+
+/// Forgets up to a batch of a deleted group's members, confirmed or not.
+fn dissolve(tables: &mut Tables<'_>, tenant: &str, id: ResourceId) -> Result<usize, Failed> {
+    let group = id.as_u128();
+    let members = page(&tables.members, tenant, id, 0)?;
+    for member in &members {
+        tables.members.remove((tenant, group, *member))?;
+        tables.groups_of.remove((tenant, *member, group))?;
+    }
+    let mut pending = Vec::new();
+    for entry in tables
+        .pending
+        .range((tenant, group, 0, 0)..=(tenant, group, u64::MAX, u128::MAX))?
+        .take(BATCH - members.len())
+    {
+        let (_, _, stage, member) = entry?.0.value();
+        pending.push((stage, member));
+    }
+    for (stage, member) in &pending {
+        tables.pending.remove((tenant, group, *stage, *member))?;
+        tables.pending_of.remove((tenant, *member, group))?;
+    }
+    note(tables, tenant, Chore::Dissolve, id, members.len() + pending.len(), 0)
+}
+
+fn first(
+    chores: &impl ReadableTable<(&'static str, u8, u128), u128>,
+    tenant: &str,
+) -> Result<Option<(u8, u128, u128)>, Failed> {
+    let mut all = chores.range((tenant, 0, 0)..=(tenant, u8::MAX, u128::MAX))?;
+    let Some(entry) = all.next() else { return Ok(None) };
+    let (key, cursor) = entry?;
+    let (_, chore, id) = key.value();
+    Ok(Some((chore, id, cursor.value())))
+}
+
+impl Reading {
+    /// Whether a tenant has chores left.
+    pub(super) fn has_chores(&self, tenant: &str) -> Result<bool, Failed> {
+        Ok(first(&self.table(CHORES)?, tenant)?.is_some())
+    }
+}
