@@ -86,20 +86,12 @@ fn advance(
     };
     for other in &batch {
         let other = ResourceId::from_u128(*other);
-        match chore {
-            Chore::Dissolve => {}
-            Chore::Reports if other == id => {}
-            Chore::Reports => work::mark(tables, tenant, Kind::User, other, now, None)?,
-            Chore::JoinAgain | Chore::Ready if !is_group(tables, tenant, other)? => {}
-            Chore::JoinAgain => {
-                pending::unconfirm(tables, tenant, other, id, &mut stamp)?;
-                work::mark(tables, tenant, Kind::Group, other, now, None)?;
+        match touch(tables, tenant, chore, id, other, &mut stamp, now) {
+            // One that cannot be read must hold up neither the others nor the step that has them touched.
+            Err(Failed::Corrupt(what, problem)) => {
+                tracing::error!(scim.resource.id = %other, problem, "a {what} cannot be read; it is left alone");
             }
-            Chore::Ready => {
-                pending::restage(tables, tenant, other, id, Stage::Ready)?;
-                work::mark(tables, tenant, Kind::Group, other, now, None)?;
-            }
-            Chore::Refill => pending::unconfirm(tables, tenant, id, other, &mut stamp)?,
+            touched => touched?,
         }
     }
     // The step that begins it has the group's work in hand.
@@ -108,6 +100,33 @@ fn advance(
     }
     let next = batch.last().map_or(cursor, |last| last.saturating_add(1));
     note(tables, tenant, chore, id, batch.len(), next)
+}
+
+/// Does what a chore is about to one of those it concerns.
+fn touch(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    chore: Chore,
+    id: ResourceId,
+    other: ResourceId,
+    stamp: &mut Option<u64>,
+    now: Timestamp,
+) -> Result<(), Failed> {
+    match chore {
+        Chore::Dissolve => Ok(()),
+        Chore::Reports if other == id => Ok(()),
+        Chore::Reports => work::mark(tables, tenant, Kind::User, other, now, None),
+        Chore::JoinAgain | Chore::Ready if !is_group(tables, tenant, other)? => Ok(()),
+        Chore::JoinAgain => {
+            pending::unconfirm(tables, tenant, other, id, stamp)?;
+            work::mark(tables, tenant, Kind::Group, other, now, None)
+        }
+        Chore::Ready => {
+            pending::restage(tables, tenant, other, id, Stage::Ready)?;
+            work::mark(tables, tenant, Kind::Group, other, now, None)
+        }
+        Chore::Refill => pending::unconfirm(tables, tenant, id, other, stamp),
+    }
 }
 
 /// Keeps in mind where to go on, or that nothing is left.

@@ -7,13 +7,16 @@ use identity_service::{
     id::{Kind, ResourceId},
     index::Index,
     store::{
-        Intent, RequestKey,
+        From, Intent, RequestKey,
         embedded::{EmbeddedStore, OpenError, Options},
     },
 };
 use redb::{Database, TableDefinition};
 
-use super::bench::{Bench, at, create, refused};
+use super::{
+    bench::{Bench, at, create, refused},
+    chores::manager_of,
+};
 
 fn open(path: &Path) -> Bench {
     Bench::over(
@@ -56,7 +59,7 @@ async fn everything_acknowledged_is_there_after_reopening() {
         for kind in Kind::ALL {
             for record in bench
                 .store
-                .list(&bench.tenant, kind, identity_service::store::From::Offset(0), 100)
+                .list(&bench.tenant, kind, From::Offset(0), 100)
                 .await
                 .unwrap()
             {
@@ -209,6 +212,24 @@ async fn work_that_cannot_be_read_holds_up_no_other() {
     assert_eq!(taken.iter().map(|claim| claim.id).collect::<Vec<_>>(), others);
     let listed = bench.store.deliveries(&bench.tenant, None, None, 10).await.unwrap();
     assert_eq!(listed.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), others);
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_read_holds_up_neither_the_others_nor_the_manager() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("identity.redb");
+    let bench = open(&path);
+    let manager = manager_of(&bench, 3).await;
+    let reports: Vec<_> = {
+        let everybody = bench.store.list(&bench.tenant, Kind::User, From::Offset(0), 10).await;
+        everybody.unwrap().into_iter().map(|user| user.id).collect()
+    };
+    drop(bench);
+    spoil_work(&path, "acme", reports[1]);
+    let bench = open(&path);
+    bench.delete(Kind::User, manager).await.unwrap();
+    let claimed: Vec<_> = bench.claim_all(at(2)).await.iter().map(|claim| claim.id).collect();
+    assert_eq!(claimed, [manager, reports[2], reports[3]]);
 }
 
 #[tokio::test]
