@@ -1,12 +1,12 @@
 //! Finding resources by a filter: through an index where one applies, else by looking at resources page by page, up to a
 //! limit. The filter itself always has the last word; an index only proposes.
 
+mod membership;
 mod page;
-
-use std::borrow::Cow;
 
 use scim::{Filter, Matcher, ResourceSchema, SortBy, SortKey};
 
+use membership::{Tree, asked, set_attribute};
 pub use page::PAGE_BYTES;
 use page::{Filling, Window};
 
@@ -122,7 +122,7 @@ impl Query<'_> {
             found.push(Sorted { key, id, version });
         };
         match filter {
-            None => self.scan(&Rest::new(&[], self.schema), &mut keep).await?,
+            None => self.scan(&mut Rest::default(), &mut keep).await?,
             Some(filter) => self.each(filter, &mut keep).await?,
         }
         found.sort_unstable_by(|left, right| {
@@ -192,24 +192,14 @@ impl Query<'_> {
         let filter = Filter::parse(filter)?;
         filter.check(self.schema)?;
         let conjuncts = filter.conjuncts();
-        let (sets, rest): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(|part| self.set_of(part).is_some());
-        if rest.iter().any(|part| mentions_set(part, self.kind)) {
-            // Without what it is compared with, which may be a person's value.
-            let detail = format!(
-                "`{}` can be compared with `eq`, alone or joined by `and`",
-                set_attribute(self.kind)
-            );
-            return Err(scim::Error {
-                kind: scim::ErrorKind::InvalidFilter,
-                detail,
-            }
-            .into());
-        }
+        let (sets, rest): (Vec<_>, Vec<_>) = conjuncts
+            .into_iter()
+            .partition(|part| asked(part, self.kind, self.schema).is_some());
         let candidates = self.candidates(&sets, &rest).await?;
-        let rest = Rest::new(&rest, self.schema);
+        let mut rest = Rest::new(&rest, &sets, self)?;
         match candidates {
-            Some(ids) => self.among(&ids, &sets, &rest, keep).await,
-            None => self.scan(&rest, keep).await,
+            Some(ids) => self.among(&ids, &mut rest, keep).await,
+            None => self.scan(&mut rest, keep).await,
         }
     }
 
@@ -259,7 +249,8 @@ impl Query<'_> {
             return Ok(Some(ids));
         }
         let Some(part) = sets.first() else { return Ok(None) };
-        let Some(other) = self.set_of(part).and_then(|text| text.parse::<ResourceId>().ok()) else {
+        let other = asked(part, self.kind, self.schema);
+        let Some(other) = other.and_then(|text| text.parse::<ResourceId>().ok()) else {
             return Ok(Some(Vec::new()));
         };
         let limit = self.scan_limit + 1;
@@ -283,14 +274,12 @@ impl Query<'_> {
     async fn among(
         &self,
         ids: &[ResourceId],
-        sets: &[&Filter],
-        rest: &Rest<'_>,
+        rest: &mut Rest<'_>,
         keep: &mut (impl FnMut(Record) + Send),
     ) -> Result<(), Error> {
-        let mut turn = 0;
         for page in ids.chunks(SCAN_PAGE) {
             for mut record in self.store.get_many(self.tenant, self.kind, page).await? {
-                if rest.matches(&mut record, &mut turn).await && self.in_sets(record.id, sets).await? {
+                if rest.matches(self, &mut record).await? {
                     keep(record);
                 }
             }
@@ -298,9 +287,9 @@ impl Query<'_> {
         Ok(())
     }
 
-    async fn scan(&self, rest: &Rest<'_>, keep: &mut (impl FnMut(Record) + Send)) -> Result<(), Error> {
+    async fn scan(&self, rest: &mut Rest<'_>, keep: &mut (impl FnMut(Record) + Send)) -> Result<(), Error> {
         let mut from = From::Offset(0);
-        let (mut seen, mut turn) = (0, 0);
+        let mut seen = 0;
         loop {
             let page = self.store.list(self.tenant, self.kind, from, SCAN_PAGE).await?;
             let full = page.len() == SCAN_PAGE;
@@ -312,7 +301,7 @@ impl Query<'_> {
                 from = From::After(last.id);
             }
             for mut record in page {
-                if rest.matches(&mut record, &mut turn).await {
+                if rest.matches(self, &mut record).await? {
                     keep(record);
                 }
             }
@@ -323,84 +312,52 @@ impl Query<'_> {
             tokio::task::yield_now().await;
         }
     }
+}
 
-    async fn in_sets(&self, id: ResourceId, sets: &[&Filter]) -> Result<bool, Error> {
-        for part in sets {
-            let Some(other) = self.set_of(part).and_then(|text| text.parse::<ResourceId>().ok()) else {
-                return Ok(false);
-            };
-            let (group, member) = match self.kind {
-                Kind::Group => (id, other),
-                Kind::User => (other, id),
-            };
-            if !self.store.is_member(self.tenant, group, member).await? {
+/// What a filter asks of each record that is looked at, all of which must hold.
+#[derive(Default)]
+struct Rest<'s> {
+    /// What is asked of the document comes first: it costs least.
+    own: Vec<Matcher<'s>>,
+    memberships: Vec<Tree<'s>>,
+    comparisons: usize,
+    /// What was done since others had their turn.
+    turn: usize,
+    /// How often the store was asked for memberships.
+    looks: usize,
+}
+
+impl<'s> Rest<'s> {
+    fn new(rest: &[&Filter], sets: &[&Filter], query: &Query<'s>) -> Result<Self, Error> {
+        let mut asks = Self::default();
+        for part in rest.iter().chain(sets) {
+            asks.comparisons += part.comparisons();
+            match Tree::new(part, query.kind, query.schema)? {
+                Tree::Own(matcher) => asks.own.push(matcher),
+                tree => asks.memberships.push(tree),
+            }
+        }
+        Ok(asks)
+    }
+
+    async fn matches(&mut self, query: &Query<'_>, record: &mut Record) -> Result<bool, Error> {
+        if self.comparisons == 0 {
+            return Ok(true);
+        }
+        self.turn += self.comparisons * (1 + record.bytes() / 4_096);
+        if self.turn > TURN {
+            self.turn = 0;
+            tokio::task::yield_now().await;
+        }
+        if !record.look(|resource| self.own.iter().all(|part| part.matches(resource))) {
+            return Ok(false);
+        }
+        for part in &self.memberships {
+            if !part.holds(query, record, &mut self.looks).await? {
                 return Ok(false);
             }
         }
         Ok(true)
-    }
-
-    /// The id in `members eq "…"` of groups or `groups eq "…"` of users, in all its spellings (R06).
-    fn set_of<'f>(&self, part: &'f Filter) -> Option<Cow<'f, str>> {
-        let set = set_attribute(self.kind);
-        match part {
-            Filter::Compare { .. } => {
-                let (path, id) = part.equality()?;
-                let sub = path.sub.as_deref().is_none_or(|sub| sub.eq_ignore_ascii_case("value"));
-                (sub && path.attribute.eq_ignore_ascii_case(set)).then_some(id)
-            }
-            Filter::ValuePath { attr, filter } if attr.attribute.eq_ignore_ascii_case(set) => {
-                let (path, id) = filter.equality()?;
-                path.attribute.eq_ignore_ascii_case("value").then_some(id)
-            }
-            _ => None,
-        }
-    }
-}
-
-/// The parts of a filter that are asked of the resource itself.
-struct Rest<'s> {
-    parts: Vec<Matcher<'s>>,
-    comparisons: usize,
-}
-
-impl<'s> Rest<'s> {
-    fn new(parts: &[&Filter], schema: &'s ResourceSchema) -> Self {
-        Self {
-            parts: parts.iter().map(|part| part.matcher(schema)).collect(),
-            comparisons: parts.iter().map(|part| part.comparisons()).sum(),
-        }
-    }
-
-    /// Whether a record matches all of them. `turn` is what was done since others had theirs.
-    async fn matches(&self, record: &mut Record, turn: &mut usize) -> bool {
-        if self.parts.is_empty() {
-            return true;
-        }
-        *turn += self.comparisons * (1 + record.bytes() / 4_096);
-        if *turn > TURN {
-            *turn = 0;
-            tokio::task::yield_now().await;
-        }
-        record.look(|resource| self.parts.iter().all(|part| part.matches(resource)))
-    }
-}
-
-/// The attribute that is a set of its own, outside the document.
-fn set_attribute(kind: Kind) -> &'static str {
-    match kind {
-        Kind::User => "groups",
-        Kind::Group => "members",
-    }
-}
-
-fn mentions_set(filter: &Filter, kind: Kind) -> bool {
-    match filter {
-        Filter::And(parts) | Filter::Or(parts) => parts.iter().any(|part| mentions_set(part, kind)),
-        Filter::Not(inner) => mentions_set(inner, kind),
-        Filter::Compare { path, .. } | Filter::Present(path) | Filter::ValuePath { attr: path, .. } => {
-            path.attribute.eq_ignore_ascii_case(set_attribute(kind))
-        }
     }
 }
 
