@@ -65,9 +65,12 @@ impl Call {
         Self {
             gateway: Arc::clone(gateway),
             query,
-            base: gateway
-                .public
-                .clone()
+            // An operation of a bulk request has the address of that request.
+            base: parts
+                .extensions
+                .get()
+                .cloned()
+                .or_else(|| gateway.public.clone())
                 .unwrap_or_else(|| Base::of_request(&parts.headers, &parts.uri)),
             deadline: parts.extensions.get().copied().unwrap_or_default(),
             headers: parts.headers.clone(),

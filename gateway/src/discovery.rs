@@ -15,7 +15,11 @@ pub(crate) async fn service_provider_config(Discovery(call): Discovery) -> Resul
     let body = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": { "supported": true },
-        "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+        "bulk": {
+            "supported": true,
+            "maxOperations": settings.max_bulk_operations,
+            "maxPayloadSize": settings.max_bulk_body,
+        },
         "filter": { "supported": true, "maxResults": settings.max_page_size },
         "changePassword": { "supported": false },
         "sort": { "supported": true },

@@ -146,6 +146,26 @@ impl From<scim::Error> for Problem {
     }
 }
 
+impl From<scim::Refusal> for Problem {
+    fn from(refusal: scim::Refusal) -> Self {
+        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
+        Self {
+            scim_type: refusal.scim_type,
+            ..Self::new(status, refusal.detail)
+        }
+    }
+}
+
+impl From<Problem> for scim::Refusal {
+    fn from(problem: Problem) -> Self {
+        Self {
+            status: problem.status.as_u16(),
+            scim_type: problem.scim_type,
+            detail: problem.detail,
+        }
+    }
+}
+
 impl Problem {
     fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {

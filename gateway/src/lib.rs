@@ -7,6 +7,7 @@
 mod answer;
 mod auth;
 mod body;
+mod bulk;
 mod call;
 mod conditional;
 mod config;

@@ -5,12 +5,14 @@
 //! - [`canonicalize`] brings a body of any dialect into one form;
 //! - [`Filter`] and [`Path`] are read by one parser, printed, checked against the table, and evaluated;
 //! - [`PatchRequest`], [`steps`] and [`apply`] are PATCH;
+//! - [`Bulk`] puts the operations of a bulk request in order and resolves their references;
 //! - [`Projection`] chooses attributes for an answer, [`SortBy`] its order;
 //! - [`Schemas::documents`] are the documents of `/Schemas`, made of the same table.
 //!
 //! No function panics or takes long on any input: lengths, depths and counts are bounded. This crate must never know
 //! transports, stores or the time of day.
 
+mod bulk;
 mod canonical;
 mod error;
 mod filter;
@@ -23,10 +25,11 @@ mod projection;
 mod schema;
 mod sort;
 
+pub use bulk::{Bulk, BulkCall, BulkMethod, BulkOutcome, BulkResult, MAX_BULK_ID_BYTES, Refusal};
 pub use canonical::{MAX_BINARY_CHARS, MAX_TEXT_CHARS, MAX_VALUES, canonicalize};
 pub use error::{Error, ErrorKind};
 pub use filter::{CompareOp, Filter, Literal, Matcher, Restricted};
-pub use message::{error_body, list_response};
+pub use message::{bulk_response, error_body, list_response};
 pub use name::fold_case;
 pub use parse::{MAX_COMPARISONS, MAX_EXPRESSION_BYTES, MAX_NESTING};
 pub use patch::{
@@ -36,7 +39,7 @@ pub use path::{AttrPath, Path};
 pub use projection::Projection;
 pub use schema::{
     Attribute, AttributeType, Mutability, ResourceSchema, ResourceType, Returned, Schema, Schemas, Target,
-    URN_ENTERPRISE_USER, URN_ERROR, URN_GROUP, URN_LIST_RESPONSE, URN_PATCH_OP, URN_RESOURCE_TYPE, URN_SCHEMA,
-    URN_SEARCH_REQUEST, URN_SERVICE_PROVIDER_CONFIG, URN_USER, Uniqueness,
+    URN_BULK_REQUEST, URN_BULK_RESPONSE, URN_ENTERPRISE_USER, URN_ERROR, URN_GROUP, URN_LIST_RESPONSE, URN_PATCH_OP,
+    URN_RESOURCE_TYPE, URN_SCHEMA, URN_SEARCH_REQUEST, URN_SERVICE_PROVIDER_CONFIG, URN_USER, Uniqueness,
 };
 pub use sort::{SortBy, SortKey};

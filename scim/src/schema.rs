@@ -23,6 +23,10 @@ pub const URN_ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:en
 pub const URN_LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 /// A PATCH request.
 pub const URN_PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+/// A bulk request.
+pub const URN_BULK_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+/// The answer to one.
+pub const URN_BULK_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 /// An error.
 pub const URN_ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 /// A search by POST.

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use service_runtime::Running;
 
+mod bulk;
 mod client;
 
 use client::ask;
@@ -51,6 +52,7 @@ async fn every_route_wants_a_credential_and_reads_no_body_before_it() {
         "GET /scim/v2/ServiceProviderConfig",
         "GET /scim/v2/Schemas",
         "GET /scim/v2/Nothing",
+        "POST /scim/v2/Bulk",
         "TRACE /scim/v2/Users",
         "GET /",
     ];
@@ -111,6 +113,7 @@ async fn unknown_routes_and_methods_are_scim_errors() {
         ("POST /scim/v2", "GET,HEAD"),
         ("GET /scim/v2/Users/.search", "POST"),
         ("PUT /scim/v2/.search/", "POST"),
+        ("GET /scim/v2/Bulk", "POST"),
         ("TRACE /scim/v2//ServiceProviderConfig", "GET,HEAD"),
         ("BREW /scim/v2/Users", "GET,HEAD,POST"),
     ];
@@ -481,7 +484,7 @@ async fn discovery_tells_what_works() {
         ["patch", "bulk", "filter", "changePassword", "sort", "etag"].map(|name| config[name]["supported"].clone());
     assert_eq!(
         json!(flags),
-        json!([true, false, true, false, true, true]),
+        json!([true, true, true, false, true, true]),
         "in the order of RFC 7643 §5"
     );
     assert_eq!(config["filter"]["maxResults"], json!(1000));

@@ -45,6 +45,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct Setup {
     identity: Vec<String>,
     adapter: Vec<String>,
+    gateway: Vec<String>,
     adopt_list: Option<String>,
     /// 0 is any.
     platform_port: u16,
@@ -60,6 +61,12 @@ impl Setup {
     /// Flags of delinea-adapter.
     pub(crate) fn adapter(mut self, flags: &[&str]) -> Self {
         self.adapter.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        self
+    }
+
+    /// Flags of the gateway.
+    pub(crate) fn gateway(mut self, flags: &[&str]) -> Self {
+        self.gateway.extend(flags.iter().map(|flag| (*flag).to_owned()));
         self
     }
 
@@ -116,11 +123,12 @@ impl Setup {
         let connection = service_runtime::connect(&format!("http://{}", identity.addr), PATIENCE).unwrap();
 
         let hashes = [TOKEN, NEXT_TOKEN].map(|token| gateway::token::hash_token(token).to_string());
-        let flags = vec![
+        let mut flags = vec![
             "--listen=127.0.0.1:0".to_owned(),
             format!("--identity-url=http://{}", identity.addr),
             format!("--bearer-token-sha256={}", hashes.join(",")),
         ];
+        flags.extend(self.gateway);
         let gateway = gateway::start(settings(&flags)).await.unwrap();
 
         Deployment {

@@ -9,6 +9,7 @@ mod processes;
 mod programs;
 
 mod bad_input;
+mod bulk;
 mod entra;
 mod faults;
 mod groups;
