@@ -1,6 +1,6 @@
-//! SCIM 2.0 as a language: schemas, canonical form, filters, paths, patches (RFC 7643, RFC 7644). Pure.
+#![doc = include_str!("../README.md")]
 //!
-//! Everything works on [`serde_json::Value`], guided by a schema table ([`Schemas`]):
+//! ## What stands where
 //!
 //! - [`canonicalize`] brings a body of any dialect into one form;
 //! - [`Filter`] and [`Path`] are read by one parser, printed, checked against the table, and evaluated;
