@@ -16,7 +16,7 @@ pub(crate) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:ente
 pub(crate) const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ODILE: &str = "odile@kestrel.example";
 /// An id that was never issued.
-const NOBODY: &str = "00000000-0000-4000-8000-00000000abcd";
+pub(crate) const NOBODY: &str = "00000000-0000-4000-8000-00000000abcd";
 
 pub(crate) fn at(id: &str) -> String {
     format!("/Users/{id}")

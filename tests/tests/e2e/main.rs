@@ -16,6 +16,7 @@ mod groups;
 mod kills;
 mod limits;
 mod page;
+mod providers;
 mod rehearsal;
 mod search;
 mod traces;
