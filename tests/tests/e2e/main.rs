@@ -18,6 +18,7 @@ mod limits;
 mod page;
 mod providers;
 mod rehearsal;
+mod rfc;
 mod search;
 mod traces;
 mod users;
