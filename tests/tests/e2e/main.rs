@@ -10,6 +10,7 @@ mod programs;
 
 mod bad_input;
 mod bulk;
+mod documented;
 mod entra;
 mod faults;
 mod groups;
