@@ -4,7 +4,7 @@
 mod membership;
 mod page;
 
-use scim::{Filter, Matcher, ResourceSchema, SortBy, SortKey};
+use scim::{Filter, Matcher, ResourceSchema, SortBy, SortKey, Target};
 
 use membership::{Tree, asked, set_attribute};
 pub use page::PAGE_BYTES;
@@ -135,7 +135,7 @@ impl Query<'_> {
 
     fn sort_by(&self, text: &str) -> Result<SortBy<'_>, Error> {
         let by = SortBy::parse(self.schema, text)?;
-        if by.attribute().name == set_attribute(self.kind) {
+        if by.is_core(set_attribute(self.kind)) {
             let detail = format!("sortBy: `{}` has no order", set_attribute(self.kind));
             return Err(scim::Error {
                 kind: scim::ErrorKind::InvalidPath,
@@ -234,7 +234,7 @@ impl Query<'_> {
     async fn candidates(&self, sets: &[&Filter], rest: &[&Filter]) -> Result<Option<Vec<ResourceId>>, Error> {
         let mut keys = Vec::new();
         for part in rest {
-            match indexed(part, self.kind) {
+            match self.indexed(part) {
                 Some(Lookup::Id(id)) => return Ok(Some(id.into_iter().collect())),
                 Some(Lookup::Key(key)) => keys.push(key),
                 None => {}
@@ -268,6 +268,45 @@ impl Query<'_> {
             Err(too_many(self.scan_limit))
         } else {
             Ok(Some(ids))
+        }
+    }
+
+    /// The look-up that proposes everything that this part of a filter can match.
+    fn indexed(&self, part: &Filter) -> Option<Lookup> {
+        let (path, value) = match part {
+            Filter::Compare { .. } => part.equality()?,
+            Filter::ValuePath { attr, filter } => {
+                let value = filter.conjuncts().into_iter().find_map(|part| {
+                    let (path, value) = part.equality()?;
+                    path.attribute.eq_ignore_ascii_case("value").then_some(value)
+                });
+                (attr, value?)
+            }
+            _ => return None,
+        };
+        let Some(Target::Attribute {
+            extension,
+            attribute,
+            sub,
+        }) = self.schema.resolve(path)
+        else {
+            return None;
+        };
+        let key = |index| Some(Lookup::Key(Key::new(index, &value)));
+        let names = (
+            self.kind,
+            extension.map(|extension| extension.id.as_str()),
+            attribute.name.as_str(),
+            sub.map(|sub| sub.name.as_str()),
+        );
+        match names {
+            (_, None, "id", None) => Some(Lookup::Id(value.parse().ok())),
+            (_, None, "externalId", None) => key(Index::ExternalId),
+            (Kind::User, None, "userName", None) | (Kind::Group, None, "displayName", None) => key(Index::Name),
+            (Kind::User, None, "displayName", None) => key(Index::DisplayName),
+            (Kind::User, None, "emails", None | Some("value")) => key(Index::Email),
+            (Kind::User, Some(scim::URN_ENTERPRISE_USER), "manager", None | Some("value")) => key(Index::Manager),
+            _ => None,
         }
     }
 
@@ -364,35 +403,6 @@ impl<'s> Rest<'s> {
 enum Lookup {
     Id(Option<ResourceId>),
     Key(Key),
-}
-
-/// The look-up that proposes everything that this part of a filter can match.
-fn indexed(part: &Filter, kind: Kind) -> Option<Lookup> {
-    let key = |index, value: &str| Some(Lookup::Key(Key::new(index, value)));
-    match part {
-        Filter::Compare { .. } => {
-            let (path, value) = part.equality()?;
-            let attribute = path.attribute.to_ascii_lowercase();
-            let sub = path.sub.as_deref().map(str::to_ascii_lowercase);
-            match (kind, attribute.as_str(), sub.as_deref()) {
-                (_, "id", None) => Some(Lookup::Id(value.parse().ok())),
-                (_, "externalid", None) => key(Index::ExternalId, &value),
-                (Kind::User, "username", None) | (Kind::Group, "displayname", None) => key(Index::Name, &value),
-                (Kind::User, "displayname", None) => key(Index::DisplayName, &value),
-                (Kind::User, "emails", None | Some("value")) => key(Index::Email, &value),
-                (Kind::User, "manager", None | Some("value")) => key(Index::Manager, &value),
-                _ => None,
-            }
-        }
-        Filter::ValuePath { attr, filter } if kind == Kind::User && attr.attribute.eq_ignore_ascii_case("emails") => {
-            filter.conjuncts().into_iter().find_map(|part| {
-                let (path, value) = part.equality()?;
-                let asked = path.attribute.eq_ignore_ascii_case("value");
-                asked.then(|| key(Index::Email, &value)).flatten()
-            })
-        }
-        _ => None,
-    }
 }
 
 /// A resource and its place in an order.

@@ -7,6 +7,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use service_runtime::Running;
+use service_runtime::health::{Report, State};
 
 mod bulk;
 mod client;
@@ -14,6 +15,7 @@ mod client;
 use client::ask;
 
 use super::*;
+use crate::schemas::{Tables, builtin};
 use crate::token::hash_token;
 use crate::{Config, CredentialArgs, ScimArgs};
 
@@ -40,8 +42,51 @@ fn config() -> Config {
     }
 }
 
+/// A gateway that has had the schema table of its identity-service once.
+async fn start(config: Config) -> Running {
+    let identity = service_runtime::connect(&config.identity_url, config.scim.request_timeout).unwrap();
+    let tables = Tables::new(Some(builtin()));
+    crate::begin(config, identity, tables).await.unwrap()
+}
+
 async fn gateway() -> Running {
-    crate::start(config()).await.unwrap()
+    start(config()).await
+}
+
+#[tokio::test]
+async fn before_the_schemas_are_known_scim_is_503() {
+    let running = crate::start(config()).await.unwrap();
+    for line in [
+        "GET /scim/v2/Users",
+        "GET /scim/v2/Groups/1",
+        "DELETE /scim/v2/Users/1",
+        "GET /scim/v2/Schemas",
+        "GET /scim/v2/ResourceTypes/User",
+        "GET /scim/v2/ServiceProviderConfig",
+        "GET /scim/v2",
+    ] {
+        let answer = ask(line).of(&running).await;
+        let (_, detail) = answer.error(503);
+        assert_eq!(answer.header("retry-after"), Some("5"), "{line}");
+        assert!(detail.contains("schemas"), "{line}: {detail}");
+    }
+    let answer = ask("POST /scim/v2/Users").body(USER).of(&running).await;
+    answer.error(503);
+    // What needs no schema is as ever.
+    ask("GET /scim/v2/Users")
+        .without("Authorization")
+        .of(&running)
+        .await
+        .error(401);
+    ask("GET /scim/v2/Nothing").of(&running).await.error(404);
+    ask("PUT /scim/v2/Users").of(&running).await.error(405);
+    let unready = |report: &Report| {
+        let state = &report.dependencies["schemas"];
+        matches!(state, State::NotReady(reason) if reason.contains("schema table"))
+    };
+    let mut reports = running.readiness().subscribe();
+    let reached = tokio::time::timeout(Duration::from_secs(20), reports.wait_for(unready)).await;
+    reached.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -553,7 +598,7 @@ async fn a_request_keeps_its_id_and_gets_one_if_it_has_none() {
 async fn a_body_that_does_not_come_is_408() {
     let mut config = config();
     config.scim.body_timeout = Duration::from_millis(50);
-    let running = crate::start(config).await.unwrap();
+    let running = start(config).await;
     let answer = ask("POST /scim/v2/Users")
         .with("Content-Length", "100")
         .of(&running)
@@ -568,7 +613,7 @@ async fn an_identity_service_that_does_not_answer_is_504() {
     let mut config = config();
     config.identity_url = format!("http://{}", silent.local_addr().unwrap());
     config.scim.request_timeout = Duration::from_millis(200);
-    let running = crate::start(config).await.unwrap();
+    let running = start(config).await;
     for line in [
         "GET /scim/v2/Users/1",
         "GET /scim/v2/Groups?filter=displayName+eq+%22a%22",
@@ -588,7 +633,7 @@ async fn readiness_follows_the_health_of_identity_service() {
     let other = service_runtime::serve_grpc(listener, routes, lifecycle).unwrap();
     let mut config = config();
     config.identity_url = format!("http://{}", other.addr);
-    let running = crate::start(config).await.unwrap();
+    let running = start(config).await;
 
     let is_ready = |ready: bool| {
         let mut reports = running.readiness().subscribe();
