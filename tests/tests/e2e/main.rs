@@ -20,6 +20,7 @@ mod page;
 mod providers;
 mod rehearsal;
 mod rfc;
+mod schemas;
 mod search;
 mod traces;
 mod users;
