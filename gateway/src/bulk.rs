@@ -38,7 +38,7 @@ pub(crate) async fn serve(routes: Router, call: Call, request: Request) -> Resul
         .json(request, max_bulk_body)
         .await
         .map_err(|problem| naming(problem, max_bulk_body))?;
-    let mut bulk = Bulk::read(body, &call.gateway.schemas, max_bulk_operations.into())?;
+    let mut bulk = Bulk::read(body, call.schemas(), max_bulk_operations.into())?;
     while let Some(mut next) = bulk.next_call() {
         if call.deadline.remaining().is_some_and(|left| left.is_zero()) {
             bulk.stop(&Problem::timed_out().into());
