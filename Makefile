@@ -3,6 +3,8 @@
 #   make run            start everything on this machine, and rehearse the main job   (ONCE=1: stop after the rehearsal)
 #   make test           every test that takes minutes, not hours
 #   make conformance    outside judges of SCIM (scim2-tester, from the Python registry) against a fresh all-in-one
+#   make fuzz           random input for the SCIM language, FUZZ_SECONDS=60 for each target   (FUZZ_TARGETS: which)
+#   make bench          micro-benchmarks of the SCIM language
 #   make lint           formatting, clippy, dependency rules, documentation
 #   make install-tools  what the targets above need and the Rust toolchain does not bring
 
@@ -46,14 +48,47 @@ install-test-packages:
 conformance:
 	CARGO=$(CARGO) ./scripts/conformance.sh
 
+# On the stable toolchain: without a sanitizer, which Rust without `unsafe` has little need of. What is found stays in
+# target/fuzz; an input that breaks a target belongs into scim/fuzz/seeds, and a test, once it is understood.
+FUZZ_TARGETS ?= filter path patch canonicalize bulk
+FUZZ_SECONDS ?= 60
+
+.PHONY: fuzz
+fuzz: install-fuzz
+	@for target in $(FUZZ_TARGETS); do \
+		echo "make: fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		mkdir -p target/fuzz/corpus/$$target target/fuzz/found; \
+		(cd scim/fuzz && $(CARGO) fuzz run --fuzz-dir . --sanitizer none --target-dir ../../target/fuzz $$target \
+			../../target/fuzz/corpus/$$target seeds/$$target -- -dict=scim.dict -artifact_prefix=../../target/fuzz/found/ \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1 -verbosity=0) || exit 1; \
+	done
+
+.PHONY: install-fuzz
+install-fuzz:
+	@command -v g++ >/dev/null 2>&1 || { \
+		echo "make: installing g++, which libFuzzer is built with"; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends g++; \
+	}
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { \
+		echo "make: installing cargo-fuzz, which runs fuzz targets"; \
+		$(CARGO) install cargo-fuzz --version 0.13.2 --locked; \
+	}
+
+.PHONY: bench
+bench:
+	$(CARGO) bench --locked --package scim $(ARGS)
+
 lint: install-tools
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path scim/fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) deny --log-level error check bans licenses sources
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
 fmt:
 	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path scim/fuzz/Cargo.toml
 
 install-tools:
 	@$(CARGO) deny --version >/dev/null 2>&1 || { \

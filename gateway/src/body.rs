@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::BodyExt;
 use proto::identity::v1::PatchOperation;
-use scim::ResourceSchema;
+use scim::{AttrPath, ResourceSchema};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -27,32 +27,59 @@ pub(crate) struct Limits {
     pub(crate) time: Duration,
 }
 
-/// Reads a request's body as JSON.
-pub(crate) async fn json(request: Request, limits: Limits) -> Result<Value, Problem> {
-    check_media_type(request.headers())?;
-    json::parse(&read(request, limits).await?, limits.bytes)
+/// A body that has arrived. It can be read again, should the schemas turn out to be others.
+pub(crate) struct Arrived {
+    bytes: Vec<u8>,
+    limit: u64,
 }
 
-/// Reads a resource: canonical, with everything that a resource must have, as the contract's message.
-pub(crate) fn resource<M: DeserializeOwned>(schema: &ResourceSchema, body: Value) -> Result<M, Problem> {
-    serde_path_to_error::deserialize(scim::canonicalize(schema, body)?).map_err(|error| {
+impl Arrived {
+    /// Waits for a request's body.
+    pub(crate) async fn of(request: Request, limits: Limits) -> Result<Self, Problem> {
+        check_media_type(request.headers())?;
+        Ok(Self {
+            bytes: read(request, limits).await?,
+            limit: limits.bytes,
+        })
+    }
+
+    /// What it says.
+    pub(crate) fn json(&self) -> Result<Value, Problem> {
+        json::parse(&self.bytes, self.limit)
+    }
+}
+
+/// Reads a resource: canonical, with everything that a resource must have, as the contract's message; and what it says of
+/// attributes that are returned on request.
+pub(crate) fn resource<M: DeserializeOwned>(
+    schema: &ResourceSchema,
+    body: Value,
+) -> Result<(M, Vec<AttrPath>), Problem> {
+    let body = scim::canonicalize(schema, body)?;
+    let said = scim::requested_by_body(schema, &body);
+    let message = serde_path_to_error::deserialize(body).map_err(|error| {
         let path = error.path().to_string();
         Problem::invalid_value(format!("{path}: {}", error.into_inner()))
-    })
+    })?;
+    Ok((message, said))
 }
 
 /// Reads a PATCH: each operation of either dialect as one or more operations in the one form that identity-service
-/// knows.
-pub(crate) fn operations(schema: &ResourceSchema, body: Value) -> Result<Vec<PatchOperation>, Problem> {
+/// knows; and what they say of attributes that are returned on request.
+pub(crate) fn operations(
+    schema: &ResourceSchema,
+    body: Value,
+) -> Result<(Vec<PatchOperation>, Vec<AttrPath>), Problem> {
     let request = scim::PatchRequest::from_json(body)?;
     let steps = scim::steps(schema, request.operations)?;
+    let said = scim::requested_by_steps(schema, &steps);
     let operations = steps.into_iter().map(|step| PatchOperation {
         op: step.op.to_string(),
         path: Some(step.path.to_string()),
         value: step.value.map(|value| value.to_string()),
         operation: i32::try_from(step.operation).ok(),
     });
-    Ok(operations.collect())
+    Ok((operations.collect(), said))
 }
 
 /// Takes SCIM's type and plain JSON, with any parameters, in any letter case (Q34), and a body that names no type.
@@ -182,7 +209,7 @@ mod tests {
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"employeeNumber": 417, "manager": "m1"},
             "meta": {"resourceType": "User"},
         });
-        let user: User = resource(Schemas::builtin().user(), body).unwrap();
+        let (user, _): (User, _) = resource(Schemas::builtin().user(), body).unwrap();
         assert_eq!(user.user_name(), "odile.marchetti@kestrelworks.example");
         assert_eq!((user.active, user.title, user.roles.len()), (Some(true), None, 0));
         assert_eq!((user.emails.len(), user.emails[0].primary), (1, Some(true)));
@@ -206,8 +233,9 @@ mod tests {
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department": "Halls",
         }}]});
         let read = |body: &Value| {
-            let operations = operations(Schemas::builtin().user(), body.clone()).unwrap().into_iter();
+            let (operations, _) = operations(Schemas::builtin().user(), body.clone()).unwrap();
             let mut set: Vec<_> = operations
+                .into_iter()
                 .map(|operation| (operation.path.unwrap(), operation.value.unwrap()))
                 .collect();
             set.sort_unstable();

@@ -9,14 +9,19 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::request::Parts;
+use scim::Schemas;
 use serde_json::Value;
+use service_runtime::Chain;
 use tokio::time::Instant;
+use tonic::Status;
+use tonic::metadata::{Ascii, MetadataValue};
 
 use crate::Gateway;
-use crate::body::{self, Limits};
+use crate::body::{Arrived, Limits};
 use crate::error::Problem;
 use crate::location::Base;
 use crate::query::Query;
+use crate::schemas::{self, Table};
 
 /// How much later than the calls it waits for a request is given up. The calls have the better answer.
 const BACKSTOP: Duration = Duration::from_millis(500);
@@ -30,9 +35,53 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) base: Base,
     pub(crate) deadline: Deadline,
+    /// What the request is read by.
+    pub(crate) table: Arc<Table>,
+    read_anew: bool,
 }
 
 impl Call {
+    /// The schemas that the request is read by.
+    pub(crate) fn schemas(&self) -> &Schemas {
+        &self.table.schemas
+    }
+
+    /// What a call to identity-service says beside its message.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms {
+            schemas: Some(self.table.hash.clone()),
+            ..Terms::within(self.deadline)
+        }
+    }
+
+    /// After a write that was refused: whether its body shall be read again, by the table that identity-service has by
+    /// now. Once is enough: two that differ while they are asked are being replaced, and the client comes back.
+    pub(crate) async fn reads_anew(&mut self, status: &Status) -> bool {
+        if self.read_anew || !schemas::have_changed(status) {
+            return false;
+        }
+        self.read_anew = true;
+        let Gateway {
+            tables,
+            identity,
+            tenant,
+            ..
+        } = &*self.gateway;
+        match tables.fetch(identity, tenant, self.deadline).await {
+            Ok(table) => {
+                self.table = table;
+                true
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = %Chain(&error),
+                    "the schema table changed, and the new one cannot be fetched"
+                );
+                false
+            }
+        }
+    }
+
     /// The tenant's name, for a message to identity-service.
     pub(crate) fn tenant(&self) -> String {
         self.gateway.tenant.clone()
@@ -47,31 +96,35 @@ impl Call {
             .min(settings.max_page_size)
     }
 
-    /// Reads the body of a write, which may have at most `bytes`.
+    /// Waits for the body of a write, which may have at most `bytes`.
+    pub(crate) async fn body(&self, request: Request, bytes: u64) -> Result<Arrived, Problem> {
+        let time = self.gateway.settings.body_timeout;
+        Arrived::of(request, Limits { bytes, time }).await
+    }
+
+    /// The same as JSON, for who reads it once.
     pub(crate) async fn json(&self, request: Request, bytes: u64) -> Result<Value, Problem> {
-        body::json(
-            request,
-            Limits {
-                bytes,
-                time: self.gateway.settings.body_timeout,
-            },
-        )
-        .await
+        self.body(request, bytes).await?.json()
     }
 }
 
 impl Call {
-    fn new(parts: &Parts, gateway: &Arc<Gateway>, query: Query) -> Self {
-        Self {
+    fn new(parts: &Parts, gateway: &Arc<Gateway>, query: Query) -> Result<Self, Problem> {
+        Ok(Self {
+            table: gateway.tables.present().ok_or_else(Problem::no_schemas)?,
+            read_anew: false,
             gateway: Arc::clone(gateway),
             query,
-            base: gateway
-                .public
-                .clone()
+            // An operation of a bulk request has the address of that request.
+            base: parts
+                .extensions
+                .get()
+                .cloned()
+                .or_else(|| gateway.public.clone())
                 .unwrap_or_else(|| Base::of_request(&parts.headers, &parts.uri)),
             deadline: parts.extensions.get().copied().unwrap_or_default(),
             headers: parts.headers.clone(),
-        }
+        })
     }
 }
 
@@ -80,7 +133,7 @@ impl FromRequestParts<Arc<Gateway>> for Call {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
-        Ok(Self::new(parts, gateway, query))
+        Self::new(parts, gateway, query)
     }
 }
 
@@ -92,7 +145,7 @@ impl FromRequestParts<Arc<Gateway>> for Discovery {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
         let query = Query::of_discovery(parts.uri.query().unwrap_or_default());
-        Ok(Self(Call::new(parts, gateway, query)))
+        Call::new(parts, gateway, query).map(Self)
     }
 }
 
@@ -101,9 +154,33 @@ impl FromRequestParts<Arc<Gateway>> for Discovery {
 pub(crate) struct Deadline(Option<Instant>);
 
 impl Deadline {
+    /// So long from now.
+    pub(crate) fn after(time: Duration) -> Self {
+        Self(Some(Instant::now() + time))
+    }
+
     /// The time that is left.
     pub(crate) fn remaining(self) -> Option<Duration> {
         self.0.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// What goes along with a call to identity-service.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    /// When nobody waits for the answer any more.
+    pub(crate) deadline: Deadline,
+    /// The hash of the schema table that the request was read by.
+    pub(crate) schemas: Option<MetadataValue<Ascii>>,
+}
+
+impl Terms {
+    /// Only a deadline.
+    pub(crate) fn within(deadline: Deadline) -> Self {
+        Self {
+            deadline,
+            schemas: None,
+        }
     }
 }
 

@@ -62,6 +62,12 @@ pub struct ScimArgs {
     /// Largest body of a write to a group, members included, such as 10MiB; larger ones are answered with 413.
     #[arg(long, env = "MAX_GROUP_BODY", value_name = "BYTES", default_value = "10MiB", value_parser = parse_bytes)]
     pub max_group_body: u64,
+    /// Largest body of a bulk request, such as 10MiB; larger ones are answered with 413. Told as maxPayloadSize.
+    #[arg(long, env = "MAX_BULK_BODY", value_name = "BYTES", default_value = "10MiB", value_parser = parse_bytes)]
+    pub max_bulk_body: u64,
+    /// Most operations of a bulk request; more are answered with 413. Told as maxOperations.
+    #[arg(long, env = "MAX_BULK_OPERATIONS", value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub max_bulk_operations: u16,
     /// Resources on a page of a list when the client asks for no `count`.
     #[arg(long, env = "PAGE_SIZE", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..=i64::from(LARGEST_PAGE)))]
     pub page_size: i32,
@@ -78,6 +84,8 @@ impl Default for ScimArgs {
             body_timeout: Duration::from_secs(10),
             max_user_body: 1 << 20,
             max_group_body: 10 << 20,
+            max_bulk_body: 10 << 20,
+            max_bulk_operations: 1000,
             page_size: 100,
             max_page_size: 1000,
         }

@@ -15,7 +15,11 @@ pub(crate) async fn service_provider_config(Discovery(call): Discovery) -> Resul
     let body = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": { "supported": true },
-        "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+        "bulk": {
+            "supported": true,
+            "maxOperations": settings.max_bulk_operations,
+            "maxPayloadSize": settings.max_bulk_body,
+        },
         "filter": { "supported": true, "maxResults": settings.max_page_size },
         "changePassword": { "supported": false },
         "sort": { "supported": true },
@@ -41,19 +45,19 @@ pub(crate) async fn service_provider_config(Discovery(call): Discovery) -> Resul
 }
 
 pub(crate) async fn resource_types(Discovery(call): Discovery) -> Result<Response, Problem> {
-    list(&call, "ResourceTypes", call.gateway.schemas.resource_types())
+    list(&call, "ResourceTypes", call.schemas().resource_types())
 }
 
 pub(crate) async fn resource_type(Discovery(call): Discovery, Id(name): Id) -> Result<Response, Problem> {
-    one(&call, "ResourceTypes", call.gateway.schemas.resource_types(), &name)
+    one(&call, "ResourceTypes", call.schemas().resource_types(), &name)
 }
 
 pub(crate) async fn schemas(Discovery(call): Discovery) -> Result<Response, Problem> {
-    list(&call, "Schemas", call.gateway.schemas.documents())
+    list(&call, "Schemas", call.schemas().documents())
 }
 
 pub(crate) async fn schema(Discovery(call): Discovery, Id(urn): Id) -> Result<Response, Problem> {
-    one(&call, "Schemas", call.gateway.schemas.documents(), &urn)
+    one(&call, "Schemas", call.schemas().documents(), &urn)
 }
 
 /// All of them, whatever page is asked for: there are few.

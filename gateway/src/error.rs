@@ -44,6 +44,7 @@ fn meaning(code: Code, details: Option<&Details>) -> (StatusCode, Option<ErrorKi
     const OURS: Option<&str> = Some("The gateway failed; its log has the cause. The request may be repeated.");
     const UNREACHED: Option<&str> = Some("The service behind the gateway cannot be reached for the moment. Try again.");
     const LATE: Option<&str> = Some("The service behind the gateway did not answer in time. Try again.");
+    const SCHEMAS: Option<&str> = Some("The tenant's schemas are being replaced. Try again.");
     const SETTINGS: Option<&str> =
         Some("The gateway names a tenant that its service does not know; compare their settings.");
     const THEIR_WORDS: Option<&str> = None;
@@ -69,6 +70,8 @@ fn meaning(code: Code, details: Option<&Details>) -> (StatusCode, Option<ErrorKi
         Reason::VersionMismatch => (S::PRECONDITION_FAILED, None, THEIR_WORDS),
         Reason::UnknownMember | Reason::NestedGroup => (S::BAD_REQUEST, Some(InvalidValue), THEIR_WORDS),
         Reason::Contention => (S::SERVICE_UNAVAILABLE, None, THEIR_WORDS),
+        // Twice in one request: they are being replaced.
+        Reason::SchemasChanged => (S::SERVICE_UNAVAILABLE, None, SCHEMAS),
         Reason::StoreUnavailable => (S::SERVICE_UNAVAILABLE, None, UNREACHED),
 
         Reason::PlatformObjectExists | Reason::PlatformAmbiguous => (S::CONFLICT, Some(Uniqueness), THEIR_WORDS),
@@ -146,6 +149,26 @@ impl From<scim::Error> for Problem {
     }
 }
 
+impl From<scim::Refusal> for Problem {
+    fn from(refusal: scim::Refusal) -> Self {
+        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
+        Self {
+            scim_type: refusal.scim_type,
+            ..Self::new(status, refusal.detail)
+        }
+    }
+}
+
+impl From<Problem> for scim::Refusal {
+    fn from(problem: Problem) -> Self {
+        Self {
+            status: problem.status.as_u16(),
+            scim_type: problem.scim_type,
+            detail: problem.detail,
+        }
+    }
+}
+
 impl Problem {
     fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
@@ -175,6 +198,15 @@ impl Problem {
 
     pub(crate) fn invalid_count(detail: impl Into<String>) -> Self {
         scim_problem(ErrorKind::InvalidCount, detail)
+    }
+
+    /// There is no schema table as yet, and nothing can be read without.
+    pub(crate) fn no_schemas() -> Self {
+        let detail = "The gateway has just started and does not know the tenant's schemas as yet. Try again.";
+        Self {
+            retry_after: Some(RETRY),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        }
     }
 
     pub(crate) fn unauthorized(detail: &str) -> Self {
@@ -345,6 +377,7 @@ mod tests {
             (Code::InvalidArgument, Reason::InvalidRequest, &[], 500, None),
             (Code::Aborted, Reason::Contention, &[], 503, None),
             (Code::Unavailable, Reason::StoreUnavailable, &[], 503, None),
+            (Code::FailedPrecondition, Reason::SchemasChanged, &[], 503, None),
             (Code::OutOfRange, Reason::ResumeTokenExpired, &[], 500, None),
             (Code::Internal, Reason::Internal, &[], 500, None),
             (

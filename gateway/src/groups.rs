@@ -13,7 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::answer::{self, Headers};
-use crate::body;
+use crate::body::{self, Arrived};
 use crate::call::{Call, Id};
 use crate::conditional::{self, Required};
 use crate::error::Problem;
@@ -43,7 +43,7 @@ pub(crate) async fn find(call: &Call, wanted: Wanted) -> Result<Found<Group>, Pr
         sort_by: wanted.sort_by,
         sort_descending: wanted.descending,
     };
-    let found = call.gateway.identity.list_groups(message, call.deadline).await?;
+    let found = call.gateway.identity.list_groups(message, call.terms()).await?;
     Ok(Found {
         page: found.groups,
         total: found.total_results,
@@ -51,15 +51,20 @@ pub(crate) async fn find(call: &Call, wanted: Wanted) -> Result<Found<Group>, Pr
     })
 }
 
-pub(crate) async fn create(call: Call, request: Request) -> Result<Response, Problem> {
-    let group = Some(read(&call, request).await?);
+pub(crate) async fn create(mut call: Call, request: Request) -> Result<Response, Problem> {
+    let body = arrive(&call, request).await?;
     let request_id = Some(Uuid::new_v4().to_string());
-    let message = CreateGroupRequest {
-        tenant: call.tenant(),
-        group,
-        request_id,
+    let created = loop {
+        let message = CreateGroupRequest {
+            tenant: call.tenant(),
+            group: Some(read(&mut call, &body)?),
+            request_id: request_id.clone(),
+        };
+        match call.gateway.identity.create_group(message, call.terms()).await {
+            Err(status) if call.reads_anew(&status).await => {}
+            outcome => break outcome?,
+        }
     };
-    let created = call.gateway.identity.create_group(message, call.deadline).await?;
     single(&call, StatusCode::CREATED, created.group, created.member_count).await
 }
 
@@ -68,7 +73,7 @@ pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, Problem> {
         tenant: call.tenant(),
         id,
     };
-    let found = call.gateway.identity.get_group(message, call.deadline).await?;
+    let found = call.gateway.identity.get_group(message, call.terms()).await?;
     let version = found.group.as_ref().and_then(version);
     if conditional::is_known(&call.headers, version.as_deref()) {
         return Ok(answer::empty(
@@ -82,32 +87,43 @@ pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, Problem> {
     single(&call, StatusCode::OK, found.group, found.member_count).await
 }
 
-pub(crate) async fn replace(call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn replace(mut call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
     let etag = required_version(&call, &id).await?;
-    let group = Some(read(&call, request).await?);
-    let message = ReplaceGroupRequest {
-        tenant: call.tenant(),
-        id,
-        group,
-        etag,
-        request_id: None,
+    let body = arrive(&call, request).await?;
+    let replaced = loop {
+        let message = ReplaceGroupRequest {
+            tenant: call.tenant(),
+            id: id.clone(),
+            group: Some(read(&mut call, &body)?),
+            etag: etag.clone(),
+            request_id: None,
+        };
+        match call.gateway.identity.replace_group(message, call.terms()).await {
+            Err(status) if call.reads_anew(&status).await => {}
+            outcome => break outcome?,
+        }
     };
-    let replaced = call.gateway.identity.replace_group(message, call.deadline).await?;
     single(&call, StatusCode::OK, replaced.group, replaced.member_count).await
 }
 
-pub(crate) async fn patch(call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn patch(mut call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
     let etag = required_version(&call, &id).await?;
-    let body = call.json(request, call.gateway.settings.max_group_body).await?;
-    let operations = body::operations(call.gateway.schemas.group(), body)?;
-    let message = PatchGroupRequest {
-        tenant: call.tenant(),
-        id,
-        operations,
-        etag,
-        request_id: None,
+    let body = arrive(&call, request).await?;
+    let patched = loop {
+        let (operations, said) = body::operations(call.schemas().group(), body.json()?)?;
+        call.query.projection.after_write(said);
+        let message = PatchGroupRequest {
+            tenant: call.tenant(),
+            id: id.clone(),
+            operations,
+            etag: etag.clone(),
+            request_id: None,
+        };
+        match call.gateway.identity.patch_group(message, call.terms()).await {
+            Err(status) if call.reads_anew(&status).await => {}
+            outcome => break outcome?,
+        }
     };
-    let patched = call.gateway.identity.patch_group(message, call.deadline).await?;
     let fits = !wants_members(&call) || patched.member_count <= MOST_MEMBERS_AFTER_PATCH;
     if call.query.names_attributes || conditional::asks_for_json(&call.headers) && fits {
         return single(&call, StatusCode::OK, patched.group, patched.member_count).await;
@@ -124,7 +140,7 @@ pub(crate) async fn delete(call: Call, Id(id): Id) -> Result<Response, Problem> 
         etag,
         request_id: None,
     };
-    call.gateway.identity.delete_group(message, call.deadline).await?;
+    call.gateway.identity.delete_group(message, call.terms()).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT, Headers::default()))
 }
 
@@ -135,20 +151,26 @@ async fn required_version(call: &Call, id: &str) -> Result<Option<String>, Probl
             tenant: call.tenant(),
             id: id.to_owned(),
         };
-        let found = call.gateway.identity.get_group(message, call.deadline).await?;
+        let found = call.gateway.identity.get_group(message, call.terms()).await?;
         Ok(found.group.as_ref().and_then(version))
     };
     Required::of(&call.headers)?.version(present).await
 }
 
-async fn read(call: &Call, request: Request) -> Result<Group, Problem> {
-    let body = call.json(request, call.gateway.settings.max_group_body).await?;
-    body::resource(call.gateway.schemas.group(), body)
+async fn arrive(call: &Call, request: Request) -> Result<Arrived, Problem> {
+    call.body(request, call.gateway.settings.max_group_body).await
+}
+
+/// A body as the group that it is by the schemas of the call.
+fn read(call: &mut Call, body: &Arrived) -> Result<Group, Problem> {
+    let (group, said) = body::resource(call.schemas().group(), body.json()?)?;
+    call.query.projection.after_write(said);
+    Ok(group)
 }
 
 /// Whether an answer shows members; they cost a stream of their own.
 pub(crate) fn wants_members(call: &Call) -> bool {
-    call.query.projection.wants(call.gateway.schemas.group(), "members")
+    call.query.projection.wants(call.schemas().group(), "members")
 }
 
 async fn single(call: &Call, status: StatusCode, group: Option<Group>, members: i64) -> Result<Response, Problem> {
@@ -180,7 +202,7 @@ pub(crate) fn render(call: &Call, mut group: Group) -> Result<Value, Problem> {
     call.base.locate_group(&mut group);
     let value = serde_json::to_value(group);
     let mut value = value.map_err(|error| Problem::internal("a group cannot be written as JSON", &error))?;
-    call.query.projection.apply(call.gateway.schemas.group(), &mut value);
+    call.query.projection.apply(call.schemas().group(), &mut value);
     Ok(value)
 }
 

@@ -4,14 +4,16 @@
 use std::future::Future;
 use std::time::Duration;
 
+use proto::SCHEMAS_HASH;
 use proto::identity::v1::group_service_client::GroupServiceClient;
+use proto::identity::v1::schema_service_client::SchemaServiceClient;
 use proto::identity::v1::user_service_client::UserServiceClient;
 use proto::identity::v1::{
     CreateGroupRequest, CreateGroupResponse, CreateUserRequest, CreateUserResponse, DeleteGroupRequest,
-    DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse, GetGroupRequest, GetGroupResponse, GetUserRequest,
-    GetUserResponse, ListGroupsRequest, ListGroupsResponse, ListUsersRequest, ListUsersResponse, PatchGroupRequest,
-    PatchGroupResponse, PatchUserRequest, PatchUserResponse, ReplaceGroupRequest, ReplaceGroupResponse,
-    ReplaceUserRequest, ReplaceUserResponse, StreamMembersRequest, StreamMembersResponse,
+    DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse, GetGroupRequest, GetGroupResponse, GetSchemasRequest,
+    GetSchemasResponse, GetUserRequest, GetUserResponse, ListGroupsRequest, ListGroupsResponse, ListUsersRequest,
+    ListUsersResponse, PatchGroupRequest, PatchGroupResponse, PatchUserRequest, PatchUserResponse, ReplaceGroupRequest,
+    ReplaceGroupResponse, ReplaceUserRequest, ReplaceUserResponse, StreamMembersRequest, StreamMembersResponse,
 };
 use service_runtime::{Connection, Dependency};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +22,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::call::Deadline;
+use crate::call::Terms;
 use crate::error::is_connection_lost;
 
 /// A page of large users, or of members, is one message.
@@ -36,13 +38,15 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) struct Identity {
     users: UserServiceClient<Connection>,
     groups: GroupServiceClient<Connection>,
+    schemas: SchemaServiceClient<Connection>,
 }
 
 impl Identity {
     pub(crate) fn new(connection: Connection) -> Self {
         Self {
             users: UserServiceClient::new(connection.clone()).max_decoding_message_size(MAX_ANSWER_BYTES),
-            groups: GroupServiceClient::new(connection).max_decoding_message_size(MAX_ANSWER_BYTES),
+            groups: GroupServiceClient::new(connection.clone()).max_decoding_message_size(MAX_ANSWER_BYTES),
+            schemas: SchemaServiceClient::new(connection).max_decoding_message_size(MAX_ANSWER_BYTES),
         }
     }
 }
@@ -52,7 +56,7 @@ macro_rules! calls {
     ($($client:ident.$method:ident($request:ty) -> $response:ty, repeat if $harmless:expr;)*) => {
         impl Identity {
             $(
-                pub(crate) async fn $method(&self, message: $request, deadline: Deadline) -> Result<$response, Status> {
+                pub(crate) async fn $method(&self, message: $request, terms: Terms) -> Result<$response, Status> {
                     let harmless: fn(&$request) -> bool = $harmless;
                     let repeat = harmless(&message);
                     let call = |request| {
@@ -60,7 +64,7 @@ macro_rules! calls {
                         async move { client.$method(request).await }
                     };
                     // A user is a large message, and it is held more than once on the way.
-                    Box::pin(send(message, deadline, repeat, call)).await
+                    Box::pin(send(message, &terms, repeat, call)).await
                 }
             )*
         }
@@ -84,24 +88,20 @@ calls! {
     groups.patch_group(PatchGroupRequest) -> PatchGroupResponse, repeat if |message| message.etag.is_none();
     groups.delete_group(DeleteGroupRequest) -> DeleteGroupResponse, repeat if |message| message.etag.is_none();
     groups.stream_members(StreamMembersRequest) -> Streaming<StreamMembersResponse>, repeat if |_| true;
+    schemas.get_schemas(GetSchemasRequest) -> GetSchemasResponse, repeat if |_| true;
 }
 
-async fn send<M, R, F>(
-    message: M,
-    deadline: Deadline,
-    repeat: bool,
-    call: impl Fn(Request<M>) -> F,
-) -> Result<R, Status>
+async fn send<M, R, F>(message: M, terms: &Terms, repeat: bool, call: impl Fn(Request<M>) -> F) -> Result<R, Status>
 where
     M: Clone,
     F: Future<Output = Result<Response<R>, Status>>,
 {
     let pauses = if repeat { &PAUSES[..] } else { &[] };
     for pause in pauses {
-        match attempt(message.clone(), deadline, &call).await {
+        match attempt(message.clone(), terms, &call).await {
             Err(status) if is_connection_lost(&status) => {
                 let pause = pause.mul_f64(rand::random_range(0.5..=1.0));
-                if deadline.remaining().is_some_and(|left| left <= pause) {
+                if terms.deadline.remaining().is_some_and(|left| left <= pause) {
                     return Err(status);
                 }
                 tracing::debug!(code = ?status.code(), "the connection to identity-service was lost; sending again");
@@ -110,15 +110,18 @@ where
             outcome => return outcome,
         }
     }
-    attempt(message, deadline, &call).await
+    attempt(message, terms, &call).await
 }
 
-async fn attempt<M, R, F>(message: M, deadline: Deadline, call: &impl Fn(Request<M>) -> F) -> Result<R, Status>
+async fn attempt<M, R, F>(message: M, terms: &Terms, call: &impl Fn(Request<M>) -> F) -> Result<R, Status>
 where
     F: Future<Output = Result<Response<R>, Status>>,
 {
     let mut request = Request::new(message);
-    let outcome = match deadline.remaining() {
+    if let Some(hash) = &terms.schemas {
+        request.metadata_mut().insert(SCHEMAS_HASH, hash.clone());
+    }
+    let outcome = match terms.deadline.remaining() {
         None => call(request).await,
         Some(left) => {
             // The server gives up too, and need not finish what nobody waits for.
@@ -166,8 +169,8 @@ mod tests {
 
     /// Sends through a call that fails `failures` times with `status`, and tells how often it was tried.
     async fn tries(failures: u32, repeat: bool, status: Status) -> (u32, Result<u32, Code>) {
-        let count = AtomicU32::new(0);
-        let outcome = send((), Deadline::default(), repeat, |_| {
+        let (count, terms) = (AtomicU32::new(0), Terms::default());
+        let outcome = send((), &terms, repeat, |_| {
             let tried = count.fetch_add(1, Ordering::Relaxed);
             let status = status.clone();
             async move {

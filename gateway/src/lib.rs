@@ -1,12 +1,13 @@
 //! The gateway: SCIM 2.0 over HTTP in, gRPC out. It checks the credential, brings bodies into canonical form (both of
 //! Entra's dialects end here in one), makes one call to identity-service and renders the answer.
 //!
-//! It holds no state and decides nothing about users: it knows SCIM's HTTP binding, and must never know where
+//! It holds no state but the tenant's schema table, and decides nothing about users: it knows SCIM's HTTP binding, and must never know where
 //! identity-service keeps things or what becomes of a change afterwards.
 
 mod answer;
 mod auth;
 mod body;
+mod bulk;
 mod call;
 mod conditional;
 mod config;
@@ -20,6 +21,7 @@ mod location;
 mod members;
 mod query;
 mod router;
+mod schemas;
 pub mod token;
 mod users;
 
@@ -34,6 +36,7 @@ pub use router::BASE_PATH;
 use auth::Credentials;
 use identity::Identity;
 use location::Base;
+use schemas::Tables;
 
 /// What keeps the gateway from starting. The text never contains a credential.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +101,7 @@ impl service_runtime::Service for Service {
 }
 
 /// Starts a gateway that calls identity-service at `--identity-url`. It listens when this returns, and becomes ready
-/// when identity-service is.
+/// when identity-service is and has handed out the tenant's schema table.
 pub async fn start(config: Config) -> Result<Running, Error> {
     let identity = service_runtime::connect(&config.identity_url, config.scim.request_timeout).map_err(Error::Start)?;
     start_with(config, identity).await
@@ -107,19 +110,27 @@ pub async fn start(config: Config) -> Result<Running, Error> {
 /// Starts a gateway on a connection that exists already, such as to an identity-service in the same process;
 /// `--identity-url` is not looked at.
 pub async fn start_with(config: Config, identity: Connection) -> Result<Running, Error> {
-    let gateway = Gateway::new(&config, identity.clone())?;
+    begin(config, identity, Tables::new(None)).await
+}
+
+async fn begin(config: Config, identity: Connection, tables: Tables) -> Result<Running, Error> {
+    let gateway = Arc::new(Gateway::new(&config, identity.clone(), tables)?);
     let lifecycle = Lifecycle::start(&config.ops).await.map_err(Error::Start)?;
     let listener = service_runtime::bind(config.listen).await.map_err(Error::Start)?;
     let dependency = lifecycle.readiness.dependency("identity-service");
     let health = |stop| identity::follow_health(identity, dependency, stop);
     lifecycle.tasks.spawn("identity-service health", health);
-    service_runtime::serve_http(listener, router::router(Arc::new(gateway)), lifecycle).map_err(Error::Start)
+    let dependency = lifecycle.readiness.dependency("schemas");
+    let follower = Arc::clone(&gateway);
+    let follow = |stop| schemas::follow(follower, dependency, stop);
+    lifecycle.tasks.spawn("schema table", follow);
+    service_runtime::serve_http(listener, router::router(gateway), lifecycle).map_err(Error::Start)
 }
 
-/// What every request needs; none of it changes while the gateway runs.
+/// What every request needs; but for the schema table none of it changes while the gateway runs.
 struct Gateway {
     identity: Identity,
-    schemas: scim::Schemas,
+    tables: Tables,
     tenant: String,
     settings: ScimArgs,
     public: Option<Base>,
@@ -127,11 +138,11 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn new(config: &Config, identity: Connection) -> Result<Self, Error> {
+    fn new(config: &Config, identity: Connection, tables: Tables) -> Result<Self, Error> {
         let (credentials, public) = config.check()?;
         Ok(Self {
             identity: Identity::new(identity),
-            schemas: scim::Schemas::builtin(),
+            tables,
             tenant: config.tenant.clone(),
             settings: config.scim.clone(),
             public,

@@ -88,7 +88,7 @@ pub(crate) async fn everything(call: Call) -> Result<Response, Problem> {
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
     let start = if cursor.is_some() { 1 } else { query.start_index };
 
-    let mut wanted_users = wanted(filter.as_ref(), call.gateway.schemas.user(), start, size);
+    let mut wanted_users = wanted(filter.as_ref(), call.schemas().user(), start, size);
     match (&cursor, &mut wanted_users) {
         (Some(Cursor::Users(token)), Some(wanted)) => wanted.token = Some(token.clone()),
         // They are through; only their number is wanted.
@@ -106,7 +106,7 @@ pub(crate) async fn everything(call: Call) -> Result<Response, Problem> {
         Some(_) => 0,
         None => size.saturating_sub(i32::try_from(users.page.len()).unwrap_or(i32::MAX)),
     };
-    let mut wanted_groups = wanted(filter.as_ref(), call.gateway.schemas.group(), start, size);
+    let mut wanted_groups = wanted(filter.as_ref(), call.schemas().group(), start, size);
     if let (Some(Cursor::Groups(token)), Some(wanted)) = (&cursor, &mut wanted_groups) {
         wanted.token = Some(token.clone());
     }
@@ -179,7 +179,7 @@ fn wanted(filter: Option<&Filter>, schema: &ResourceSchema, start_index: i64, si
 
 /// An attribute that no type has is a slip of the pen, and would match nobody in silence.
 fn refuse_unknown(call: &Call, filter: &Filter) -> Result<(), Problem> {
-    let schemas = &call.gateway.schemas;
+    let schemas = call.schemas();
     let known = |path| {
         ResourceType::ALL
             .iter()

@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use tonic::{Status, Streaming};
 
 use crate::Gateway;
-use crate::call::{Call, Deadline};
+use crate::call::{Call, Deadline, Terms};
 use crate::error::cause;
 use crate::location::Base;
+use crate::schemas::Table;
 
 /// A piece of a body.
 pub(crate) enum Part {
@@ -36,6 +37,7 @@ pub(crate) struct Shown {
     gateway: Arc<Gateway>,
     base: Base,
     projection: Projection,
+    table: Arc<Table>,
 }
 
 impl Shown {
@@ -45,6 +47,7 @@ impl Shown {
             gateway,
             base,
             projection: call.query.projection.clone(),
+            table: Arc::clone(&call.table),
         }
     }
 
@@ -52,7 +55,11 @@ impl Shown {
     pub(crate) async fn open(&self, group_id: String, deadline: Deadline) -> Result<Box<Pages>, Status> {
         let tenant = self.gateway.tenant.clone();
         let message = StreamMembersRequest { tenant, group_id };
-        let mut stream = self.gateway.identity.stream_members(message, deadline).await?;
+        let mut stream = self
+            .gateway
+            .identity
+            .stream_members(message, Terms::within(deadline))
+            .await?;
         let first = stream.message().await?;
         Ok(Box::new(Pages {
             stream,
@@ -89,7 +96,7 @@ impl Shown {
             members.push(member.map_err(|_| Status::internal("a member cannot be written as JSON"))?);
         }
         let mut group = json!({ "members": members });
-        self.projection.apply(self.gateway.schemas.group(), &mut group);
+        self.projection.apply(self.table.schemas.group(), &mut group);
         match group["members"].take() {
             Value::Array(members) => Ok(members),
             _ => Ok(Vec::new()),
@@ -206,6 +213,7 @@ mod tests {
     use tonic::codec::Codec;
 
     use super::*;
+    use crate::schemas::{Tables, builtin};
     use crate::token::hash_token;
     use crate::{Config, CredentialArgs};
 
@@ -251,9 +259,10 @@ mod tests {
         };
         let connection = service_runtime::connect("http://127.0.0.1:1", Default::default()).unwrap();
         Shown {
-            gateway: Arc::new(Gateway::new(&config, connection).unwrap()),
+            gateway: Arc::new(Gateway::new(&config, connection, Tables::new(None)).unwrap()),
             base: Base::from_setting("https://gw.example").unwrap(),
             projection: Projection::parse(None, excluded).unwrap(),
+            table: Arc::new(builtin()),
         }
     }
 

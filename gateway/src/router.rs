@@ -17,8 +17,9 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use uuid::Uuid;
 
+use crate::call::Call;
 use crate::error::{Cause, Problem};
-use crate::{Gateway, auth, call, discovery, groups, list, users};
+use crate::{Gateway, auth, bulk, call, discovery, groups, list, users};
 
 /// Where SCIM is served.
 pub const BASE_PATH: &str = "/scim/v2";
@@ -29,28 +30,18 @@ const WORTH_COMPRESSING: u16 = 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
-    let at = |path: &str| format!("{BASE_PATH}{path}");
-    let routes = Router::new()
+    // What an operation of a bulk request stands for is served by routes of its own, with nothing around them but what
+    // keeps one operation's panic from the others: the rest surrounds the whole request.
+    let operations = resources()
+        .layer(CatchPanicLayer::custom(panicked as fn(Box<dyn Any + Send>) -> Response))
+        .with_state(Arc::clone(&gateway));
+    let bulk = move |call: Call, request: Request| bulk::serve(operations.clone(), call, request);
+    let routes = resources()
         .route(BASE_PATH, get(list::everything))
         .route(&at("/.search"), post(list::search_everything))
-        .route(&at("/Users"), get(users::list).post(users::create))
-        .route(
-            &at("/Users/{id}"),
-            get(users::get)
-                .put(users::replace)
-                .patch(users::patch)
-                .delete(users::delete),
-        )
         .route(&at("/Users/.search"), post(users::search))
-        .route(&at("/Groups"), get(groups::list).post(groups::create))
-        .route(
-            &at("/Groups/{id}"),
-            get(groups::get)
-                .put(groups::replace)
-                .patch(groups::patch)
-                .delete(groups::delete),
-        )
         .route(&at("/Groups/.search"), post(groups::search))
+        .route(&at("/Bulk"), post(bulk))
         .route(&at("/Me"), any(me))
         .route(&at("/ServiceProviderConfig"), get(discovery::service_provider_config))
         .route(&at("/ResourceTypes"), get(discovery::resource_types))
@@ -70,13 +61,38 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
     Router::new().fallback_service(MapRequest::new(routes, in_one_form as fn(Request) -> Request))
 }
 
+/// The routes of the resources themselves.
+fn resources() -> Router<Arc<Gateway>> {
+    Router::new()
+        .route(&at("/Users"), get(users::list).post(users::create))
+        .route(
+            &at("/Users/{id}"),
+            get(users::get)
+                .put(users::replace)
+                .patch(users::patch)
+                .delete(users::delete),
+        )
+        .route(&at("/Groups"), get(groups::list).post(groups::create))
+        .route(
+            &at("/Groups/{id}"),
+            get(groups::get)
+                .put(groups::replace)
+                .patch(groups::patch)
+                .delete(groups::delete),
+        )
+}
+
+fn at(path: &str) -> String {
+    format!("{BASE_PATH}{path}")
+}
+
 async fn unknown_route(uri: Uri) -> Problem {
     let below = uri
         .path()
         .strip_prefix(BASE_PATH)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     Problem::not_found(if below {
-        "There is no such endpoint; there are /Users, /Groups, /.search, /ServiceProviderConfig, /ResourceTypes and /Schemas."
+        "There is no such endpoint; there are /Users, /Groups, /.search, /Bulk, /ServiceProviderConfig, /ResourceTypes and /Schemas."
             .to_owned()
     } else {
         format!("SCIM is served below {BASE_PATH}; compare the Tenant URL in Entra.")

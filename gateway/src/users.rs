@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::answer::{self, Headers};
-use crate::body;
+use crate::body::{self, Arrived};
 use crate::call::{Call, Id};
 use crate::conditional::{self, Required};
 use crate::error::Problem;
@@ -39,7 +39,7 @@ pub(crate) async fn find(call: &Call, wanted: Wanted) -> Result<Found<User>, Pro
         sort_descending: wanted.descending,
         include_groups: wants_groups(call),
     };
-    let found = call.gateway.identity.list_users(message, call.deadline).await?;
+    let found = call.gateway.identity.list_users(message, call.terms()).await?;
     Ok(Found {
         page: found.users,
         total: found.total_results,
@@ -47,15 +47,20 @@ pub(crate) async fn find(call: &Call, wanted: Wanted) -> Result<Found<User>, Pro
     })
 }
 
-pub(crate) async fn create(call: Call, request: Request) -> Result<Response, Problem> {
-    let user = read(&call, request).await?;
+pub(crate) async fn create(mut call: Call, request: Request) -> Result<Response, Problem> {
+    let body = arrive(&call, request).await?;
     let request_id = Some(Uuid::new_v4().to_string());
-    let message = CreateUserRequest {
-        tenant: call.tenant(),
-        user: Some(user),
-        request_id,
+    let created = loop {
+        let message = CreateUserRequest {
+            tenant: call.tenant(),
+            user: Some(read(&mut call, &body)?),
+            request_id: request_id.clone(),
+        };
+        match call.gateway.identity.create_user(message, call.terms()).await {
+            Err(status) if call.reads_anew(&status).await => {}
+            outcome => break outcome?,
+        }
     };
-    let created = call.gateway.identity.create_user(message, call.deadline).await?;
     single(&call, StatusCode::CREATED, created.user)
 }
 
@@ -65,7 +70,7 @@ pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, Problem> {
         id,
         include_groups: wants_groups(&call),
     };
-    let user = call.gateway.identity.get_user(message, call.deadline).await?.user;
+    let user = call.gateway.identity.get_user(message, call.terms()).await?.user;
     let version = user.as_ref().and_then(version);
     // A version tells nothing of `groups`: who is shown them is always told anew.
     if !wants_groups(&call) && conditional::is_known(&call.headers, version.as_deref()) {
@@ -80,35 +85,47 @@ pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, Problem> {
     single(&call, StatusCode::OK, user)
 }
 
-pub(crate) async fn replace(call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn replace(mut call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
     let etag = required_version(&call, &id).await?;
-    let user = Some(read(&call, request).await?);
-    let message = ReplaceUserRequest {
-        tenant: call.tenant(),
-        id,
-        user,
-        etag,
-        request_id: None,
-        include_groups: wants_groups(&call),
+    let body = arrive(&call, request).await?;
+    let replaced = loop {
+        let message = ReplaceUserRequest {
+            tenant: call.tenant(),
+            id: id.clone(),
+            user: Some(read(&mut call, &body)?),
+            etag: etag.clone(),
+            request_id: None,
+            include_groups: wants_groups(&call),
+        };
+        match call.gateway.identity.replace_user(message, call.terms()).await {
+            Err(status) if call.reads_anew(&status).await => {}
+            outcome => break outcome?,
+        }
     };
-    let replaced = call.gateway.identity.replace_user(message, call.deadline).await?;
     single(&call, StatusCode::OK, replaced.user)
 }
 
-pub(crate) async fn patch(call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn patch(mut call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
     let etag = required_version(&call, &id).await?;
-    let body = call.json(request, call.gateway.settings.max_user_body).await?;
-    let operations = body::operations(call.gateway.schemas.user(), body)?;
+    let body = arrive(&call, request).await?;
     let shown = call.query.names_attributes || conditional::asks_for_json(&call.headers);
-    let message = PatchUserRequest {
-        tenant: call.tenant(),
-        id,
-        operations,
-        etag,
-        request_id: None,
-        include_groups: shown && wants_groups(&call),
+    let patched = loop {
+        let (operations, said) = body::operations(call.schemas().user(), body.json()?)?;
+        call.query.projection.after_write(said);
+        let message = PatchUserRequest {
+            tenant: call.tenant(),
+            id: id.clone(),
+            operations,
+            etag: etag.clone(),
+            request_id: None,
+            include_groups: shown && wants_groups(&call),
+        };
+        match call.gateway.identity.patch_user(message, call.terms()).await {
+            Err(status) if call.reads_anew(&status).await => {}
+            outcome => break outcome?,
+        }
     };
-    let patched = call.gateway.identity.patch_user(message, call.deadline).await?.user;
+    let patched = patched.user;
     if shown {
         return single(&call, StatusCode::OK, patched);
     }
@@ -124,7 +141,7 @@ pub(crate) async fn delete(call: Call, Id(id): Id) -> Result<Response, Problem> 
         etag,
         request_id: None,
     };
-    call.gateway.identity.delete_user(message, call.deadline).await?;
+    call.gateway.identity.delete_user(message, call.terms()).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT, Headers::default()))
 }
 
@@ -136,20 +153,26 @@ async fn required_version(call: &Call, id: &str) -> Result<Option<String>, Probl
             id: id.to_owned(),
             include_groups: false,
         };
-        let found = call.gateway.identity.get_user(message, call.deadline).await?;
+        let found = call.gateway.identity.get_user(message, call.terms()).await?;
         Ok(found.user.as_ref().and_then(version))
     };
     Required::of(&call.headers)?.version(present).await
 }
 
-async fn read(call: &Call, request: Request) -> Result<User, Problem> {
-    let body = call.json(request, call.gateway.settings.max_user_body).await?;
-    body::resource(call.gateway.schemas.user(), body)
+async fn arrive(call: &Call, request: Request) -> Result<Arrived, Problem> {
+    call.body(request, call.gateway.settings.max_user_body).await
+}
+
+/// A body as the user that it is by the schemas of the call.
+fn read(call: &mut Call, body: &Arrived) -> Result<User, Problem> {
+    let (user, said) = body::resource(call.schemas().user(), body.json()?)?;
+    call.query.projection.after_write(said);
+    Ok(user)
 }
 
 /// The attribute `groups` costs identity-service a look-up of its own.
 fn wants_groups(call: &Call) -> bool {
-    call.query.projection.wants(call.gateway.schemas.user(), "groups")
+    call.query.projection.wants(call.schemas().user(), "groups")
 }
 
 fn single(call: &Call, status: StatusCode, user: Option<User>) -> Result<Response, Problem> {
@@ -164,7 +187,7 @@ pub(crate) fn render(call: &Call, mut user: User) -> Result<Value, Problem> {
     call.base.locate_user(&mut user);
     let value = serde_json::to_value(user);
     let mut value = value.map_err(|error| Problem::internal("a user cannot be written as JSON", &error))?;
-    call.query.projection.apply(call.gateway.schemas.user(), &mut value);
+    call.query.projection.apply(call.schemas().user(), &mut value);
     Ok(value)
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
-use scim::fold_case;
+use scim::{Declaration, Schemas, fold_case};
 use service_runtime::{
     OpsArgs, TelemetryArgs,
     settings::{parse_bytes, parse_duration},
@@ -27,6 +27,9 @@ pub struct Config {
     /// Name of the tenant that is served.
     #[arg(long, env = "TENANT", default_value = "default")]
     pub tenant: String,
+    /// File that declares the tenant's own schema extensions, as JSON Schema documents of RFC 7643 §7; see docs/schemas.md.
+    #[arg(long, env = "SCHEMAS_FILE", value_name = "FILE")]
+    pub schemas_file: Option<PathBuf>,
     /// What identity-service does with what it is told.
     #[command(flatten)]
     pub policy: Policy,
@@ -149,6 +152,24 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
+    /// The schemas' file cannot be read.
+    #[error("cannot read SCHEMAS_FILE {path}")]
+    SchemasFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What the schemas' file declares cannot be used.
+    #[error("SCHEMAS_FILE {path} cannot be used")]
+    Schemas {
+        /// The file.
+        path: PathBuf,
+        /// Which schema, which attribute, and what is wrong.
+        #[source]
+        source: scim::DeclarationError,
+    },
     /// A delivery could outlive its lease.
     #[error(
         "DELIVERY_TIMEOUT ({timeout:?}) must be shorter than DELIVERY_LEASE ({lease:?}), or two deliveries of one resource may run at once"
@@ -214,7 +235,23 @@ impl Config {
         if self.policy.adopt == Adopt::Listed && self.policy.adopt_list.is_none() {
             return Err(ConfigError::NoAdoptList);
         }
-        Ok(())
+        self.read_schemas().map(drop)
+    }
+
+    /// The schema table: the built-in one, and what the file declares.
+    pub fn read_schemas(&self) -> Result<Schemas, ConfigError> {
+        let Some(path) = &self.schemas_file else {
+            return Ok(Schemas::builtin());
+        };
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::SchemasFile {
+            path: path.clone(),
+            source,
+        })?;
+        let schemas = Declaration::read(&text).and_then(Schemas::with_extensions);
+        schemas.map_err(|source| ConfigError::Schemas {
+            path: path.clone(),
+            source,
+        })
     }
 }
 

@@ -39,6 +39,7 @@ const MAX_DOCUMENT_BYTES: usize = 4 << 20;
 pub struct Directory {
     store: Arc<dyn Store>,
     schemas: Arc<Schemas>,
+    schemas_hash: Arc<str>,
     policy: Arc<Policy>,
     tenant: Tenant,
     /// Rings whenever something changed.
@@ -61,11 +62,22 @@ impl Directory {
     pub fn new(store: Arc<dyn Store>, schemas: Arc<Schemas>, policy: Policy, tenant: Tenant, wake: Wake) -> Self {
         Self {
             store,
+            schemas_hash: hash(&schemas).into(),
             schemas,
             policy: Arc::new(policy),
             tenant,
             wake,
         }
+    }
+
+    /// The schema table.
+    pub fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+
+    /// What tells this schema table from others: the same for the same extensions.
+    pub fn schemas_hash(&self) -> &str {
+        &self.schemas_hash
     }
 
     /// The tenant of that name.
@@ -223,6 +235,16 @@ impl Directory {
             Err(_) => Err(StoreError::Closed.into()),
         })
     }
+}
+
+fn hash(schemas: &Schemas) -> String {
+    let mut digest = Sha256::new();
+    for declaration in schemas.declarations() {
+        let (kind, required) = (declaration.resource_type.name(), declaration.required);
+        digest.update(format!("{kind} {required} {}\n", declaration.document));
+    }
+    let bytes = digest.finalize();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn refused(error: WriteError, kind: Kind, id: &str, caller: &Caller) -> Error {

@@ -61,6 +61,12 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// The caller read the request by another schema table than the present one.
+    #[error("the tenant's schemas are others by now; fetch them and read the request anew")]
+    SchemasChanged {
+        /// The hash of the present ones.
+        present: String,
+    },
     /// Too many others changed the same resource at the same time.
     #[error("the resource kept changing while the request was tried; try again")]
     Contention,
@@ -125,6 +131,10 @@ impl Error {
             Self::InvalidRequest { field, .. } => (
                 Code::InvalidArgument,
                 details(Reason::InvalidRequest).with("field", *field),
+            ),
+            Self::SchemasChanged { present } => (
+                Code::FailedPrecondition,
+                details(Reason::SchemasChanged).with("hash", present),
             ),
             Self::Contention => (Code::Aborted, details(Reason::Contention)),
             Self::ResumeTokenExpired(token) => (

@@ -1,12 +1,12 @@
 //! Finding resources by a filter: through an index where one applies, else by looking at resources page by page, up to a
 //! limit. The filter itself always has the last word; an index only proposes.
 
+mod membership;
 mod page;
 
-use std::borrow::Cow;
+use scim::{Filter, Matcher, ResourceSchema, SortBy, SortKey, Target};
 
-use scim::{Filter, Matcher, ResourceSchema, SortBy, SortKey};
-
+use membership::{Tree, asked, set_attribute};
 pub use page::PAGE_BYTES;
 use page::{Filling, Window};
 
@@ -122,7 +122,7 @@ impl Query<'_> {
             found.push(Sorted { key, id, version });
         };
         match filter {
-            None => self.scan(&Rest::new(&[], self.schema), &mut keep).await?,
+            None => self.scan(&mut Rest::default(), &mut keep).await?,
             Some(filter) => self.each(filter, &mut keep).await?,
         }
         found.sort_unstable_by(|left, right| {
@@ -135,7 +135,7 @@ impl Query<'_> {
 
     fn sort_by(&self, text: &str) -> Result<SortBy<'_>, Error> {
         let by = SortBy::parse(self.schema, text)?;
-        if by.attribute().name == set_attribute(self.kind) {
+        if by.is_core(set_attribute(self.kind)) {
             let detail = format!("sortBy: `{}` has no order", set_attribute(self.kind));
             return Err(scim::Error {
                 kind: scim::ErrorKind::InvalidPath,
@@ -192,24 +192,14 @@ impl Query<'_> {
         let filter = Filter::parse(filter)?;
         filter.check(self.schema)?;
         let conjuncts = filter.conjuncts();
-        let (sets, rest): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(|part| self.set_of(part).is_some());
-        if rest.iter().any(|part| mentions_set(part, self.kind)) {
-            // Without what it is compared with, which may be a person's value.
-            let detail = format!(
-                "`{}` can be compared with `eq`, alone or joined by `and`",
-                set_attribute(self.kind)
-            );
-            return Err(scim::Error {
-                kind: scim::ErrorKind::InvalidFilter,
-                detail,
-            }
-            .into());
-        }
+        let (sets, rest): (Vec<_>, Vec<_>) = conjuncts
+            .into_iter()
+            .partition(|part| asked(part, self.kind, self.schema).is_some());
         let candidates = self.candidates(&sets, &rest).await?;
-        let rest = Rest::new(&rest, self.schema);
+        let mut rest = Rest::new(&rest, &sets, self)?;
         match candidates {
-            Some(ids) => self.among(&ids, &sets, &rest, keep).await,
-            None => self.scan(&rest, keep).await,
+            Some(ids) => self.among(&ids, &mut rest, keep).await,
+            None => self.scan(&mut rest, keep).await,
         }
     }
 
@@ -244,7 +234,7 @@ impl Query<'_> {
     async fn candidates(&self, sets: &[&Filter], rest: &[&Filter]) -> Result<Option<Vec<ResourceId>>, Error> {
         let mut keys = Vec::new();
         for part in rest {
-            match indexed(part, self.kind) {
+            match self.indexed(part) {
                 Some(Lookup::Id(id)) => return Ok(Some(id.into_iter().collect())),
                 Some(Lookup::Key(key)) => keys.push(key),
                 None => {}
@@ -259,7 +249,8 @@ impl Query<'_> {
             return Ok(Some(ids));
         }
         let Some(part) = sets.first() else { return Ok(None) };
-        let Some(other) = self.set_of(part).and_then(|text| text.parse::<ResourceId>().ok()) else {
+        let other = asked(part, self.kind, self.schema);
+        let Some(other) = other.and_then(|text| text.parse::<ResourceId>().ok()) else {
             return Ok(Some(Vec::new()));
         };
         let limit = self.scan_limit + 1;
@@ -280,17 +271,54 @@ impl Query<'_> {
         }
     }
 
+    /// The look-up that proposes everything that this part of a filter can match.
+    fn indexed(&self, part: &Filter) -> Option<Lookup> {
+        let (path, value) = match part {
+            Filter::Compare { .. } => part.equality()?,
+            Filter::ValuePath { attr, filter } => {
+                let value = filter.conjuncts().into_iter().find_map(|part| {
+                    let (path, value) = part.equality()?;
+                    path.attribute.eq_ignore_ascii_case("value").then_some(value)
+                });
+                (attr, value?)
+            }
+            _ => return None,
+        };
+        let Some(Target::Attribute {
+            extension,
+            attribute,
+            sub,
+        }) = self.schema.resolve(path)
+        else {
+            return None;
+        };
+        let key = |index| Some(Lookup::Key(Key::new(index, &value)));
+        let names = (
+            self.kind,
+            extension.map(|extension| extension.id.as_str()),
+            attribute.name.as_str(),
+            sub.map(|sub| sub.name.as_str()),
+        );
+        match names {
+            (_, None, "id", None) => Some(Lookup::Id(value.parse().ok())),
+            (_, None, "externalId", None) => key(Index::ExternalId),
+            (Kind::User, None, "userName", None) | (Kind::Group, None, "displayName", None) => key(Index::Name),
+            (Kind::User, None, "displayName", None) => key(Index::DisplayName),
+            (Kind::User, None, "emails", None | Some("value")) => key(Index::Email),
+            (Kind::User, Some(scim::URN_ENTERPRISE_USER), "manager", None | Some("value")) => key(Index::Manager),
+            _ => None,
+        }
+    }
+
     async fn among(
         &self,
         ids: &[ResourceId],
-        sets: &[&Filter],
-        rest: &Rest<'_>,
+        rest: &mut Rest<'_>,
         keep: &mut (impl FnMut(Record) + Send),
     ) -> Result<(), Error> {
-        let mut turn = 0;
         for page in ids.chunks(SCAN_PAGE) {
             for mut record in self.store.get_many(self.tenant, self.kind, page).await? {
-                if rest.matches(&mut record, &mut turn).await && self.in_sets(record.id, sets).await? {
+                if rest.matches(self, &mut record).await? {
                     keep(record);
                 }
             }
@@ -298,9 +326,9 @@ impl Query<'_> {
         Ok(())
     }
 
-    async fn scan(&self, rest: &Rest<'_>, keep: &mut (impl FnMut(Record) + Send)) -> Result<(), Error> {
+    async fn scan(&self, rest: &mut Rest<'_>, keep: &mut (impl FnMut(Record) + Send)) -> Result<(), Error> {
         let mut from = From::Offset(0);
-        let (mut seen, mut turn) = (0, 0);
+        let mut seen = 0;
         loop {
             let page = self.store.list(self.tenant, self.kind, from, SCAN_PAGE).await?;
             let full = page.len() == SCAN_PAGE;
@@ -312,7 +340,7 @@ impl Query<'_> {
                 from = From::After(last.id);
             }
             for mut record in page {
-                if rest.matches(&mut record, &mut turn).await {
+                if rest.matches(self, &mut record).await? {
                     keep(record);
                 }
             }
@@ -323,119 +351,58 @@ impl Query<'_> {
             tokio::task::yield_now().await;
         }
     }
+}
 
-    async fn in_sets(&self, id: ResourceId, sets: &[&Filter]) -> Result<bool, Error> {
-        for part in sets {
-            let Some(other) = self.set_of(part).and_then(|text| text.parse::<ResourceId>().ok()) else {
-                return Ok(false);
-            };
-            let (group, member) = match self.kind {
-                Kind::Group => (id, other),
-                Kind::User => (other, id),
-            };
-            if !self.store.is_member(self.tenant, group, member).await? {
+/// What a filter asks of each record that is looked at, all of which must hold.
+#[derive(Default)]
+struct Rest<'s> {
+    /// What is asked of the document comes first: it costs least.
+    own: Vec<Matcher<'s>>,
+    memberships: Vec<Tree<'s>>,
+    comparisons: usize,
+    /// What was done since others had their turn.
+    turn: usize,
+    /// How often the store was asked for memberships.
+    looks: usize,
+}
+
+impl<'s> Rest<'s> {
+    fn new(rest: &[&Filter], sets: &[&Filter], query: &Query<'s>) -> Result<Self, Error> {
+        let mut asks = Self::default();
+        for part in rest.iter().chain(sets) {
+            asks.comparisons += part.comparisons();
+            match Tree::new(part, query.kind, query.schema)? {
+                Tree::Own(matcher) => asks.own.push(matcher),
+                tree => asks.memberships.push(tree),
+            }
+        }
+        Ok(asks)
+    }
+
+    async fn matches(&mut self, query: &Query<'_>, record: &mut Record) -> Result<bool, Error> {
+        if self.comparisons == 0 {
+            return Ok(true);
+        }
+        self.turn += self.comparisons * (1 + record.bytes() / 4_096);
+        if self.turn > TURN {
+            self.turn = 0;
+            tokio::task::yield_now().await;
+        }
+        if !record.look(|resource| self.own.iter().all(|part| part.matches(resource))) {
+            return Ok(false);
+        }
+        for part in &self.memberships {
+            if !part.holds(query, record, &mut self.looks).await? {
                 return Ok(false);
             }
         }
         Ok(true)
-    }
-
-    /// The id in `members eq "…"` of groups or `groups eq "…"` of users, in all its spellings (R06).
-    fn set_of<'f>(&self, part: &'f Filter) -> Option<Cow<'f, str>> {
-        let set = set_attribute(self.kind);
-        match part {
-            Filter::Compare { .. } => {
-                let (path, id) = part.equality()?;
-                let sub = path.sub.as_deref().is_none_or(|sub| sub.eq_ignore_ascii_case("value"));
-                (sub && path.attribute.eq_ignore_ascii_case(set)).then_some(id)
-            }
-            Filter::ValuePath { attr, filter } if attr.attribute.eq_ignore_ascii_case(set) => {
-                let (path, id) = filter.equality()?;
-                path.attribute.eq_ignore_ascii_case("value").then_some(id)
-            }
-            _ => None,
-        }
-    }
-}
-
-/// The parts of a filter that are asked of the resource itself.
-struct Rest<'s> {
-    parts: Vec<Matcher<'s>>,
-    comparisons: usize,
-}
-
-impl<'s> Rest<'s> {
-    fn new(parts: &[&Filter], schema: &'s ResourceSchema) -> Self {
-        Self {
-            parts: parts.iter().map(|part| part.matcher(schema)).collect(),
-            comparisons: parts.iter().map(|part| part.comparisons()).sum(),
-        }
-    }
-
-    /// Whether a record matches all of them. `turn` is what was done since others had theirs.
-    async fn matches(&self, record: &mut Record, turn: &mut usize) -> bool {
-        if self.parts.is_empty() {
-            return true;
-        }
-        *turn += self.comparisons * (1 + record.bytes() / 4_096);
-        if *turn > TURN {
-            *turn = 0;
-            tokio::task::yield_now().await;
-        }
-        record.look(|resource| self.parts.iter().all(|part| part.matches(resource)))
-    }
-}
-
-/// The attribute that is a set of its own, outside the document.
-fn set_attribute(kind: Kind) -> &'static str {
-    match kind {
-        Kind::User => "groups",
-        Kind::Group => "members",
-    }
-}
-
-fn mentions_set(filter: &Filter, kind: Kind) -> bool {
-    match filter {
-        Filter::And(parts) | Filter::Or(parts) => parts.iter().any(|part| mentions_set(part, kind)),
-        Filter::Not(inner) => mentions_set(inner, kind),
-        Filter::Compare { path, .. } | Filter::Present(path) | Filter::ValuePath { attr: path, .. } => {
-            path.attribute.eq_ignore_ascii_case(set_attribute(kind))
-        }
     }
 }
 
 enum Lookup {
     Id(Option<ResourceId>),
     Key(Key),
-}
-
-/// The look-up that proposes everything that this part of a filter can match.
-fn indexed(part: &Filter, kind: Kind) -> Option<Lookup> {
-    let key = |index, value: &str| Some(Lookup::Key(Key::new(index, value)));
-    match part {
-        Filter::Compare { .. } => {
-            let (path, value) = part.equality()?;
-            let attribute = path.attribute.to_ascii_lowercase();
-            let sub = path.sub.as_deref().map(str::to_ascii_lowercase);
-            match (kind, attribute.as_str(), sub.as_deref()) {
-                (_, "id", None) => Some(Lookup::Id(value.parse().ok())),
-                (_, "externalid", None) => key(Index::ExternalId, &value),
-                (Kind::User, "username", None) | (Kind::Group, "displayname", None) => key(Index::Name, &value),
-                (Kind::User, "displayname", None) => key(Index::DisplayName, &value),
-                (Kind::User, "emails", None | Some("value")) => key(Index::Email, &value),
-                (Kind::User, "manager", None | Some("value")) => key(Index::Manager, &value),
-                _ => None,
-            }
-        }
-        Filter::ValuePath { attr, filter } if kind == Kind::User && attr.attribute.eq_ignore_ascii_case("emails") => {
-            filter.conjuncts().into_iter().find_map(|part| {
-                let (path, value) = part.equality()?;
-                let asked = path.attribute.eq_ignore_ascii_case("value");
-                asked.then(|| key(Index::Email, &value)).flatten()
-            })
-        }
-        _ => None,
-    }
 }
 
 /// A resource and its place in an order.

@@ -4,11 +4,13 @@ mod changes;
 mod deliveries;
 mod groups;
 mod paging;
+mod schemas;
 mod users;
 
 pub(crate) use changes::ChangeFeed;
 pub(crate) use deliveries::Deliveries;
 pub(crate) use groups::Groups;
+pub(crate) use schemas::SchemaTable;
 pub(crate) use users::Users;
 
 use proto::identity::v1::PatchOperation;

@@ -8,10 +8,10 @@ use proto::{
     adapter::v1::adapter_service_client::AdapterServiceClient,
     identity::v1::{
         change_service_server::ChangeServiceServer, delivery_service_server::DeliveryServiceServer,
-        group_service_server::GroupServiceServer, user_service_server::UserServiceServer,
+        group_service_server::GroupServiceServer, schema_service_server::SchemaServiceServer,
+        user_service_server::UserServiceServer,
     },
 };
-use scim::Schemas;
 use service_runtime::{
     Dependency, Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect, grpc_routes, serve_grpc,
 };
@@ -23,7 +23,7 @@ use crate::{
     delivery::Relay,
     directory::Directory,
     id::Tenant,
-    service::{ChangeFeed, Deliveries, Groups, Users},
+    service::{ChangeFeed, Deliveries, Groups, SchemaTable, Users},
     store::{
         Store, StoreError,
         embedded::{EmbeddedStore, OpenError, Options},
@@ -127,6 +127,7 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
 pub async fn start_on(config: Config, embedded: EmbeddedStore) -> Result<Running, StartError> {
     config.check()?;
     let adopt_list = config.policy.read_adopt_list()?;
+    let schemas = config.read_schemas()?;
     let released = embedded.release_leases(Timestamp::now()).await?;
     if released > 0 {
         tracing::info!(
@@ -164,13 +165,7 @@ pub async fn start_on(config: Config, embedded: EmbeddedStore) -> Result<Running
     relay.adapter_state.degraded("not called yet");
     life.tasks.spawn("relay", |stop| relay.run(stop));
 
-    let directory = Directory::new(
-        store.clone(),
-        Arc::new(Schemas::builtin()),
-        config.policy,
-        tenant,
-        wake.clone(),
-    );
+    let directory = Directory::new(store.clone(), Arc::new(schemas), config.policy, tenant, wake.clone());
     let changes = ChangeFeed::new(directory.clone(), store.clone(), wake.clone(), life.draining());
     let routes =
         Routes::new(UserServiceServer::new(Users::new(directory.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES))
@@ -178,6 +173,7 @@ pub async fn start_on(config: Config, embedded: EmbeddedStore) -> Result<Running
                 GroupServiceServer::new(Groups::new(directory.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES),
             )
             .add_service(ChangeServiceServer::new(changes))
+            .add_service(SchemaServiceServer::new(SchemaTable::new(directory.clone())))
             .add_service(DeliveryServiceServer::new(Deliveries::new(directory, store, wake)));
     let routes = grpc_routes(routes, &life.readiness, &[FILE_DESCRIPTOR_SET])?;
     Ok(serve_grpc(listener, routes, life)?)

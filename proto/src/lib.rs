@@ -17,7 +17,7 @@ pub mod resource {
     }
 }
 
-/// The services of identity-service: users, groups, changes, deliveries.
+/// The services of identity-service: users, groups, changes, deliveries, schemas.
 pub mod identity {
     /// Version 1 of the identity services.
     #[allow(missing_docs, clippy::all, unused_qualifications, reason = "generated")]
@@ -38,6 +38,9 @@ pub mod adapter {
 /// The most resources on a page of a list: larger wishes are lowered to it by the service, and are not made by clients that
 /// count on getting what they ask for.
 pub const LARGEST_PAGE: i32 = 10_000;
+
+/// The metadata by which a write says by which schema table it was read: see `schema_service.proto`.
+pub const SCHEMAS_HASH: &str = "scim-schemas-hash";
 
 /// The encoded `FileDescriptorSet` of the whole contract, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -13,7 +13,8 @@ use crate::{
     error::{Error, ErrorKind},
     filter::text_truth,
     path::AttrPath,
-    schema::{Attribute, AttributeType, Mutability, ResourceSchema, Schema, Target},
+    required,
+    schema::{Attribute, AttributeType, Mutability, Quirk, ResourceSchema, Schema, Target},
 };
 
 /// How long a text value may be, in characters; longer ones are refused by name (Q39).
@@ -49,11 +50,16 @@ pub fn canonicalize(schema: &ResourceSchema, body: Value) -> Result<Value, Error
     for (key, value) in body {
         canonical.put(&key, value)?;
     }
-    finish(schema, canonical.resource)
+    finish(schema, canonical.resource, None)
 }
 
-/// Puts the last things right: no duplicates, one primary, nothing empty, `schemas` as they are, nothing required missing.
-pub(crate) fn finish(schema: &ResourceSchema, mut resource: Map<String, Value>) -> Result<Value, Error> {
+/// Puts the last things right: no duplicates, one primary, nothing empty, `schemas` as they are, nothing required missing
+/// that was not missing `before`.
+pub(crate) fn finish(
+    schema: &ResourceSchema,
+    mut resource: Map<String, Value>,
+    before: Option<&Value>,
+) -> Result<Value, Error> {
     let common = schema
         .common
         .iter()
@@ -75,18 +81,10 @@ pub(crate) fn finish(schema: &ResourceSchema, mut resource: Map<String, Value>) 
             urns.push(Value::from(extension.id.as_str()));
         }
     }
-    let required = schema.core.attributes.iter().filter(|attribute| attribute.required);
-    for attribute in required {
-        let value = resource.get(&attribute.name);
-        if value.is_none_or(|value| value.as_str().is_some_and(|text| text.trim().is_empty())) {
-            return Err(Error::new(
-                ErrorKind::InvalidValue,
-                format!("`{}` is required and has no value", attribute.name),
-            ));
-        }
-    }
     resource.insert("schemas".to_owned(), Value::Array(urns));
-    Ok(Value::Object(resource))
+    let resource = Value::Object(resource);
+    required::check(schema, &resource, before)?;
+    Ok(resource)
 }
 
 /// A body on its way into canonical form.
@@ -255,7 +253,7 @@ pub(crate) fn element(attribute: &Attribute, path: &str, value: Value) -> Result
 
 /// Refuses more values than an attribute may have.
 pub(crate) fn bounded(attribute: &Attribute, path: &str, values: usize) -> Result<(), Error> {
-    if values > MAX_VALUES && attribute.name != "members" {
+    if values > MAX_VALUES && attribute.quirk != Quirk::Members {
         return Err(invalid(
             path,
             &format!("has {values} values; at most {MAX_VALUES} are kept"),
@@ -320,7 +318,7 @@ pub(crate) fn parts(attribute: &Attribute, path: &str, map: Map<String, Value>) 
 
 /// A role's value may be a JSON document in a text (R16): its `value` (or else its `id`), names and type are what is meant.
 fn unpack(attribute: &Attribute, path: &str, role: &mut Map<String, Value>) -> Result<(), Error> {
-    if attribute.name != "roles" {
+    if attribute.quirk != Quirk::Roles {
         return Ok(());
     }
     // Each round's text stood inside the one before, so there is an end.
@@ -355,8 +353,9 @@ fn says_nothing(attribute: &Attribute, value: &Map<String, Value>) -> bool {
     if is_reference(attribute) {
         return !value.contains_key("value");
     }
-    let label = |name: &String| matches!(name.as_str(), "type" | "primary");
-    value.is_empty() || (attribute.multi_valued && value.keys().all(label))
+    let label = |name: &str| matches!(name, "type" | "primary");
+    let labels_something = !attribute.sub_attributes.iter().all(|part| label(&part.name));
+    value.is_empty() || (attribute.multi_valued && labels_something && value.keys().all(|name| label(name)))
 }
 
 fn scalar(attribute: &Attribute, path: &str, value: Value) -> Result<Option<Value>, Error> {
@@ -370,15 +369,21 @@ fn scalar(attribute: &Attribute, path: &str, value: Value) -> Result<Option<Valu
             },
             _ => Err(invalid(path, "takes true or false")),
         },
-        AttributeType::Integer | AttributeType::Decimal => match value {
-            Value::Number(number) => Ok(Some(Value::Number(number))),
-            Value::String(text) if text.is_empty() => Ok(None),
-            Value::String(text) => match Number::from_str(text.trim()) {
-                Ok(number) => Ok(Some(Value::Number(number))),
-                Err(_) => Err(invalid(path, "takes a number")),
-            },
-            _ => Err(invalid(path, "takes a number")),
-        },
+        kind @ (AttributeType::Integer | AttributeType::Decimal) => {
+            let number = match value {
+                Value::Number(number) => Some(number),
+                Value::String(text) if text.is_empty() => return Ok(None),
+                Value::String(text) => Number::from_str(text.trim()).ok(),
+                _ => None,
+            };
+            let number = number.ok_or_else(|| invalid(path, "takes a number"))?;
+            let number = if kind == AttributeType::Integer {
+                whole_number(number).ok_or_else(|| invalid(path, "takes a whole number"))?
+            } else {
+                number
+            };
+            Ok(Some(Value::Number(number)))
+        }
         kind => match value {
             Value::String(text) => text_value(kind, path, text),
             // Typed mappings send a number where the table has a text (Q38).
@@ -386,8 +391,8 @@ fn scalar(attribute: &Attribute, path: &str, value: Value) -> Result<Option<Valu
                 path,
                 "takes a text; a number so long is not kept as it was written",
             )),
-            Value::Number(number) => Ok(Some(Value::String(number.to_string()))),
-            Value::Bool(truth) => Ok(Some(Value::String(truth.to_string()))),
+            Value::Number(number) => text_value(kind, path, number.to_string()),
+            Value::Bool(truth) => text_value(kind, path, truth.to_string()),
             _ => Err(invalid(path, "takes a text")),
         },
     }
@@ -397,6 +402,17 @@ fn scalar(attribute: &Attribute, path: &str, value: Value) -> Result<Option<Valu
 fn is_rounded(number: &Number) -> bool {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     number.is_f64() && number.as_f64().is_none_or(|number| number.abs() >= EXACT)
+}
+
+/// The integer that a number is (RFC 7643 §2.3.4); `7.0` is how some serializers write 7.
+fn whole_number(number: Number) -> Option<Number> {
+    if number.is_i64() || number.is_u64() {
+        return Some(number);
+    }
+    // Beyond this a double no longer says which integer it is.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let double = number.as_f64()?;
+    (double.fract() == 0.0 && double.abs() <= EXACT).then(|| Number::from(double as i64))
 }
 
 fn text_value(kind: AttributeType, path: &str, text: String) -> Result<Option<Value>, Error> {

@@ -1,8 +1,8 @@
-//! The messages around resources: lists and errors (RFC 7644 §3.4.2, §3.12).
+//! The messages around resources: lists, errors and bulk answers (RFC 7644 §3.4.2, §3.12, §3.7).
 
 use serde_json::{Value, json};
 
-use crate::schema::{URN_ERROR, URN_LIST_RESPONSE};
+use crate::schema::{URN_BULK_RESPONSE, URN_ERROR, URN_LIST_RESPONSE};
 
 /// A list of results. `Resources` is there also when it is empty: one client's parser wants it.
 pub fn list_response(total: u64, start_index: u64, items_per_page: u64, resources: Vec<Value>) -> Value {
@@ -28,4 +28,11 @@ pub fn error_body(status: u16, scim_type: Option<&str>, detail: &str) -> Value {
         body["scimType"] = Value::from(scim_type);
     }
     body
+}
+
+/// The answer to a bulk request.
+pub fn bulk_response(operations: Vec<Value>) -> Value {
+    let mut response = json!({"schemas": [URN_BULK_RESPONSE]});
+    response["Operations"] = Value::Array(operations);
+    response
 }

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::{Map, Value};
+
 /// Folds case, so that two texts which differ only in case fold to the same text.
 ///
 /// It is Unicode's full case folding but for the Cherokee script, whose letters fold to lower case here: `ß` and `ẞ`
@@ -30,6 +32,16 @@ fn fold_char(letter: char) -> impl Iterator<Item = char> {
     let kept = keep.then_some(letter);
     let folded = (!keep).then(|| letter.to_uppercase().flat_map(char::to_lowercase));
     kept.into_iter().chain(folded.into_iter().flatten())
+}
+
+/// Takes a member out. Of two that differ only in letter case one would be ignored, so there must not be two.
+pub(crate) fn take(map: &mut Map<String, Value>, name: &str) -> Result<Option<Value>, String> {
+    let mut keys = map.keys().filter(|key| key.eq_ignore_ascii_case(name));
+    let (key, another) = (keys.next().cloned(), keys.next().is_some());
+    if another {
+        return Err(format!("`{name}` is there more than once, in different letter case"));
+    }
+    Ok(key.and_then(|key| map.remove(&key)))
 }
 
 /// The folded text, borrowed when there is nothing to fold.

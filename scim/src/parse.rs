@@ -190,12 +190,7 @@ impl<'a> Parser<'a> {
             byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$' | b'.' | b':' | b'%' | b'+')
         });
         let path = AttrPath::split(word);
-        let named = |name: &str| {
-            name.bytes()
-                .next()
-                .is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'$')
-                && !name.contains(['.', '%', '+'])
-        };
+        let named = |name: &str| begins_a_name(name) && !name.contains(['.', '%', '+']);
         let version_tail = path.urn.is_some() && path.sub.as_deref().is_some_and(|sub| !sub.is_empty());
         let parts = named(&path.attribute) && path.sub.as_deref().is_none_or(|sub| named(sub) || version_tail);
         let urn = path
@@ -215,12 +210,13 @@ impl<'a> Parser<'a> {
             return Ok(None);
         }
         self.at += 1;
+        let start = self.at;
         let name = self.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$'));
-        if name.is_empty() {
-            Err(self.expected("a part's name"))
-        } else {
-            Ok(Some(name.to_owned()))
+        if begins_a_name(name) {
+            return Ok(Some(name.to_owned()));
         }
+        self.at = start;
+        Err(self.expected("a part's name"))
     }
 
     fn operator(&mut self) -> Result<CompareOp, Error> {
@@ -360,6 +356,12 @@ impl<'a> Parser<'a> {
         let position = self.text[..self.at].chars().count() + 1;
         Error::new(self.kind, format!("at position {position}: {problem}"))
     }
+}
+
+fn begins_a_name(text: &str) -> bool {
+    text.bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'$')
 }
 
 /// A JSON number, read to the nearest double: serde_json's own reading may be one step off, and a printed filter must read

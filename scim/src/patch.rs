@@ -11,10 +11,11 @@ mod work;
 
 use std::{fmt, str::FromStr};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     error::{Error, ErrorKind},
+    name::take,
     path::Path,
 };
 
@@ -78,16 +79,6 @@ fn read(number: usize, operation: Value) -> Result<Operation, String> {
         value: take(&mut operation, "value")?,
         number,
     })
-}
-
-/// Takes a member out. Of two that differ only in letter case one would be ignored, so there must not be two.
-fn take(map: &mut Map<String, Value>, name: &str) -> Result<Option<Value>, String> {
-    let mut keys = map.keys().filter(|key| key.eq_ignore_ascii_case(name));
-    let (key, another) = (keys.next().cloned(), keys.next().is_some());
-    if another {
-        return Err(format!("`{name}` is there more than once, in different letter case"));
-    }
-    Ok(key.and_then(|key| map.remove(&key)))
 }
 
 /// One operation as the client wrote it.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::{Error, ErrorKind},
-    path::Path,
+    path::{AttrPath, Path},
     schema::{Attribute, ResourceSchema, Returned, Schema, Target},
 };
 
@@ -26,6 +26,8 @@ const MAX_NAMED: usize = 100;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Projection {
     choice: Choice,
+    /// What the write said that this is the answer to.
+    written: Vec<AttrPath>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -44,6 +46,7 @@ impl Projection {
         if !only.is_empty() {
             return Ok(Self {
                 choice: Choice::Only(only),
+                written: Vec::new(),
             });
         }
         let without = named(excluded)?;
@@ -53,7 +56,14 @@ impl Projection {
             } else {
                 Choice::Without(without)
             },
+            written: Vec::new(),
         })
+    }
+
+    /// The same choice for the answer to a write that said these: what is returned on request is shown without being asked
+    /// for, unless `attributes` asks for others (RFC 7643 §7).
+    pub fn after_write(&mut self, said: Vec<AttrPath>) {
+        self.written = said;
     }
 
     /// Whether an answer would have this attribute, should it have a value.
@@ -64,22 +74,30 @@ impl Projection {
         self.resolved(schema).keeps(None, known)
     }
 
-    /// Takes everything out of a resource that was not asked for.
+    /// Takes everything out of a resource that was not asked for, or is not for anybody to see. `schemas` names what the
+    /// resource has and the table knows: an extension that is no longer declared is not shown.
     pub fn apply(&self, schema: &ResourceSchema, resource: &mut Value) {
         let Some(map) = resource.as_object_mut() else { return };
+        if map.contains_key("schemas") {
+            let has = |extension: &&Schema| map.contains_key(&extension.id);
+            let known = std::iter::once(&schema.core).chain(schema.extensions.iter().filter(has));
+            let known = known.map(|schema| Value::from(schema.id.as_str())).collect();
+            map.insert("schemas".to_owned(), known);
+        }
         let resolved = self.resolved(schema);
         map.retain(|name, value| {
             if let Some(extension) = schema.extensions.iter().find(|extension| extension.id == *name) {
                 let Some(inner) = value.as_object_mut() else {
                     return false;
                 };
-                resolved.reduce(extension, inner);
+                inner.retain(|name, value| {
+                    let attribute = extension.attribute(name);
+                    attribute.is_some_and(|attribute| resolved.reduce(Some(extension), attribute, value))
+                });
                 return !inner.is_empty();
             }
-            let Some(attribute) = schema.attribute(name) else {
-                return self.choice == Choice::Default;
-            };
-            resolved.keeps(None, attribute) && resolved.reduce_parts(None, attribute, value)
+            let attribute = schema.attribute(name);
+            attribute.is_some_and(|attribute| resolved.reduce(None, attribute, value))
         });
     }
 
@@ -90,9 +108,12 @@ impl Projection {
             Choice::Only(paths) => (Kind::Only, paths.as_slice()),
             Choice::Without(paths) => (Kind::Without, paths.as_slice()),
         };
+        let mention = |path: &Path| mention(schema, &path.attr, path.sub.as_deref());
+        let written = |path: &AttrPath| self::mention(schema, path, None);
         Resolved {
             kind,
-            mentions: paths.iter().filter_map(|path| mention(schema, path)).collect(),
+            mentions: paths.iter().filter_map(mention).collect(),
+            written: self.written.iter().filter_map(written).collect(),
         }
     }
 }
@@ -101,6 +122,8 @@ impl Projection {
 struct Resolved<'s> {
     kind: Kind,
     mentions: Vec<Mention<'s>>,
+    /// What the write said.
+    written: Vec<Mention<'s>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -117,50 +140,74 @@ struct Mention<'s> {
     part: Option<&'s str>,
 }
 
-impl Resolved<'_> {
-    fn reduce(&self, extension: &Schema, map: &mut Map<String, Value>) {
-        map.retain(|name, value| {
-            let attribute = extension.attribute(name);
-            attribute.is_some_and(|attribute| {
-                self.keeps(Some(extension), attribute) && self.reduce_parts(Some(extension), attribute, value)
-            })
-        });
+impl Mention<'_> {
+    /// Whether it names an attribute or what that is in.
+    fn is_about(&self, extension: Option<&Schema>, attribute: &Attribute) -> bool {
+        self.extension == extension.map(|schema| schema.id.as_str())
+            && self.attribute.is_none_or(|name| name == attribute.name)
     }
+}
 
+impl Resolved<'_> {
     /// The paths that name an attribute or what it is in.
     fn about(&self, extension: Option<&Schema>, attribute: &Attribute) -> impl Iterator<Item = &Mention<'_>> {
-        let extension = extension.map(|schema| schema.id.as_str());
-        self.mentions.iter().filter(move |mention| {
-            mention.extension == extension && mention.attribute.is_none_or(|name| name == attribute.name)
-        })
+        let about = move |mention: &&Mention<'_>| mention.is_about(extension, attribute);
+        self.mentions.iter().filter(about)
     }
 
     fn keeps(&self, extension: Option<&Schema>, attribute: &Attribute) -> bool {
+        if attribute.is_hidden() {
+            return false;
+        }
+        let mut about = self.about(extension, attribute);
         match (attribute.returned, self.kind) {
-            (Returned::Always, _) => true,
             (Returned::Never, _) => false,
-            (_, Kind::Only) => self.about(extension, attribute).next().is_some(),
-            (Returned::Request, _) => false,
-            (Returned::Default, Kind::Default) => true,
-            (Returned::Default, Kind::Without) => {
-                !self.about(extension, attribute).any(|mention| mention.part.is_none())
+            (Returned::Always, _) => true,
+            // Asked for by its own name; its extension's does not do.
+            (Returned::Request, Kind::Only) => about.any(|mention| mention.attribute.is_some()),
+            (Returned::Request, _) => {
+                let mut written = self.written.iter();
+                written.any(|mention| mention.is_about(extension, attribute))
+                    && about.all(|mention| mention.part.is_some())
             }
+            (Returned::Default, Kind::Default) => true,
+            (Returned::Default, Kind::Only) => about.next().is_some(),
+            (Returned::Default, Kind::Without) => about.all(|mention| mention.part.is_some()),
         }
     }
 
-    /// Takes out the parts that were not asked for; tells whether anything is left.
-    fn reduce_parts(&self, extension: Option<&Schema>, attribute: &Attribute, value: &mut Value) -> bool {
-        let only = self.kind == Kind::Only;
-        let whole = self.about(extension, attribute).any(|mention| mention.part.is_none());
+    /// Takes out the parts that are not shown; tells whether anything is left of the attribute.
+    fn reduce(&self, extension: Option<&Schema>, attribute: &Attribute, value: &mut Value) -> bool {
+        if !self.keeps(extension, attribute) {
+            return false;
+        }
         let parts: Vec<_> = self
             .about(extension, attribute)
             .filter_map(|mention| mention.part)
             .collect();
-        if parts.is_empty() || (only && whole) {
+        let usual = |part: &Attribute| part.returned == Returned::Default && !part.is_hidden();
+        if parts.is_empty() && attribute.sub_attributes.iter().all(usual) {
             return true;
         }
+        // Without a word about parts, all of the attribute is meant; with one, these alone.
+        let whole = parts.is_empty() || self.about(extension, attribute).any(|mention| mention.part.is_none());
+        let only = self.kind == Kind::Only;
+        let shown = |name: &str| {
+            let (part, named) = (attribute.sub_attribute(name), parts.contains(&name));
+            if part.is_some_and(Attribute::is_hidden) {
+                return false;
+            }
+            match part.map_or(Returned::Default, |part| part.returned) {
+                Returned::Never => false,
+                Returned::Always => true,
+                Returned::Request if only => named,
+                Returned::Request => !named && self.was_written(extension, attribute, name),
+                Returned::Default if only => whole || named,
+                Returned::Default => !named,
+            }
+        };
         let reduce = |map: &mut Map<String, Value>| {
-            map.retain(|name, _| parts.iter().any(|part| *part == name) == only);
+            map.retain(|name, _| shown(name));
             !map.is_empty()
         };
         match value {
@@ -172,10 +219,15 @@ impl Resolved<'_> {
             _ => true,
         }
     }
+
+    fn was_written(&self, extension: Option<&Schema>, attribute: &Attribute, part: &str) -> bool {
+        let mut written = self.written.iter();
+        written.any(|mention| mention.part == Some(part) && mention.is_about(extension, attribute))
+    }
 }
 
-fn mention<'s>(schema: &'s ResourceSchema, path: &Path) -> Option<Mention<'s>> {
-    Some(match schema.resolve(&path.attr)? {
+fn mention<'s>(schema: &'s ResourceSchema, path: &AttrPath, part: Option<&str>) -> Option<Mention<'s>> {
+    Some(match schema.resolve(path)? {
         Target::Extension(named) => Mention {
             extension: Some(&named.id),
             attribute: None,
@@ -186,7 +238,7 @@ fn mention<'s>(schema: &'s ResourceSchema, path: &Path) -> Option<Mention<'s>> {
             attribute,
             sub,
         } => {
-            let part = sub.or_else(|| attribute.sub_attribute(path.sub.as_deref()?));
+            let part = sub.or_else(|| attribute.sub_attribute(part?));
             Mention {
                 extension: extension.map(|schema| schema.id.as_str()),
                 attribute: Some(&attribute.name),

@@ -3,12 +3,22 @@
 //! One table drives everything: canonical form, filters, patches and projection read it, and the documents served at
 //! `/Schemas` are made of it, so what is published is exactly what works.
 
+mod attribute;
+mod declared;
 mod documents;
 mod enterprise;
 mod group;
+mod problem;
+mod read;
 mod resolve;
 mod user;
+mod words;
 
+pub(crate) use attribute::Quirk;
+pub use attribute::{Attribute, AttributeType, Mutability, Returned, Uniqueness};
+pub use declared::{Declaration, MAX_DECLARATION_BYTES, MAX_EXTENSIONS};
+pub use problem::{DeclarationError, DeclarationProblem};
+pub use read::{MAX_ATTRIBUTES, MAX_CANONICAL_VALUES, MAX_DESCRIPTION_CHARS, MAX_NAME_CHARS, MAX_SUB_ATTRIBUTES};
 pub use resolve::Target;
 
 use crate::path::AttrPath;
@@ -23,6 +33,10 @@ pub const URN_ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:en
 pub const URN_LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 /// A PATCH request.
 pub const URN_PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+/// A bulk request.
+pub const URN_BULK_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+/// The answer to one.
+pub const URN_BULK_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 /// An error.
 pub const URN_ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 /// A search by POST.
@@ -64,173 +78,6 @@ impl ResourceType {
     }
 }
 
-/// The data type of an attribute (RFC 7643 §2.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the RFC's")]
-pub enum AttributeType {
-    String,
-    Boolean,
-    Decimal,
-    Integer,
-    DateTime,
-    Reference,
-    Binary,
-    Complex,
-}
-
-/// Who may write an attribute, and when (RFC 7643 §7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the RFC's")]
-pub enum Mutability {
-    ReadOnly,
-    ReadWrite,
-    Immutable,
-    WriteOnly,
-}
-
-/// When an attribute is returned (RFC 7643 §7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the RFC's")]
-pub enum Returned {
-    Always,
-    Never,
-    Default,
-    Request,
-}
-
-/// How far a value must be unique (RFC 7643 §7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the RFC's")]
-pub enum Uniqueness {
-    None,
-    Server,
-    Global,
-}
-
-/// One attribute and its characteristics.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attribute {
-    /// The name in its proper spelling.
-    pub name: String,
-    /// What it is, for people.
-    pub description: String,
-    /// The data type.
-    pub kind: AttributeType,
-    /// Whether it has several values.
-    pub multi_valued: bool,
-    /// Whether a resource must have it.
-    pub required: bool,
-    /// Whether case matters when values are compared.
-    pub case_exact: bool,
-    /// Who may write it.
-    pub mutability: Mutability,
-    /// When it is returned.
-    pub returned: Returned,
-    /// How far its values are unique.
-    pub uniqueness: Uniqueness,
-    /// Values that clients are expected to use; others are accepted.
-    pub canonical_values: Vec<String>,
-    /// What a reference may point to.
-    pub reference_types: Vec<String>,
-    /// The parts of a complex attribute.
-    pub sub_attributes: Vec<Attribute>,
-}
-
-impl Attribute {
-    /// An attribute with the RFC's default characteristics.
-    pub fn new(name: &str, kind: AttributeType, description: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            description: description.to_owned(),
-            kind,
-            multi_valued: false,
-            required: false,
-            case_exact: matches!(
-                kind,
-                AttributeType::Reference | AttributeType::Binary | AttributeType::DateTime
-            ),
-            mutability: Mutability::ReadWrite,
-            returned: Returned::Default,
-            uniqueness: Uniqueness::None,
-            canonical_values: Vec::new(),
-            reference_types: Vec::new(),
-            sub_attributes: Vec::new(),
-        }
-    }
-
-    /// The part of that name, in any letter case.
-    pub fn sub_attribute(&self, name: &str) -> Option<&Self> {
-        find(&self.sub_attributes, name)
-    }
-
-    fn text(name: &str, description: &str) -> Self {
-        Self::new(name, AttributeType::String, description)
-    }
-
-    fn complex(name: &str, description: &str, sub_attributes: Vec<Self>) -> Self {
-        Self {
-            sub_attributes,
-            ..Self::new(name, AttributeType::Complex, description)
-        }
-    }
-
-    fn multi_valued(self) -> Self {
-        Self {
-            multi_valued: true,
-            ..self
-        }
-    }
-
-    fn required(self) -> Self {
-        Self { required: true, ..self }
-    }
-
-    fn case_exact(self) -> Self {
-        Self {
-            case_exact: true,
-            ..self
-        }
-    }
-
-    fn unique(self) -> Self {
-        Self {
-            uniqueness: Uniqueness::Server,
-            ..self
-        }
-    }
-
-    fn mutability(self, mutability: Mutability) -> Self {
-        Self { mutability, ..self }
-    }
-
-    fn read_only(self) -> Self {
-        let sub_attributes = self.sub_attributes.into_iter().map(Self::read_only).collect();
-        Self {
-            mutability: Mutability::ReadOnly,
-            sub_attributes,
-            ..self
-        }
-    }
-
-    fn returned(self, returned: Returned) -> Self {
-        Self { returned, ..self }
-    }
-
-    fn canonical(self, values: &[&str]) -> Self {
-        Self {
-            canonical_values: values.iter().map(ToString::to_string).collect(),
-            ..self
-        }
-    }
-
-    fn references(self, types: &[&str]) -> Self {
-        Self {
-            reference_types: types.iter().map(ToString::to_string).collect(),
-            ..self
-        }
-    }
-}
-
 /// A schema: a set of attributes under a URN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schema {
@@ -260,6 +107,8 @@ pub struct ResourceSchema {
     pub core: Schema,
     /// The extensions.
     pub extensions: Vec<Schema>,
+    /// The URNs of those that every resource must have.
+    pub required_extensions: Vec<String>,
     /// The attributes that every resource has (RFC 7643 §3.1), and `schemas`.
     pub common: Vec<Attribute>,
 }
@@ -268,6 +117,19 @@ impl ResourceSchema {
     /// The core or common attribute of that name, in any letter case.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.core.attribute(name).or_else(|| find(&self.common, name))
+    }
+
+    /// Whether every resource must have this extension.
+    pub fn requires(&self, extension: &Schema) -> bool {
+        self.required_extensions.contains(&extension.id)
+    }
+
+    /// Whether a path names the core attribute of that name, or a part of it: an extension may have one of the same name.
+    pub fn names_core(&self, path: &AttrPath, name: &str) -> bool {
+        matches!(
+            self.resolve(path),
+            Some(Target::Attribute { extension: None, attribute, .. }) if attribute.name == name
+        )
     }
 
     /// What a path names; `None` when the table has no such thing.
@@ -290,6 +152,7 @@ impl Schemas {
             resource_type,
             core,
             extensions,
+            required_extensions: Vec::new(),
             common: common(),
         };
         Self {
@@ -344,7 +207,8 @@ fn common() -> Vec<Attribute> {
                 Attribute::text("version", "The entity tag of the resource's present version.").case_exact(),
             ],
         )
-        .read_only(),
+        .read_only()
+        .quirk(Quirk::Addressed),
     ]
 }
 

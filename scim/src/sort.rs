@@ -9,7 +9,7 @@ use crate::{
     error::{Error, ErrorKind},
     name::folded,
     path::AttrPath,
-    schema::{Attribute, AttributeType, ResourceSchema, Returned, Target},
+    schema::{Attribute, AttributeType, ResourceSchema, Target},
 };
 
 /// How much of a text decides its place, in characters after case folding: what many resources are sorted by must fit
@@ -57,7 +57,7 @@ impl<'s> SortBy<'s> {
         if leaf.kind == AttributeType::Complex {
             return no(format!("sortBy: `{path}` is complex; name one of its parts"));
         }
-        if attribute.returned == Returned::Never || leaf.returned == Returned::Never {
+        if attribute.is_hidden() || leaf.is_hidden() {
             return no(format!("sortBy: `{path}` is never shown, and so cannot be sorted by"));
         }
         Ok(Self {
@@ -65,6 +65,11 @@ impl<'s> SortBy<'s> {
             attribute,
             part,
         })
+    }
+
+    /// Whether it is the core attribute of that name; an extension may have one of the same name.
+    pub fn is_core(&self, name: &str) -> bool {
+        self.extension.is_none() && self.attribute.name == name
     }
 
     /// The attribute as the schema table has it.

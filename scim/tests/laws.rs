@@ -1,10 +1,12 @@
 //! Laws of the language, held against random input: text and trees are one, canonical form is a fixed point, printed
 //! steps read back as themselves, patches obey algebra, and nothing panics on anything.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use scim::{
-    AttrPath, CompareOp, Filter, Literal, Op, Operation, PatchRequest, Path, Projection, ResourceSchema, Schemas,
-    SortBy, Step, URN_ENTERPRISE_USER, apply, canonicalize, fold_case, member_target, steps,
+    AttrPath, CompareOp, Declaration, Filter, Literal, Op, Operation, PatchRequest, Path, Projection, ResourceSchema,
+    Schemas, SortBy, Step, URN_ENTERPRISE_USER, apply, canonicalize, fold_case, member_target, steps,
 };
 use serde_json::{Map, Number, Value, json};
 
@@ -112,6 +114,11 @@ const NAMES: &[&str] = &[
     "urn:ietf:params:scim:schemas:core:2.0:User",
     "urn:ietf:params:scim:schemas:core:2.0:User:title",
     "unknown",
+    "tags",
+    "urn:kestrel:User",
+    "urn:kestrel:User:members",
+    "urn:kestrel:User:tags",
+    "urn:kestrel:User:name.givenName",
 ];
 
 fn key() -> impl Strategy<Value = String> {
@@ -178,6 +185,15 @@ const PATHS: &[&str] = &[
     "department",
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
     "urn:ietf:params:scim:schemas:core:2.0:User",
+    "urn:kestrel:User",
+    "urn:kestrel:User:tags",
+    "urn:kestrel:User:tags[value eq \"a\"]",
+    "urn:kestrel:User:members",
+    "urn:kestrel:User:value",
+    "urn:kestrel:User:name",
+    "urn:kestrel:User:name.givenName",
+    "urn:kestrel:User:emails[value eq \"1\"].type",
+    "urn:kestrel:User:emails[type eq \"work\"].value",
 ];
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -195,10 +211,29 @@ fn operation() -> impl Strategy<Value = Operation> {
     })
 }
 
-fn tables() -> [ResourceSchema; 2] {
+/// The built-in tables, and one with attributes of every characteristic under names that mean something elsewhere.
+fn tables() -> [ResourceSchema; 3] {
     let schemas = Schemas::builtin();
-    [schemas.user().clone(), schemas.group().clone()]
+    [schemas.user().clone(), schemas.group().clone(), EXTENDED.clone()]
 }
+
+const DECLARED: &str = r#"[{"id": "urn:kestrel:User", "attributes": [
+    {"name": "userName"},
+    {"name": "tags", "multiValued": true},
+    {"name": "members", "type": "integer", "multiValued": true},
+    {"name": "roles", "type": "boolean"},
+    {"name": "title", "type": "dateTime", "returned": "never"},
+    {"name": "value", "mutability": "immutable"},
+    {"name": "name", "type": "complex", "subAttributes": [{"name": "givenName", "required": true}, {"name": "value"}]},
+    {"name": "emails", "type": "complex", "multiValued": true, "subAttributes": [
+        {"name": "value", "type": "decimal"}, {"name": "type", "mutability": "immutable"}, {"name": "primary", "type": "boolean"}
+    ]}
+]}]"#;
+
+static EXTENDED: LazyLock<ResourceSchema> = LazyLock::new(|| {
+    let schemas = Declaration::read(DECLARED).and_then(Schemas::with_extensions);
+    schemas.expect("it is declared well").user().clone()
+});
 
 fn printed(steps: &[Step]) -> Vec<Operation> {
     steps.iter().map(Step::to_operation).collect()

@@ -7,12 +7,15 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use service_runtime::Running;
+use service_runtime::health::{Report, State};
 
+mod bulk;
 mod client;
 
 use client::ask;
 
 use super::*;
+use crate::schemas::{Tables, builtin};
 use crate::token::hash_token;
 use crate::{Config, CredentialArgs, ScimArgs};
 
@@ -39,8 +42,51 @@ fn config() -> Config {
     }
 }
 
+/// A gateway that has had the schema table of its identity-service once.
+async fn start(config: Config) -> Running {
+    let identity = service_runtime::connect(&config.identity_url, config.scim.request_timeout).unwrap();
+    let tables = Tables::new(Some(builtin()));
+    crate::begin(config, identity, tables).await.unwrap()
+}
+
 async fn gateway() -> Running {
-    crate::start(config()).await.unwrap()
+    start(config()).await
+}
+
+#[tokio::test]
+async fn before_the_schemas_are_known_scim_is_503() {
+    let running = crate::start(config()).await.unwrap();
+    for line in [
+        "GET /scim/v2/Users",
+        "GET /scim/v2/Groups/1",
+        "DELETE /scim/v2/Users/1",
+        "GET /scim/v2/Schemas",
+        "GET /scim/v2/ResourceTypes/User",
+        "GET /scim/v2/ServiceProviderConfig",
+        "GET /scim/v2",
+    ] {
+        let answer = ask(line).of(&running).await;
+        let (_, detail) = answer.error(503);
+        assert_eq!(answer.header("retry-after"), Some("5"), "{line}");
+        assert!(detail.contains("schemas"), "{line}: {detail}");
+    }
+    let answer = ask("POST /scim/v2/Users").body(USER).of(&running).await;
+    answer.error(503);
+    // What needs no schema is as ever.
+    ask("GET /scim/v2/Users")
+        .without("Authorization")
+        .of(&running)
+        .await
+        .error(401);
+    ask("GET /scim/v2/Nothing").of(&running).await.error(404);
+    ask("PUT /scim/v2/Users").of(&running).await.error(405);
+    let unready = |report: &Report| {
+        let state = &report.dependencies["schemas"];
+        matches!(state, State::NotReady(reason) if reason.contains("schema table"))
+    };
+    let mut reports = running.readiness().subscribe();
+    let reached = tokio::time::timeout(Duration::from_secs(20), reports.wait_for(unready)).await;
+    reached.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -51,6 +97,7 @@ async fn every_route_wants_a_credential_and_reads_no_body_before_it() {
         "GET /scim/v2/ServiceProviderConfig",
         "GET /scim/v2/Schemas",
         "GET /scim/v2/Nothing",
+        "POST /scim/v2/Bulk",
         "TRACE /scim/v2/Users",
         "GET /",
     ];
@@ -111,6 +158,7 @@ async fn unknown_routes_and_methods_are_scim_errors() {
         ("POST /scim/v2", "GET,HEAD"),
         ("GET /scim/v2/Users/.search", "POST"),
         ("PUT /scim/v2/.search/", "POST"),
+        ("GET /scim/v2/Bulk", "POST"),
         ("TRACE /scim/v2//ServiceProviderConfig", "GET,HEAD"),
         ("BREW /scim/v2/Users", "GET,HEAD,POST"),
     ];
@@ -481,7 +529,7 @@ async fn discovery_tells_what_works() {
         ["patch", "bulk", "filter", "changePassword", "sort", "etag"].map(|name| config[name]["supported"].clone());
     assert_eq!(
         json!(flags),
-        json!([true, false, true, false, true, true]),
+        json!([true, true, true, false, true, true]),
         "in the order of RFC 7643 §5"
     );
     assert_eq!(config["filter"]["maxResults"], json!(1000));
@@ -550,7 +598,7 @@ async fn a_request_keeps_its_id_and_gets_one_if_it_has_none() {
 async fn a_body_that_does_not_come_is_408() {
     let mut config = config();
     config.scim.body_timeout = Duration::from_millis(50);
-    let running = crate::start(config).await.unwrap();
+    let running = start(config).await;
     let answer = ask("POST /scim/v2/Users")
         .with("Content-Length", "100")
         .of(&running)
@@ -565,7 +613,7 @@ async fn an_identity_service_that_does_not_answer_is_504() {
     let mut config = config();
     config.identity_url = format!("http://{}", silent.local_addr().unwrap());
     config.scim.request_timeout = Duration::from_millis(200);
-    let running = crate::start(config).await.unwrap();
+    let running = start(config).await;
     for line in [
         "GET /scim/v2/Users/1",
         "GET /scim/v2/Groups?filter=displayName+eq+%22a%22",
@@ -585,7 +633,7 @@ async fn readiness_follows_the_health_of_identity_service() {
     let other = service_runtime::serve_grpc(listener, routes, lifecycle).unwrap();
     let mut config = config();
     config.identity_url = format!("http://{}", other.addr);
-    let running = crate::start(config).await.unwrap();
+    let running = start(config).await;
 
     let is_ready = |ready: bool| {
         let mut reports = running.readiness().subscribe();

@@ -53,7 +53,8 @@ impl Directory {
         }
         for _ in 0..RACES {
             let present = self.get(tenant, Kind::Group, id).await?;
-            let document = document_change(Kind::Group, &present, document.clone())?;
+            let replaced = scim::replace(self.schema(Kind::Group), &present.document, document.clone())?;
+            let document = document_change(Kind::Group, &present, replaced)?;
             let action = Action::Update {
                 document,
                 members: Some(change.clone()),
@@ -81,7 +82,7 @@ impl Directory {
         let steps = scim::steps(schema, operations)?;
         let (membership, attributes): (Vec<Step>, Vec<Step>) = steps
             .into_iter()
-            .partition(|step| step.path.attr.attribute.eq_ignore_ascii_case(MEMBERS));
+            .partition(|step| schema.names_core(&step.path.attr, MEMBERS));
         let parsed = parse_id(Kind::Group, id)?;
         if let Some(first) = self.answered(tenant, &caller).await? {
             return Ok((first.record, first.changed));

@@ -48,7 +48,7 @@ impl Directory {
     ) -> Result<(Record, bool), Error> {
         let body = canonicalize(self.schema(Kind::User), body)?;
         self.change_user(tenant, id, &caller, |present| {
-            let mut document = body.clone();
+            let mut document = scim::replace(self.schema(Kind::User), present, body.clone())?;
             // A PUT that is silent about `active` must not let a disabled user in again.
             set_default(&mut document, "active", || {
                 present.get("active").cloned().unwrap_or(json!(true))

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{
     caller, operations,
     paging::{self, Asked},
+    schemas::same_table,
     to_json, to_message,
 };
 use crate::{
@@ -45,6 +46,7 @@ impl GroupService for Groups {
         &self,
         request: Request<CreateGroupRequest>,
     ) -> Result<Response<CreateGroupResponse>, Status> {
+        same_table(&self.directory, &request)?;
         let mut request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let body = to_json(request.group.take(), "group")?;
@@ -90,6 +92,7 @@ impl GroupService for Groups {
         &self,
         request: Request<ReplaceGroupRequest>,
     ) -> Result<Response<ReplaceGroupResponse>, Status> {
+        same_table(&self.directory, &request)?;
         let mut request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let body = to_json(request.group.take(), "group")?;
@@ -110,6 +113,7 @@ impl GroupService for Groups {
     }
 
     async fn patch_group(&self, request: Request<PatchGroupRequest>) -> Result<Response<PatchGroupResponse>, Status> {
+        same_table(&self.directory, &request)?;
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let caller = caller(

@@ -12,7 +12,7 @@ use proto::{
 use serde_json::Value;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{caller, operations, paging::Asked, to_json, to_message};
+use super::{caller, operations, paging::Asked, schemas::same_table, to_json, to_message};
 use crate::{
     directory::Directory,
     error::Error,
@@ -53,6 +53,7 @@ impl Users {
 #[async_trait]
 impl UserService for Users {
     async fn create_user(&self, request: Request<CreateUserRequest>) -> Result<Response<CreateUserResponse>, Status> {
+        same_table(&self.directory, &request)?;
         let mut request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let body = to_json(request.user.take(), "user")?;
@@ -108,6 +109,7 @@ impl UserService for Users {
         &self,
         request: Request<ReplaceUserRequest>,
     ) -> Result<Response<ReplaceUserResponse>, Status> {
+        same_table(&self.directory, &request)?;
         let mut request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let body = to_json(request.user.take(), "user")?;
@@ -127,6 +129,7 @@ impl UserService for Users {
     }
 
     async fn patch_user(&self, request: Request<PatchUserRequest>) -> Result<Response<PatchUserResponse>, Status> {
+        same_table(&self.directory, &request)?;
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let caller = caller(

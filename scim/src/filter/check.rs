@@ -17,7 +17,10 @@ pub(super) fn check(filter: &Filter, schema: &ResourceSchema) -> Result<(), Erro
         Filter::ValuePath { attr, filter } => match schema.resolve(attr) {
             Some(Target::Attribute {
                 attribute, sub: None, ..
-            }) if attribute.kind == AttributeType::Complex => check_value(filter, attr, attribute),
+            }) if attribute.kind == AttributeType::Complex || attribute.multi_valued => {
+                seen(attr, attribute)?;
+                check_value(filter, attr, attribute)
+            }
             Some(_) => Err(invalid(format!("`{attr}` has no parts to filter by"))),
             None => Err(unknown(attr)),
         },
@@ -28,13 +31,13 @@ pub(super) fn check(filter: &Filter, schema: &ResourceSchema) -> Result<(), Erro
 pub(crate) fn check_value(filter: &Filter, attr: &AttrPath, attribute: &Attribute) -> Result<(), Error> {
     let part = |path: &AttrPath| {
         let found = attribute
-            .sub_attribute(&path.attribute)
+            .part_of_value(&path.attribute)
             .filter(|_| path.urn.is_none() && path.sub.is_none());
         let found = found.ok_or_else(|| invalid(format!("`{attr}` has no part `{path}`")))?;
         if is_address(attribute, found) {
             return Err(made_for_answers(path));
         }
-        Ok(found)
+        seen(path, found).map(|()| found)
     };
     match filter {
         Filter::And(parts) | Filter::Or(parts) => {
@@ -57,7 +60,7 @@ fn leaf<'s>(schema: &'s ResourceSchema, path: &AttrPath) -> Result<&'s Attribute
             if is_address(attribute, leaf) {
                 return Err(made_for_answers(path));
             }
-            Ok(leaf)
+            seen(path, attribute).and_then(|()| seen(path, leaf)).map(|()| leaf)
         }
         Some(Target::Extension(_)) | None => Err(unknown(path)),
     }
@@ -65,11 +68,7 @@ fn leaf<'s>(schema: &'s ResourceSchema, path: &AttrPath) -> Result<&'s Attribute
 
 /// Where a resource of ours is: the address depends on how the client reaches us, so that none is kept.
 fn is_address(attribute: &Attribute, leaf: &Attribute) -> bool {
-    match leaf.name.as_str() {
-        "location" => attribute.name == "meta",
-        "$ref" => attribute.sub_attribute("value").is_some(),
-        _ => false,
-    }
+    attribute.quirk.has_addresses() && matches!(leaf.name.as_str(), "location" | "$ref")
 }
 
 fn made_for_answers(path: &AttrPath) -> Error {
@@ -117,6 +116,14 @@ fn comparable(path: &AttrPath, attribute: &Attribute, op: CompareOp, value: &Lit
         }
         AttributeType::String | AttributeType::Reference | AttributeType::Binary => Ok(()),
     }
+}
+
+/// What nobody sees must not be found out by asking either.
+fn seen(path: &AttrPath, attribute: &Attribute) -> Result<(), Error> {
+    if attribute.is_hidden() {
+        return Err(invalid(format!("`{path}` is never shown, and so cannot be asked for")));
+    }
+    Ok(())
 }
 
 fn unknown(path: &AttrPath) -> Error {

@@ -37,6 +37,8 @@ enum Node<'s> {
     /// The resource has this extension.
     Extension(&'s str),
     Test(Place<'s>, Test),
+    /// The value itself, one of several simple ones.
+    Itself(Test),
     /// One value matches as a whole.
     Value(Place<'s>, Box<Node<'s>>),
 }
@@ -81,6 +83,7 @@ impl Node<'_> {
             Self::Nothing => false,
             Self::Extension(urn) => resource.get(urn).is_some(),
             Self::Test(place, asked) => test(place, asked),
+            Self::Itself(asked) => asked.holds(std::iter::once(resource)),
             Self::Value(place, inner) => place.values(resource).any(|value| inner.holds_in(value)),
         }
     }
@@ -91,6 +94,7 @@ impl Node<'_> {
             Self::Or(parts) => parts.iter().any(|part| part.holds_in(value)),
             Self::Not(inner) => !inner.holds_in(value),
             Self::Test(place, test) => test.holds(place.values(value)),
+            Self::Itself(test) => test.holds(std::iter::once(value)),
             Self::Nothing | Self::Extension(_) | Self::Value(..) => false,
         }
     }
@@ -149,23 +153,24 @@ fn node<'s>(filter: &Filter, schema: &'s ResourceSchema) -> Node<'s> {
 }
 
 fn part_node<'s>(filter: &Filter, attribute: &'s Attribute) -> Node<'s> {
-    let place = |sub: &'s Attribute| Place {
-        extension: None,
-        name: &sub.name,
-        part: None,
+    let asked = |path: &AttrPath, test: &dyn Fn(&Attribute) -> Test| match attribute.part_of_value(&path.attribute) {
+        Some(itself) if attribute.kind != AttributeType::Complex => Node::Itself(test(itself)),
+        Some(sub) => {
+            let place = Place {
+                extension: None,
+                name: &sub.name,
+                part: None,
+            };
+            Node::Test(place, test(sub))
+        }
+        None => Node::Nothing,
     };
     match filter {
         Filter::And(parts) => Node::And(parts.iter().map(|part| part_node(part, attribute)).collect()),
         Filter::Or(parts) => Node::Or(parts.iter().map(|part| part_node(part, attribute)).collect()),
         Filter::Not(inner) => Node::Not(Box::new(part_node(inner, attribute))),
-        Filter::Present(path) => match attribute.sub_attribute(&path.attribute) {
-            Some(sub) => Node::Test(place(sub), Test::Present),
-            None => Node::Nothing,
-        },
-        Filter::Compare { path, op, value } => match attribute.sub_attribute(&path.attribute) {
-            Some(sub) => Node::Test(place(sub), Test::new(sub, *op, value)),
-            None => Node::Nothing,
-        },
+        Filter::Present(path) => asked(path, &|_| Test::Present),
+        Filter::Compare { path, op, value } => asked(path, &|part| Test::new(part, *op, value)),
         Filter::ValuePath { .. } => Node::Nothing,
     }
 }

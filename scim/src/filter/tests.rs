@@ -144,6 +144,8 @@ fn what_is_refused_names_the_position() {
         ("userName pr and", 16, "an attribute's name"),
         ("emails[type eq \"work\"", 22, "`]`"),
         ("emails[type eq \"work\"].", 24, "a part's name"),
+        // Not a name anywhere else either: it would not read back once printed.
+        ("emails[type eq \"work\"].-value pr", 24, "a part's name"),
         ("é eq \"x\"", 1, "an attribute's name"),
         ("userName eq \"é\" xor title pr", 17, "the end"),
         ("name.given.more pr", 1, "an attribute's name"),

@@ -10,9 +10,10 @@ use super::{
     work::{Work, all_looks, looks},
 };
 use crate::{
-    canonical::{bounded, canonical, finish, holder, keep_primary},
+    canonical::{bounded, element, finish, holder, keep_primary},
     error::{Error, ErrorKind},
     filter::{CompareOp, Filter, Literal, Matcher},
+    immutable,
     schema::{Attribute, AttributeType, Mutability, ResourceSchema, Target},
 };
 
@@ -37,6 +38,7 @@ use crate::{
 /// # Ok::<(), scim::Error>(())
 /// ```
 pub fn apply(schema: &ResourceSchema, resource: Value, steps: &[Step]) -> Result<Value, Error> {
+    let before = resource.clone();
     let Value::Object(mut resource) = resource else {
         return Err(Error::new(
             ErrorKind::InvalidSyntax,
@@ -57,7 +59,9 @@ pub fn apply(schema: &ResourceSchema, resource: Value, steps: &[Step]) -> Result
         run(holder(&mut resource, extension), attribute, step, &mut work)
             .map_err(|error| error.in_operation(step.operation))?;
     }
-    finish(schema, resource)
+    let after = finish(schema, resource, Some(&before))?;
+    immutable::check(schema, &before, &after)?;
+    Ok(after)
 }
 
 fn run(holder: &mut Map<String, Value>, attribute: &Attribute, step: &Step, work: &mut Work) -> Result<(), Error> {
@@ -128,8 +132,10 @@ fn parts(
             Some(Value::Object(map)) => drop(map.remove(sub)),
             Some(Value::Array(values)) => {
                 work.spend(values.len())?;
-                let maps = values.iter_mut().filter_map(Value::as_object_mut);
-                maps.for_each(|map| drop(map.remove(sub)));
+                for map in values.iter_mut().filter_map(Value::as_object_mut) {
+                    immutable::check_part(attribute, sub, map.get(sub), None)?;
+                    map.remove(sub);
+                }
             }
             _ => {}
         }
@@ -142,10 +148,10 @@ fn parts(
             values.push(Value::Object(Map::new()));
         }
         work.spend(values.len() * looks(&new))?;
-        values
-            .iter_mut()
-            .filter_map(Value::as_object_mut)
-            .for_each(|map| drop(map.insert(sub.to_owned(), new.clone())));
+        for map in values.iter_mut().filter_map(Value::as_object_mut) {
+            immutable::check_part(attribute, sub, map.get(sub), Some(&new))?;
+            map.insert(sub.to_owned(), new.clone());
+        }
         return Ok(());
     }
     let old = holder.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
@@ -198,6 +204,7 @@ fn select(
             None => values.retain(|value| !selected(value)),
             Some(sub) => {
                 for value in values.iter_mut().filter(|value| selected(value)) {
+                    immutable::check_part(attribute, sub, value.get(sub).filter(|_| attribute.multi_valued), None)?;
                     value.as_object_mut().map(|map| map.remove(sub));
                 }
             }
@@ -219,17 +226,17 @@ fn select(
         if !attribute.multi_valued {
             values.clear();
         }
-        values.push(Value::Object(made));
+        values.push(made);
     }
     let mut primary = None;
     let last = values.len() - 1;
     for (at, value) in values.iter_mut().enumerate() {
-        let fresh = at == last
-            && value
-                .as_object()
-                .is_some_and(|map| Some(map) == made_of(attribute, filter).as_ref());
+        let fresh = at == last && Some(&*value) == made_of(attribute, filter).as_ref();
         if !fresh && !selected(value) {
             continue;
+        }
+        if attribute.multi_valued && !fresh {
+            refuse_immutable(value, attribute, sub, &new)?;
         }
         change(value, attribute, filter, sub, step.op, &new);
         if value["primary"] == true && (fresh || touches_primary(sub, &new)) {
@@ -242,13 +249,32 @@ fn select(
     Ok(())
 }
 
+/// One of several values keeps its immutable parts: only the whole value can be removed, and another be added.
+fn refuse_immutable(value: &Value, attribute: &Attribute, sub: Option<&str>, new: &Value) -> Result<(), Error> {
+    let part = |name: &str, new: &Value| immutable::check_part(attribute, name, value.get(name), Some(new));
+    match (sub, new) {
+        (Some(sub), new) => part(sub, new),
+        (None, Value::Object(new)) => new.iter().try_for_each(|(name, new)| part(name, new)),
+        (None, _) => Ok(()),
+    }
+}
+
 fn change(value: &mut Value, attribute: &Attribute, filter: &Filter, sub: Option<&str>, op: Op, new: &Value) {
-    let Some(map) = value.as_object_mut() else { return };
+    let Some(map) = value.as_object_mut() else {
+        // A simple value is replaced by another; to add to it means nothing.
+        if sub.is_none() && op == Op::Replace && !new.is_object() {
+            *value = new.clone();
+        }
+        return;
+    };
     match (sub, new) {
         (Some(sub), new) => drop(map.insert(sub.to_owned(), new.clone())),
         (None, Value::Object(new)) if op == Op::Replace => {
             // What the filter selected by stays true of the value, unless the new one says otherwise.
-            let mut replaced = made_of(attribute, filter).unwrap_or_default();
+            let mut replaced = match made_of(attribute, filter) {
+                Some(Value::Object(made)) => made,
+                _ => Map::new(),
+            };
             replaced.extend(new.clone());
             *map = replaced;
         }
@@ -264,9 +290,10 @@ fn touches_primary(sub: Option<&str>, new: &Value) -> bool {
     }
 }
 
-/// The parts that a filter demands by `eq`, if it is made of nothing else and they can be had together.
-fn made_of(attribute: &Attribute, filter: &Filter) -> Option<Map<String, Value>> {
-    let mut map = Map::new();
+/// The value that a filter demands by `eq`, if it is made of nothing else and all of it can be had together.
+fn made_of(attribute: &Attribute, filter: &Filter) -> Option<Value> {
+    let simple = attribute.kind != AttributeType::Complex;
+    let (mut map, mut itself) = (Map::new(), None);
     for part in filter.conjuncts() {
         let Filter::Compare {
             path,
@@ -276,7 +303,7 @@ fn made_of(attribute: &Attribute, filter: &Filter) -> Option<Map<String, Value>>
         else {
             return None;
         };
-        let sub = attribute.sub_attribute(&path.attribute)?;
+        let sub = attribute.part_of_value(&path.attribute)?;
         if sub.mutability == Mutability::ReadOnly {
             return None;
         }
@@ -287,14 +314,15 @@ fn made_of(attribute: &Attribute, filter: &Filter) -> Option<Map<String, Value>>
             Literal::Null => return None,
         };
         // A literal that becomes a value is held to what holds for values.
-        map.insert(sub.name.clone(), canonical(sub, &sub.name, value).ok()??);
+        let value = element(sub, &sub.name, value).ok()??;
+        if simple {
+            itself = Some(value);
+        } else {
+            map.insert(sub.name.clone(), value);
+        }
     }
-    let made = Value::Object(map);
-    let fits = Matcher::of_value(filter, attribute).matches(&made);
-    match made {
-        Value::Object(map) if fits => Some(map),
-        _ => None,
-    }
+    let made = if simple { itself? } else { Value::Object(map) };
+    Matcher::of_value(filter, attribute).matches(&made).then_some(made)
 }
 
 fn list<'h>(holder: &'h mut Map<String, Value>, name: &str) -> &'h mut Vec<Value> {

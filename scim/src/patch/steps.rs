@@ -75,7 +75,7 @@ impl Reading<'_> {
                 attribute,
                 sub,
             } => {
-                if attribute.name == "schemas" {
+                if extension.is_none() && attribute.name == "schemas" {
                     return Ok(Vec::new());
                 }
                 if attribute.mutability == Mutability::ReadOnly {
@@ -368,7 +368,8 @@ impl Reading<'_> {
 fn filterable(attribute: &Attribute, path: &Path) -> Result<(), Error> {
     match &path.filter {
         None => Ok(()),
-        Some(_) if attribute.kind != AttributeType::Complex => Err(Error::new(
+        // One value of a simple attribute has no parts; of several, one can be chosen by what it is.
+        Some(_) if attribute.kind != AttributeType::Complex && !attribute.multi_valued => Err(Error::new(
             ErrorKind::InvalidPath,
             format!("`{}` has no parts to filter by", path.attr),
         )),

@@ -4,8 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Attribute, AttributeType, Mutability, ResourceSchema, ResourceType, Returned, Schema, Schemas, URN_RESOURCE_TYPE,
-    URN_SCHEMA, Uniqueness,
+    Attribute, AttributeType, ResourceSchema, ResourceType, Schema, Schemas, URN_RESOURCE_TYPE, URN_SCHEMA, words::Word,
 };
 
 impl Schemas {
@@ -17,8 +16,14 @@ impl Schemas {
             let external_id = table.common.iter().filter(|attribute| attribute.name == "externalId");
             schema(&table.core, external_id)
         });
-        let extensions = tables.iter().flat_map(|table| &table.extensions);
-        cores.chain(extensions.map(|extension| schema(extension, []))).collect()
+        let mut documents: Vec<Value> = cores.collect();
+        for extension in tables.iter().flat_map(|table| &table.extensions) {
+            // Both types may have the same one.
+            if !documents.iter().any(|known| known["id"] == *extension.id) {
+                documents.push(document(extension));
+            }
+        }
+        documents
     }
 
     /// The resource type documents. Their `meta.location` is relative to the base URL.
@@ -28,6 +33,11 @@ impl Schemas {
             .map(|kind| resource_type(self.resource(*kind)))
             .collect()
     }
+}
+
+/// One schema by itself.
+pub(super) fn document(extension: &Schema) -> Value {
+    schema(extension, [])
 }
 
 fn schema<'a>(schema: &'a Schema, common: impl IntoIterator<Item = &'a Attribute>) -> Value {
@@ -46,12 +56,12 @@ fn attribute(attribute: &Attribute) -> Value {
     let mut map = Map::new();
     let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
     put("name", json!(attribute.name));
-    put("type", json!(type_name(attribute.kind)));
+    put("type", json!(attribute.kind.word()));
     put("multiValued", json!(attribute.multi_valued));
     put("description", json!(attribute.description));
     put("required", json!(attribute.required));
-    put("mutability", json!(mutability_name(attribute.mutability)));
-    put("returned", json!(returned_name(attribute.returned)));
+    put("mutability", json!(attribute.mutability.word()));
+    put("returned", json!(attribute.returned.word()));
     if attribute.kind == AttributeType::Complex {
         put(
             "subAttributes",
@@ -60,7 +70,7 @@ fn attribute(attribute: &Attribute) -> Value {
     } else {
         put("caseExact", json!(attribute.case_exact));
     }
-    put("uniqueness", json!(uniqueness_name(attribute.uniqueness)));
+    put("uniqueness", json!(attribute.uniqueness.word()));
     if !attribute.canonical_values.is_empty() {
         put("canonicalValues", json!(attribute.canonical_values));
     }
@@ -85,49 +95,10 @@ fn resource_type(table: &ResourceSchema) -> Value {
         let extensions = table
             .extensions
             .iter()
-            .map(|extension| json!({"schema": extension.id, "required": false}));
+            .map(|extension| json!({"schema": extension.id, "required": table.requires(extension)}));
         document["schemaExtensions"] = extensions.collect();
     }
     document
-}
-
-fn type_name(kind: AttributeType) -> &'static str {
-    match kind {
-        AttributeType::String => "string",
-        AttributeType::Boolean => "boolean",
-        AttributeType::Decimal => "decimal",
-        AttributeType::Integer => "integer",
-        AttributeType::DateTime => "dateTime",
-        AttributeType::Reference => "reference",
-        AttributeType::Binary => "binary",
-        AttributeType::Complex => "complex",
-    }
-}
-
-fn mutability_name(mutability: Mutability) -> &'static str {
-    match mutability {
-        Mutability::ReadOnly => "readOnly",
-        Mutability::ReadWrite => "readWrite",
-        Mutability::Immutable => "immutable",
-        Mutability::WriteOnly => "writeOnly",
-    }
-}
-
-fn returned_name(returned: Returned) -> &'static str {
-    match returned {
-        Returned::Always => "always",
-        Returned::Never => "never",
-        Returned::Default => "default",
-        Returned::Request => "request",
-    }
-}
-
-fn uniqueness_name(uniqueness: Uniqueness) -> &'static str {
-    match uniqueness {
-        Uniqueness::None => "none",
-        Uniqueness::Server => "server",
-        Uniqueness::Global => "global",
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The enterprise extension of User (RFC 7643 §4.3). `manager.displayName` is missing on purpose: it would be another
 //! resource's attribute, which no version of this one tells of.
 
-use super::{Attribute, AttributeType, Schema, URN_ENTERPRISE_USER};
+use super::{Attribute, AttributeType, Quirk, Schema, URN_ENTERPRISE_USER};
 
 pub(super) fn schema() -> Schema {
     let manager = vec![
@@ -18,7 +18,7 @@ pub(super) fn schema() -> Schema {
             Attribute::text("organization", "The organisation."),
             Attribute::text("division", "The division."),
             Attribute::text("department", "The department."),
-            Attribute::complex("manager", "The user's manager.", manager),
+            Attribute::complex("manager", "The user's manager.", manager).quirk(Quirk::Addressed),
         ],
     }
 }

@@ -1,6 +1,6 @@
 //! The core Group schema (RFC 7643 §4.2).
 
-use super::{Attribute, AttributeType, Mutability, Schema, URN_GROUP};
+use super::{Attribute, AttributeType, Mutability, Quirk, Schema, URN_GROUP};
 
 pub(super) fn schema() -> Schema {
     let members = vec![
@@ -22,7 +22,9 @@ pub(super) fn schema() -> Schema {
             Attribute::text("displayName", "The group's name; unique within the tenant.")
                 .required()
                 .unique(),
-            Attribute::complex("members", "The group's members.", members).multi_valued(),
+            Attribute::complex("members", "The group's members.", members)
+                .multi_valued()
+                .quirk(Quirk::Members),
         ],
     }
 }

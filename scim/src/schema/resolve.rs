@@ -3,6 +3,9 @@
 use super::{Attribute, ResourceSchema, Schema, URN_ENTERPRISE_USER};
 use crate::path::AttrPath;
 
+/// What is accepted and never kept: no table has it, and no extension gets it by accident.
+const NEVER_KEPT: &str = "password";
+
 /// The place that a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target<'s> {
@@ -48,13 +51,21 @@ fn bare<'s>(schema: &'s ResourceSchema, path: &AttrPath) -> Option<Target<'s>> {
     if let Some(found) = schema.attribute(&path.attribute) {
         return attribute(None, found, path);
     }
-    // Older clients leave the URN out (`manager`, R13): fine where only one extension can be meant.
-    let mut owners = schema
+    // What every client may send to anybody must not end in an extension that has the same name.
+    if path.attribute.eq_ignore_ascii_case(NEVER_KEPT) {
+        return None;
+    }
+    // Older clients leave the URN out (`manager`, R13). That always was the enterprise extension's; of the others, only
+    // where one alone can be meant.
+    let owner = |extension: &'s Schema| Some((extension, extension.attribute(&path.attribute)?));
+    let (enterprise, others): (Vec<_>, Vec<_>) = schema
         .extensions
         .iter()
-        .filter_map(|extension| Some((extension, extension.attribute(&path.attribute)?)));
-    match (owners.next(), owners.next()) {
-        (Some((extension, found)), None) => attribute(Some(extension), found, path),
+        .filter_map(owner)
+        .partition(|(extension, _)| extension.id == URN_ENTERPRISE_USER);
+    match (enterprise.first(), others.as_slice()) {
+        (Some((extension, found)), _) => attribute(Some(*extension), found, path),
+        (None, [(extension, found)]) => attribute(Some(*extension), found, path),
         _ => None,
     }
 }
@@ -71,6 +82,12 @@ fn attribute<'s>(extension: Option<&'s Schema>, attribute: &'s Attribute, path: 
     })
 }
 
+/// A slip of an old sample, still met in the field: it lacks the last colon of the enterprise extension's URN (Q26).
+pub(super) fn is_slipped_enterprise(urn: &str) -> bool {
+    urn.len() + 1 == URN_ENTERPRISE_USER.len()
+        && urn.eq_ignore_ascii_case(&URN_ENTERPRISE_USER.replace(":User", "User"))
+}
+
 fn space<'s>(schema: &'s ResourceSchema, urn: &str) -> Option<Space<'s>> {
     if urn.eq_ignore_ascii_case(&schema.core.id) {
         return Some(Space::Core);
@@ -79,14 +96,70 @@ fn space<'s>(schema: &'s ResourceSchema, urn: &str) -> Option<Space<'s>> {
         .extensions
         .iter()
         .find(|extension| extension.id.eq_ignore_ascii_case(urn));
-    // An old sample, still met in the field, lacks the last colon of this one (Q26).
     let known = known.or_else(|| {
-        let slipped = urn.len() + 1 == URN_ENTERPRISE_USER.len()
-            && urn.eq_ignore_ascii_case(&URN_ENTERPRISE_USER.replace(":User", "User"));
+        let slipped = is_slipped_enterprise(urn);
         schema
             .extensions
             .iter()
             .find(|extension| slipped && extension.id == URN_ENTERPRISE_USER)
     });
     known.map(Space::Extension)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::schema::{ResourceType, Schemas};
+
+    #[test]
+    fn names_without_a_urn_lead_where_they_always_led() {
+        let names = [
+            "manager",
+            "members",
+            "userName",
+            "id",
+            "password",
+            "badgeTier",
+            "shared",
+        ];
+        let attributes: Vec<_> = names
+            .iter()
+            .map(|name| json!({"name": name, "type": "string"}))
+            .collect();
+        let document = |urn: &str| json!({"id": urn, "name": "x", "attributes": attributes});
+        let (first, second) = ("urn:kestrel:one:User", "urn:kestrel:two:User");
+        let declared = |urns: &[&str]| {
+            let declarations = urns.iter().map(|urn| crate::Declaration {
+                resource_type: ResourceType::User,
+                required: false,
+                document: document(urn),
+            });
+            Schemas::with_extensions(declarations).unwrap()
+        };
+        let owner = |schemas: &Schemas, path: &str| {
+            let path = AttrPath::parse(path).unwrap();
+            schemas.user().resolve(&path).map(|target| match target {
+                Target::Extension(extension) => format!("all of {}", extension.id),
+                Target::Attribute { extension, .. } => {
+                    extension.map(|extension| extension.id.clone()).unwrap_or_default()
+                }
+            })
+        };
+        let one = declared(&[first]);
+        let both = declared(&[first, second]);
+        for schemas in [&one, &both] {
+            assert_eq!(owner(schemas, "manager").as_deref(), Some(URN_ENTERPRISE_USER));
+            assert_eq!(owner(schemas, "userName").as_deref(), Some(""));
+            assert_eq!(owner(schemas, "ID").as_deref(), Some(""));
+            assert_eq!(owner(schemas, "password"), None);
+            for name in names {
+                assert_eq!(owner(schemas, &format!("{first}:{name}")).as_deref(), Some(first));
+            }
+            assert_eq!(owner(schemas, first), Some(format!("all of {first}")));
+        }
+        assert_eq!(owner(&one, "badgeTier").as_deref(), Some(first));
+        assert_eq!(owner(&both, "badgeTier"), None, "it could be either's");
+    }
 }

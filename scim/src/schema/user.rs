@@ -1,7 +1,7 @@
 //! The core User schema (RFC 7643 §4.1). `password` is missing on purpose: it is accepted and never kept, so it is not
 //! published either.
 
-use super::{Attribute, AttributeType, Schema, URN_USER};
+use super::{Attribute, AttributeType, Quirk, Schema, URN_USER};
 
 pub(super) fn schema() -> Schema {
     Schema {
@@ -84,9 +84,10 @@ fn attributes() -> Vec<Attribute> {
             ],
         )
         .multi_valued()
-        .read_only(),
+        .read_only()
+        .quirk(Quirk::Addressed),
         values("entitlements", "Things that the user has.", AttributeType::String, &[]),
-        values("roles", "The user's roles.", AttributeType::String, &[]),
+        values("roles", "The user's roles.", AttributeType::String, &[]).quirk(Quirk::Roles),
         values("x509Certificates", "Certificates, DER in base64.", Binary, &[]),
     ]
 }

@@ -14,7 +14,8 @@ use entra_simulator::{Client, Job, Knobs, TenantUrl};
 use proto::identity::v1::{
     Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, RetryDeliveryRequest,
     SummarizeDeliveriesRequest, change_service_client::ChangeServiceClient,
-    delivery_service_client::DeliveryServiceClient, user_service_client::UserServiceClient,
+    delivery_service_client::DeliveryServiceClient, schema_service_client::SchemaServiceClient,
+    user_service_client::UserServiceClient,
 };
 use service_runtime::{Connection, Running};
 use tempfile::TempDir;
@@ -35,6 +36,9 @@ pub(crate) const NEXT_TOKEN: &str = "dsg_the-token-that-takes-over";
 /// The accounts that a new tenant has.
 pub(crate) const BUILT_IN: [&str; 2] = ["scim-gateway@example.com", "cloudadmin@example.com"];
 
+/// The file that declares the tenant's own schemas, in the deployment's folder.
+const SCHEMAS_FILE: &str = "schemas.json";
+
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it looks.
@@ -45,9 +49,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct Setup {
     identity: Vec<String>,
     adapter: Vec<String>,
+    gateway: Vec<String>,
     adopt_list: Option<String>,
     /// 0 is any.
     platform_port: u16,
+    schemas: Option<String>,
 }
 
 impl Setup {
@@ -63,6 +69,12 @@ impl Setup {
         self
     }
 
+    /// Flags of the gateway.
+    pub(crate) fn gateway(mut self, flags: &[&str]) -> Self {
+        self.gateway.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        self
+    }
+
     /// `ADOPT=listed`, with this text in the list.
     pub(crate) fn adopt_listed(mut self, list: &str) -> Self {
         self.adopt_list = Some(list.to_owned());
@@ -72,6 +84,12 @@ impl Setup {
     /// The Platform at an address that nobody else is given while it is away.
     pub(crate) fn platform_may_go(mut self) -> Self {
         self.platform_port = free_port();
+        self
+    }
+
+    /// `SCHEMAS_FILE`, with this text in it.
+    pub(crate) fn schemas(mut self, file: &str) -> Self {
+        self.schemas = Some(file.to_owned());
         self
     }
 
@@ -112,24 +130,38 @@ impl Setup {
             flags.push("--adopt=listed".to_owned());
             flags.push(format!("--adopt-list={}", path.display()));
         }
+        if let Some(schemas) = self.schemas {
+            let path = folder.path().join(SCHEMAS_FILE);
+            std::fs::write(&path, schemas).unwrap();
+            flags.push(format!("--schemas-file={}", path.display()));
+        }
         flags.extend(self.identity);
         let identity = identity_service::start(settings(&flags)).await.unwrap();
+        let identity_flags = flags;
         let connection = service_runtime::connect(&format!("http://{}", identity.addr), PATIENCE).unwrap();
 
         let hashes = [TOKEN, NEXT_TOKEN].map(|token| gateway::token::hash_token(token).to_string());
-        let flags = vec![
+        let mut flags = vec![
             "--listen=127.0.0.1:0".to_owned(),
             format!("--identity-url=http://{}", identity.addr),
             format!("--bearer-token-sha256={}", hashes.join(",")),
         ];
+        flags.extend(self.gateway);
         let gateway = gateway::start(settings(&flags)).await.unwrap();
+        // Before it has the schemas it answers 503.
+        tokio::time::timeout(PATIENCE, gateway.readiness().ready())
+            .await
+            .unwrap();
 
         Deployment {
             scim: Scim::at(&format!("http://{}{}", gateway.addr, gateway::BASE_PATH), TOKEN),
             platform,
             connection,
             simulator: Some(simulator),
-            _services: [gateway, identity, adapter],
+            _gateway: gateway,
+            identity: Some(identity),
+            identity_flags,
+            _adapter: adapter,
             folder,
         }
     }
@@ -159,7 +191,10 @@ pub(crate) struct Deployment {
     pub(crate) platform: Platform,
     connection: Connection,
     simulator: Option<platform_simulator::Running>,
-    _services: [Running; 3],
+    _gateway: Running,
+    identity: Option<Running>,
+    identity_flags: Vec<String>,
+    _adapter: Running,
     folder: TempDir,
 }
 
@@ -267,6 +302,31 @@ impl Deployment {
             resource_id: id.to_owned(),
         };
         self.deliveries().retry_delivery(request).await.unwrap();
+    }
+
+    /// Waits until something is so.
+    pub(crate) async fn until(&self, so: impl AsyncFn(&Self) -> bool) {
+        let began = Instant::now();
+        while !so(self).await {
+            assert!(began.elapsed() < PATIENCE, "not so after {PATIENCE:?}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Its schemas, and whoever asks for a tenant's.
+    pub(crate) fn schemas(&self) -> SchemaServiceClient<Connection> {
+        SchemaServiceClient::new(self.connection.clone())
+    }
+
+    /// identity-service stops, and starts at the same address with another text in `SCHEMAS_FILE`. The gateway goes on.
+    pub(crate) async fn identity_restarts_with_schemas(&mut self, file: &str) {
+        let running = self.identity.take().unwrap();
+        let address = running.addr;
+        running.stop(PATIENCE).await;
+        std::fs::write(self.folder.path().join(SCHEMAS_FILE), file).unwrap();
+        let listen = format!("--listen={address}");
+        let flags: Vec<_> = self.identity_flags.iter().cloned().chain([listen]).collect();
+        self.identity = Some(identity_service::start(settings(&flags)).await.unwrap());
     }
 
     /// Takes the Platform away, with all its connections.

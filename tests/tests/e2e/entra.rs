@@ -14,9 +14,9 @@ use crate::deployment::{Answer, Deployment, user};
 
 pub(crate) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 pub(crate) const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
-const ODILE: &str = "odile@kestrel.example";
+pub(crate) const ODILE: &str = "odile@kestrel.example";
 /// An id that was never issued.
-const NOBODY: &str = "00000000-0000-4000-8000-00000000abcd";
+pub(crate) const NOBODY: &str = "00000000-0000-4000-8000-00000000abcd";
 
 pub(crate) fn at(id: &str) -> String {
     format!("/Users/{id}")
@@ -27,45 +27,45 @@ pub(crate) fn group_at(id: &str) -> String {
 }
 
 /// A deployment with one user.
-struct Person {
-    it: Deployment,
-    id: String,
+pub(crate) struct Person {
+    pub(crate) it: Deployment,
+    pub(crate) id: String,
 }
 
 impl Person {
     /// The user that `deployment::user` describes.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::of(&user(ODILE)).await
     }
 
     /// A user with the fewest attributes.
-    async fn bare() -> Self {
+    pub(crate) async fn bare() -> Self {
         Self::of(&json!({"schemas": [CORE], "userName": ODILE})).await
     }
 
-    async fn of(body: &Value) -> Self {
+    pub(crate) async fn of(body: &Value) -> Self {
         let it = Deployment::start().await;
         let id = it.scim.create("/Users", body).await;
         Self { it, id }
     }
 
-    async fn patch(&self, operations: Value) -> Answer {
+    pub(crate) async fn patch(&self, operations: Value) -> Answer {
         self.it.scim.patch(&at(&self.id), operations).await
     }
 
     /// What is read after operations that must succeed.
-    async fn after(&self, operations: Value) -> Value {
+    pub(crate) async fn after(&self, operations: Value) -> Value {
         let answer = self.patch(operations.clone()).await;
         assert_eq!(answer.status, 204, "{operations}: {}", answer.text);
         self.read().await
     }
 
-    async fn read(&self) -> Value {
+    pub(crate) async fn read(&self) -> Value {
         self.it.scim.get(&at(&self.id)).await.expect(200)
     }
 
     /// The account on the Platform, once everything is there.
-    async fn account(&self) -> Value {
+    pub(crate) async fn account(&self) -> Value {
         self.it.settled().await;
         let mut accounts = self.it.platform.accounts().await;
         assert_eq!(accounts.len(), 1, "{accounts:#?}");
@@ -74,7 +74,7 @@ impl Person {
 }
 
 /// What each row of a table comes to, each on a user of its own.
-async fn each_on_a_new_user(bodies: &Value, table: Vec<(Value, Value)>) {
+pub(crate) async fn each_on_a_new_user(bodies: &Value, table: Vec<(Value, Value)>) {
     let it = Deployment::start().await;
     for (n, (operations, expected)) in table.into_iter().enumerate() {
         let mut body = bodies.clone();

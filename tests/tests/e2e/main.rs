@@ -9,13 +9,18 @@ mod processes;
 mod programs;
 
 mod bad_input;
+mod bulk;
+mod documented;
 mod entra;
 mod faults;
 mod groups;
 mod kills;
 mod limits;
 mod page;
+mod providers;
 mod rehearsal;
+mod rfc;
+mod schemas;
 mod search;
 mod traces;
 mod users;

@@ -152,16 +152,42 @@ async fn memberships_are_asked_from_both_sides() {
         [ada]
     );
 
-    for filter in [
-        format!("not (members eq \"{ada}\")"),
-        format!("members eq \"{ada}\" or displayName eq \"x\""),
+    // Anywhere in a filter, beside what is asked of the document.
+    let empty = home.group("empty", &[]).await;
+    for (filter, expected) in [
+        (format!("not (members eq \"{bo}\")"), vec![one, empty]),
+        (format!("members eq \"{bo}\" or displayName eq \"ONE\""), vec![one, two]),
+        (
+            format!("displayName sw \"t\" and (members eq \"{ada}\" or members pr)"),
+            vec![two],
+        ),
+        ("members pr".to_owned(), vec![one, two]),
+        ("members.value eq null".to_owned(), vec![empty]),
+        ("not (members pr) or members eq \"nonsense\"".to_owned(), vec![empty]),
     ] {
-        assert_eq!(
-            kind_of(find(&home, Kind::Group, &filter).await),
-            scim::ErrorKind::InvalidFilter,
-            "{filter}"
-        );
+        assert_eq!(found(&home, Kind::Group, &filter).await, expected, "{filter}");
     }
+    let alone = home.user("cy").await;
+    assert_eq!(found(&home, Kind::User, "groups pr").await, [ada, bo]);
+    let neither = format!("not (groups eq \"{one}\" or userName eq \"bo\")");
+    assert_eq!(found(&home, Kind::User, &neither).await, [alone]);
+}
+
+#[tokio::test]
+async fn looks_at_memberships_are_bounded_as_looks_at_resources_are() {
+    let home = Home::with(Policy {
+        scan_limit: 3,
+        ..policy()
+    });
+    for name in ["a", "b", "c"] {
+        home.user(name).await;
+    }
+    let group = home.group("g", &[]).await;
+    let other = ResourceId::generate();
+    let once = format!("not (groups eq \"{group}\")");
+    assert_eq!(found(&home, Kind::User, &once).await.len(), 3);
+    let twice = format!("not (groups eq \"{group}\" or groups eq \"{other}\")");
+    assert_eq!(kind_of(find(&home, Kind::User, &twice).await), scim::ErrorKind::TooMany);
 }
 
 #[tokio::test]
@@ -427,11 +453,15 @@ async fn a_refused_search_does_not_repeat_what_was_searched_for() {
     let home = Home::new();
     for filter in [
         "groups co \"odile.marchetti\"",
-        "not (groups eq \"odile.marchetti\")",
-        "title eq \"odile.marchetti\" or groups eq \"odile.marchetti\"",
+        "not (groups[display eq \"odile.marchetti\"])",
+        "title eq \"odile.marchetti\" or groups.display eq \"odile.marchetti\"",
+        "groups.type pr",
     ] {
         let error = find(&home, Kind::User, filter).await.unwrap_err().to_string();
-        assert!(error.contains("`groups`") && !error.contains("odile"), "{error}");
+        assert!(
+            error.contains("`groups`") && !error.contains("odile"),
+            "{filter}: {error}"
+        );
     }
 }
 

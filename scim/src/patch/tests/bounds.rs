@@ -1,6 +1,6 @@
 //! What a PATCH may ask for: how much at once, and no contradictions.
 
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::{super::*, ENTERPRISE, check, operations, patched, refused, user};
 use crate::{MAX_VALUES, Schemas};

@@ -47,6 +47,8 @@ async fn q24_what_no_schema_knows_is_no_failure() {
         json!({"op": "replace", "value": {"shoeSize": 45, unheard: {"badgeTier": "T3"}}}),
         json!({"op": "add", "value": {format!("{unheard}:badgeTier"): "T3"}}),
         json!({"op": "Add", "path": format!("{unheard}:badgeTier"), "value": "T3"}),
+        json!({"op": "Replace", "path": "shoeSize", "value": 45}),
+        json!({"op": "Replace", "path": format!("{ENTERPRISE}:shoeSize"), "value": 45}),
     ] {
         assert_eq!(person.after(operation.clone()).await, before, "{operation}");
     }
