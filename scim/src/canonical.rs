@@ -240,6 +240,8 @@ pub(crate) fn element(attribute: &Attribute, path: &str, value: Value) -> Result
         value if attribute.kind == AttributeType::Complex => match attribute.sub_attribute("value") {
             // Only the significant part, without its object.
             Some(_) => complex(attribute, path, Map::from_iter([("value".to_owned(), value)])),
+            // Nothing, as Entra writes it (Q16).
+            None if value == "" => Ok(None),
             None => Err(invalid(path, "takes an object")),
         },
         // A scalar in an object, as old jobs send it.

@@ -590,6 +590,12 @@ fn q16_nothing_replaces_by_removing() {
                 json!({"name": {"familyName": "Roy"}}),
             ),
             (
+                "a whole complex value",
+                before.clone(),
+                json!([{"op": "Replace", "path": "name", "value": nothing}]),
+                json!({"title": "x", "emails": [{"value": "a@x"}]}),
+            ),
+            (
                 "inside a complex value: the other parts stay",
                 before.clone(),
                 json!([{"op": "replace", "value": {"name": {"givenName": nothing}}}]),

@@ -37,7 +37,7 @@ fn three() -> Value {
 async fn the_limits_are_told_and_held() {
     let mut config = config();
     (config.scim.max_bulk_body, config.scim.max_bulk_operations) = (2048, 2);
-    let running = crate::start(config).await.unwrap();
+    let running = start(config).await;
     let told = ask("GET /scim/v2/ServiceProviderConfig").of(&running).await.json();
     assert_eq!(
         told["bulk"],
@@ -112,7 +112,7 @@ async fn what_is_not_done_in_time_is_answered_too() {
     let mut config = config();
     config.identity_url = format!("http://{}", silent.local_addr().unwrap());
     config.scim.request_timeout = Duration::from_millis(500);
-    let running = crate::start(config).await.unwrap();
+    let running = start(config).await;
     let answer = ask("POST /scim/v2/Bulk").body(&bulk(&three())).of(&running).await;
     assert_eq!(answer.status, 200);
     let body = answer.json();
