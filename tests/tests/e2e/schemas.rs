@@ -471,6 +471,8 @@ async fn internal_services_see_the_schemas_and_the_changes() {
         resume_token: None,
     };
     let mut feed = it.changes().watch_changes(watch).await.unwrap().into_inner();
+    let begun = feed.message().await.unwrap().unwrap();
+    assert!(begun.change.is_none(), "a watch begins with a token");
     it.scim
         .patch(
             &format!("/Users/{id}"),
