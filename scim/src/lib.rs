@@ -4,7 +4,7 @@
 //!
 //! - [`canonicalize`] brings a body of any dialect into one form;
 //! - [`Filter`] and [`Path`] are read by one parser, printed, checked against the table, and evaluated;
-//! - [`PatchRequest`], [`steps`] and [`apply`] are PATCH, [`replace`] is PUT;
+//! - [`PatchRequest`], [`steps`] and [`apply`] are PATCH, [`replace()`] is PUT;
 //! - [`Bulk`] puts the operations of a bulk request in order and resolves their references;
 //! - [`Projection`] chooses attributes for an answer, [`SortBy`] its order;
 //! - [`Schemas::documents`] are the documents of `/Schemas`, made of the same table; [`Schemas::with_extensions`] is the way
