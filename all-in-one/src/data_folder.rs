@@ -3,7 +3,9 @@
 
 use std::{fs, io::ErrorKind, path::Path};
 
-use crate::{Error, Settings, token::write_for_owner};
+use service_runtime::private;
+
+use crate::{Error, Settings};
 
 const FILE: &str = "belongs-to";
 const SIMULATED: &str = "the simulated Platform";
@@ -16,7 +18,7 @@ pub(crate) fn claim(settings: &Settings) -> Result<(), Error> {
         let path = path.to_owned();
         move |source| Error::File { doing, path, source }
     };
-    make(folder).map_err(failed("make", folder))?;
+    private::make_folder(folder).map_err(failed("make", folder))?;
     let asked = platform(settings);
     match fs::read_to_string(&path) {
         Ok(there) if there.trim() == asked => Ok(()),
@@ -26,19 +28,10 @@ pub(crate) fn claim(settings: &Settings) -> Result<(), Error> {
             asked,
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            write_for_owner(&path, &asked).map_err(failed("write", &path))
+            private::write(&path, &asked).map_err(failed("write", &path))
         }
         Err(error) => Err(failed("read", &path)(error)),
     }
-}
-
-/// What the folder holds is its owner's alone: names, addresses, and the token.
-fn make(folder: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 fn platform(settings: &Settings) -> String {

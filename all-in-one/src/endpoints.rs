@@ -3,8 +3,9 @@
 use std::{fs, path::Path};
 
 use serde::Serialize;
+use service_runtime::private;
 
-use crate::{Error, token::write_for_owner};
+use crate::Error;
 
 /// Addresses and token of a running deployment.
 #[derive(Clone, Serialize)]
@@ -47,7 +48,7 @@ impl Endpoints {
         let mut new = path.as_os_str().to_owned();
         new.push(".new");
         let new = Path::new(&new);
-        write_for_owner(new, &text).map_err(failed)?;
+        private::write(new, &text).map_err(failed)?;
         fs::rename(new, path).map_err(failed)
     }
 }

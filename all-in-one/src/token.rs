@@ -2,9 +2,10 @@
 //! again by later starts. This is the one place that keeps a token in clear: whoever runs the machine has to type it into
 //! Entra. The gateway is given its hash.
 
-use std::{fs, io::Write, path::Path};
+use std::{fs, path::Path};
 
 use secrecy::{ExposeSecret, SecretString};
+use service_runtime::private;
 
 use crate::Error;
 
@@ -24,25 +25,12 @@ pub(crate) fn token(data_dir: &Path) -> Result<SecretString, Error> {
             let token = gateway::token::new_token();
             // Whole or not at all: a start that dies here must not leave half a token.
             let new = data_dir.join(format!("{FILE}.new"));
-            write_for_owner(&new, token.expose_secret()).map_err(failed("write"))?;
+            private::write(&new, token.expose_secret()).map_err(failed("write"))?;
             fs::rename(&new, &path).map_err(failed("write"))?;
             Ok(token)
         }
         Err(error) => Err(failed("read")(error)),
     }
-}
-
-/// Writes a file that nobody but its owner can read.
-pub(crate) fn write_for_owner(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -5,11 +5,7 @@
 
 mod values;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args as _, FromArgMatches as _};
 use http::HeaderMap;
@@ -232,7 +228,7 @@ impl PlatformConfig {
             return Err(wrong("must be set"));
         }
         let url: reqwest::Url = text.parse().map_err(|_| wrong("is not a URL"))?;
-        if url.scheme() == "http" && !is_this_machine(&url) {
+        if url.scheme() == "http" && !self.is_on_this_machine() {
             return Err(wrong(
                 "must begin with https://: the secret and the tokens would go over the network in the clear",
             ));
@@ -251,11 +247,8 @@ impl PlatformConfig {
 
     /// Whether the Platform is a simulated one beside us.
     pub(crate) fn is_on_this_machine(&self) -> bool {
-        let url = self
-            .platform_url
-            .as_deref()
-            .and_then(|url| reqwest::Url::parse(url).ok());
-        url.is_some_and(|url| url.host_str().is_some_and(service_runtime::is_this_machine))
+        let url = self.platform_url.as_deref().unwrap_or_default().parse();
+        url.is_ok_and(|url: reqwest::Url| url.host_str().is_some_and(service_runtime::is_this_machine))
     }
 
     /// The login name of the service user.
@@ -288,13 +281,6 @@ impl PlatformConfig {
             .iter()
             .any(|protected| crate::platform::same_name(protected, name))
     }
-}
-
-/// Whether a URL leads to this very machine.
-fn is_this_machine(url: &reqwest::Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use proto::{
     },
 };
 use service_runtime::{
-    Dependency, Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect, grpc_routes, serve_grpc,
+    Dependency, Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect, grpc_routes, private, serve_grpc,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -103,7 +103,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 }
 
 fn open(folder: &Path, cache: u64) -> Result<EmbeddedStore, StartError> {
-    make_private(folder).map_err(|source| StartError::DataDir {
+    // Who is in which group is nobody else's.
+    private::make_folder(folder).map_err(|source| StartError::DataDir {
         path: folder.display().to_string(),
         source,
     })?;
@@ -112,15 +113,6 @@ fn open(folder: &Path, cache: u64) -> Result<EmbeddedStore, StartError> {
         ..Options::default()
     };
     Ok(EmbeddedStore::open(&folder.join(STORE_FILE), options)?)
-}
-
-/// Makes a folder, if there is none, that nobody but its owner can look into: who is in which group is nobody else's.
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// Starts the service on a store that is open. It listens when this returns.

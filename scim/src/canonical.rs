@@ -400,9 +400,11 @@ fn scalar(attribute: &Attribute, path: &str, value: Value) -> Result<Option<Valu
     }
 }
 
+/// Beyond this a double no longer says which integer it is.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// Whether a number may have had more digits than it was read with.
 fn is_rounded(number: &Number) -> bool {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
     number.is_f64() && number.as_f64().is_none_or(|number| number.abs() >= EXACT)
 }
 
@@ -411,8 +413,6 @@ fn whole_number(number: Number) -> Option<Number> {
     if number.is_i64() || number.is_u64() {
         return Some(number);
     }
-    // Beyond this a double no longer says which integer it is.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
     let double = number.as_f64()?;
     (double.fract() == 0.0 && double.abs() <= EXACT).then(|| Number::from(double as i64))
 }

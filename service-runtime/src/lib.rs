@@ -14,6 +14,7 @@ pub mod health;
 mod log_format;
 pub mod observe;
 pub mod ops;
+pub mod private;
 mod process;
 pub mod server;
 pub mod service;

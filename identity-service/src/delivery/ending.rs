@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 
 use super::{Relay, apply::Exchange, backoff::pause};
 use crate::{
-    id::ResourceId,
+    id::{Kind, ResourceId},
     store::{Claim, Failure, Settlement},
 };
 
@@ -31,10 +31,12 @@ impl Relay {
             self.adapter_state
                 .degraded("the adapter cannot be reached; changes are kept and delivered later");
         }
-        let after = details.and_then(|details| details.retry_after);
+        let asked = details.and_then(|details| details.retry_after);
+        let retry_at = self.retry_at(claim, asked);
         Settlement::Postponed {
             failure: failure(status),
-            retry_at: self.retry_at(claim, after),
+            retry_at,
+            not_before: not_before(claim.kind, retry_at, asked),
             waits_for: None,
             void_intents,
         }
@@ -45,6 +47,7 @@ impl Relay {
         Settlement::Postponed {
             failure,
             retry_at: self.retry_at(exchange.claim, None),
+            not_before: None,
             waits_for: Some(on),
             void_intents: exchange.void.clone(),
         }
@@ -70,6 +73,7 @@ impl Relay {
         Settlement::Postponed {
             failure,
             retry_at: self.retry_at(exchange.claim, None),
+            not_before: None,
             waits_for: None,
             void_intents: exchange.void.clone(),
         }
@@ -79,6 +83,12 @@ impl Relay {
     pub(super) fn look_again_at(&self) -> Timestamp {
         Timestamp::now() + self.config.refused_retry
     }
+}
+
+/// Until when no change makes a failed delivery due sooner. A user's change may be that somebody leaves: it waits only where
+/// the Platform asked for that. A group's changes come by the hundred, and each would be a try.
+fn not_before(kind: Kind, retry_at: Timestamp, asked: Option<Duration>) -> Option<Timestamp> {
+    (kind == Kind::Group || asked.is_some()).then_some(retry_at)
 }
 
 /// Whether a person must act. The other codes say that nothing was decided.
@@ -124,6 +134,15 @@ mod tests {
             let refused = always.contains(&code) || by_the_adapter_itself.contains(&code);
             assert_eq!(is_refusal(code, true), refused, "{code:?}");
         }
+    }
+
+    #[test]
+    fn only_the_platform_has_a_leaver_wait() {
+        let (at, asked) = (Timestamp::UNIX_EPOCH, Some(Duration::from_secs(1)));
+        assert_eq!(not_before(Kind::User, at, None), None);
+        assert_eq!(not_before(Kind::User, at, asked), Some(at));
+        assert_eq!(not_before(Kind::Group, at, None), Some(at));
+        assert_eq!(not_before(Kind::Group, at, asked), Some(at));
     }
 
     #[test]

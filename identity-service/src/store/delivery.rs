@@ -105,12 +105,14 @@ pub enum Intent {
 pub enum Settlement {
     /// The Platform matches.
     Applied(Applied),
-    /// Nothing was decided; try again then. Unless it waits for another resource, no change makes a try worthwhile sooner.
+    /// Nothing was decided; try again then, or when there is a newer change.
     Postponed {
         /// Why.
         failure: Failure,
         /// When.
         retry_at: Timestamp,
+        /// Not before then, whatever changes.
+        not_before: Option<Timestamp>,
         /// The resource whose delivery makes a try worthwhile sooner, if it is one of ours.
         waits_for: Option<ResourceId>,
         /// The intents that turned out void: nothing was created under those names, or what stands there is another's.
@@ -205,7 +207,7 @@ pub struct Work {
     pub stamp: u64,
     /// When it is due; while it is leased, when the lease ends.
     pub due: Timestamp,
-    /// Not before then, whatever changes: the Platform asked for a pause, or could not be reached. A success lifts it.
+    /// Not before then, whatever changes: a pause was asked for. A success lifts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// Not before then, whatever changes: a delivery to the same Platform object may be under way until then.

@@ -165,6 +165,7 @@ macro_rules! contract {
                 a_refused_member_holds_nobody_up_and_is_tried_again
                 refused_members_of_a_busy_group_are_tried_again
                 a_pause_outlasts_changes_but_no_request
+                a_change_is_tried_at_once_where_nobody_asked_for_a_pause
                 a_change_ends_the_wait_for_another
                 what_is_postponed_after_a_refusal_is_pending
                 the_summary_is_what_the_list_shows

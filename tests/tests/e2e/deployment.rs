@@ -261,6 +261,15 @@ impl Deployment {
         }
     }
 
+    /// Each of these users is linked to the account of that name.
+    pub(crate) async fn linked_by_name(&self, users: &[(&String, &str)]) {
+        for (id, name) in users {
+            let linked = self.delivery(id).await.unwrap().platform_id;
+            let account = self.platform.account(name).await;
+            assert_eq!(linked.as_deref(), account["ID"].as_str(), "{name}");
+        }
+    }
+
     /// The delivery state of a resource.
     pub(crate) async fn delivery(&self, id: &str) -> Result<Delivery, tonic::Status> {
         let request = GetDeliveryRequest {

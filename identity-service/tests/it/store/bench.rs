@@ -316,6 +316,18 @@ pub(super) fn postponed(retry_at: Timestamp) -> Settlement {
     Settlement::Postponed {
         failure: failure(),
         retry_at,
+        not_before: None,
+        waits_for: None,
+        void_intents: Vec::new(),
+    }
+}
+
+/// Postponed, and the Platform asked for the pause.
+pub(super) fn paused(until: Timestamp) -> Settlement {
+    Settlement::Postponed {
+        failure: failure(),
+        retry_at: until,
+        not_before: Some(until),
         waits_for: None,
         void_intents: Vec::new(),
     }

@@ -86,6 +86,7 @@ pub(super) async fn a_failure_may_void_intents(engine: &dyn Engine) {
                 Settlement::Postponed {
                     failure,
                     retry_at,
+                    not_before: None,
                     waits_for: None,
                     void_intents,
                 }
@@ -144,6 +145,7 @@ pub(super) async fn the_intent_of_a_delivery_under_way_is_not_taken(engine: &dyn
     let end = Settlement::Postponed {
         failure: failure(),
         retry_at: at(1_000),
+        not_before: None,
         waits_for: Some(first),
         void_intents: Vec::new(),
     };

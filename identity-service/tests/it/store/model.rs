@@ -68,6 +68,7 @@ pub(super) enum End {
     Applied,
     MembersRefused,
     Postponed(Timestamp),
+    Paused(Timestamp),
     Refused(Timestamp),
     /// What the Platform has belongs to that one.
     Collides(ResourceId),
@@ -345,6 +346,12 @@ impl Model {
         work.leased = false;
         match end {
             End::Postponed(due) => {
+                work.due = if work.changed { now } else { due };
+                work.not_before = None;
+                work.attempts += 1;
+                work.state = WorkState::Pending;
+            }
+            End::Paused(due) => {
                 work.due = due;
                 work.not_before = Some(due);
                 work.attempts += 1;

@@ -71,6 +71,7 @@ enum Ending {
     Applied,
     MembersRefused,
     Postponed,
+    Paused,
     Refused,
     /// What the Platform has is another's object.
     Collides(sample::Index),
@@ -84,6 +85,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => Just(Ending::Applied),
         1 => Just(Ending::MembersRefused),
         1 => Just(Ending::Postponed),
+        1 => Just(Ending::Paused),
         1 => Just(Ending::Refused),
         1 => id().prop_map(Ending::Collides),
     ];
@@ -382,6 +384,7 @@ impl Race {
                 }
             },
             Ending::Postponed => (End::Postponed(soon), super::bench::postponed(soon)),
+            Ending::Paused => (End::Paused(soon), super::bench::paused(soon)),
             Ending::Refused => (End::Refused(late), super::bench::refused(late)),
         };
         self.bench.settle(&claim, settlement, self.now).await;

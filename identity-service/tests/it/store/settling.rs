@@ -7,7 +7,7 @@ use identity_service::{
 
 use super::{
     Engine,
-    bench::{Bench, adding, applied, at, failure, postponed, refused, update_members},
+    bench::{Bench, adding, applied, at, failure, paused, postponed, refused, update_members},
 };
 
 pub(super) async fn what_was_applied_needs_nothing_more(engine: &dyn Engine) {
@@ -82,7 +82,7 @@ pub(super) async fn a_pause_outlasts_changes_but_no_request(engine: &dyn Engine)
     let bench = Bench::new(engine).await;
     let user = bench.user("odile").await;
     let claim = bench.claim(at(1)).await;
-    bench.settle(&claim, postponed(at(60)), at(2)).await;
+    bench.settle(&claim, paused(at(60)), at(2)).await;
     bench.touch(Kind::User, user).await;
     assert!(
         bench.claim_all(at(59)).await.is_empty(),
@@ -91,19 +91,39 @@ pub(super) async fn a_pause_outlasts_changes_but_no_request(engine: &dyn Engine)
     let claim = bench.claim(at(60)).await;
     assert_eq!(claim.attempts, 1, "and the next pause is the longer one");
     bench.touch(Kind::User, user).await;
-    bench.settle(&claim, postponed(at(120)), at(61)).await;
+    bench.settle(&claim, paused(at(120)), at(61)).await;
 
     // Whoever asks for a try gets it.
     assert!(bench.store.retry(&bench.tenant, user, at(62)).await.unwrap());
     let claim = bench.claim(at(62)).await;
     assert_eq!(claim.attempts, 0);
-    bench.settle(&claim, postponed(at(180)), at(63)).await;
+    bench.settle(&claim, paused(at(180)), at(63)).await;
 
     // A success lifts it.
     let claim = bench.claim(at(180)).await;
     bench.touch(Kind::User, user).await;
     bench.apply(&claim, at(181)).await;
     assert_eq!(bench.claim(at(181)).await.attempts, 0);
+}
+
+/// Somebody may have left: what failed for no stated time is tried again with the next change.
+pub(super) async fn a_change_is_tried_at_once_where_nobody_asked_for_a_pause(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let user = bench.user("odile").await;
+    let claim = bench.claim(at(1)).await;
+    bench.settle(&claim, postponed(at(1_000)), at(2)).await;
+    assert!(bench.claim_all(at(3)).await.is_empty());
+    bench.touch(Kind::User, user).await;
+    let claim = bench.claim(at(3)).await;
+    assert_eq!(claim.attempts, 0);
+    // So is one that comes during the delivery.
+    bench.touch(Kind::User, user).await;
+    bench.settle(&claim, postponed(at(1_000)), at(4)).await;
+    let claim = bench.claim(at(4)).await;
+    bench.touch(Kind::User, user).await;
+    bench.settle(&claim, paused(at(50)), at(5)).await;
+    assert!(bench.claim_all(at(49)).await.is_empty());
+    assert_eq!(bench.claim(at(50)).await.id, user);
 }
 
 pub(super) async fn a_change_ends_the_wait_for_another(engine: &dyn Engine) {
@@ -117,6 +137,7 @@ pub(super) async fn a_change_ends_the_wait_for_another(engine: &dyn Engine) {
     let until_given_up = Settlement::Postponed {
         failure: failure(),
         retry_at: at(60),
+        not_before: None,
         waits_for: Some(owner),
         void_intents: Vec::new(),
     };

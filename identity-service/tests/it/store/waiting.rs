@@ -103,6 +103,7 @@ fn until_given_up(owner: ResourceId) -> Settlement {
     Settlement::Postponed {
         failure: failure(),
         retry_at: at(100_000),
+        not_before: None,
         waits_for: Some(owner),
         void_intents: Vec::new(),
     }

@@ -121,14 +121,7 @@ async fn a_name_given_up_in_flight_goes_to_the_next_user() {
     it.settled().await;
     assert_eq!(it.refused().await, []);
     assert_eq!(it.platform.names().await, [ROY, ODILE]);
-    for (id, name) in [(&first, ROY), (&second, ODILE)] {
-        let linked = it.delivery(id).await.unwrap().platform_id;
-        assert_eq!(
-            linked.as_deref(),
-            it.platform.account(name).await["ID"].as_str(),
-            "{name}"
-        );
-    }
+    it.linked_by_name(&[(&first, ROY), (&second, ODILE)]).await;
 }
 
 #[tokio::test]

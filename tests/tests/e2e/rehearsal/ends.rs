@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use serde_json::json;
 use tokio::{net::TcpListener, time::Instant};
 
+use super::FREE_PORTS;
 use crate::{
     deployment::{Platform, fault},
     processes::PATIENCE,
@@ -171,13 +172,11 @@ async fn a_real_tenant_is_served_and_nothing_is_rehearsed_there() {
 
 /// Everything on free ports, for the tenant at that address.
 fn tenant_flags(url: &str, data: &Path) -> Vec<String> {
-    let services = ["gateway", "identity-service", "delinea-adapter"];
-    let listen = services.map(|service| format!("--{service}-listen=127.0.0.1:0"));
     let tenant = [
         format!("--data-dir={}", data.display()),
         format!("--platform-url={url}"),
         "--platform-client-id=scim-gateway@example.com".to_owned(),
         "--platform-client-secret=simulated-secret".to_owned(),
     ];
-    listen.into_iter().chain(tenant).collect()
+    FREE_PORTS.map(str::to_owned).into_iter().chain(tenant).collect()
 }

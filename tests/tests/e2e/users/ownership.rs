@@ -160,14 +160,7 @@ async fn an_account_that_may_be_another_of_ours_is_waited_for() {
     it.settled().await;
     assert_eq!(it.refused().await, []);
     assert_eq!(it.platform.names().await, [ROY, ODILE]);
-    for (id, name) in [(&first, ROY), (&second, ODILE)] {
-        let linked = it.delivery(id).await.unwrap().platform_id;
-        assert_eq!(
-            linked.as_deref(),
-            it.platform.account(name).await["ID"].as_str(),
-            "{name}"
-        );
-    }
+    it.linked_by_name(&[(&first, ROY), (&second, ODILE)]).await;
 }
 
 /// Who leaves is cut off, whatever else cannot be done.
@@ -181,6 +174,26 @@ async fn a_leaver_whose_rename_is_stuck_is_cut_off() {
     it.settled().await;
     assert_eq!(it.refused().await.len(), 1);
     assert_eq!(it.platform.account(ODILE).await["State"], "Disabled");
+}
+
+/// A leaver does not wait for the next try of what failed before.
+#[tokio::test]
+async fn a_leaver_whose_last_change_failed_is_cut_off_at_once() {
+    let it = unhurried().await;
+    let id = it.scim.create_user(ODILE).await;
+    it.settled().await;
+    let rule = json!({"method": "CDirectoryService/ChangeUser", "fault": "unavailable"});
+    it.platform.fault(rule).await;
+    let title = json!({"op": "Replace", "path": "displayName", "value": "Odile Roy"});
+    it.scim.patch(&at(&id), title).await.expect(204);
+    it.delivered(&id, |delivery| delivery.last_error.is_some()).await;
+    let leaves = json!({"op": "Replace", "path": "active", "value": "False"});
+    it.scim.patch(&at(&id), leaves).await.expect(204);
+    let began = tokio::time::Instant::now();
+    while it.platform.account(ODILE).await["State"] != "Disabled" {
+        assert!(began.elapsed().as_secs() < 30, "the leaver still gets in");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
 }
 
 /// Waits until the fault has struck a second time.

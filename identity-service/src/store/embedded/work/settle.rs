@@ -46,11 +46,13 @@ pub(in crate::store::embedded) fn settle(
         Settlement::Postponed {
             failure,
             retry_at,
+            not_before,
             waits_for,
             void_intents,
         } => {
             forget_intents(tables, claim, void_intents, now)?;
-            let mut due = *retry_at;
+            // A change that came meanwhile is worth a try of its own.
+            let mut due = if newer { now } else { *retry_at };
             if let Some(on) = waits_for {
                 tables.waiting.insert((tenant, on.as_u128(), id), ())?;
                 // It may have got on between the look at it and now: then no bell will ring.
@@ -59,8 +61,8 @@ pub(in crate::store::embedded) fn settle(
                 }
             }
             let work = Work {
-                due,
-                not_before: waits_for.is_none().then_some(*retry_at),
+                due: not_before.map_or(due, |earliest| earliest.max(due)),
+                not_before: *not_before,
                 state: WorkState::Pending,
                 attempts: old.attempts + 1,
                 failure: Some(failure.clone()),
