@@ -30,7 +30,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -253,10 +252,12 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         })?,
         None => Profile::default(),
     };
-    let listener = TcpListener::bind(config.listen).await.map_err(|source| Error::Listen {
-        addr: config.listen,
-        source,
-    })?;
+    let listener = service_runtime::listen(config.listen)
+        .await
+        .map_err(|source| Error::Listen {
+            addr: config.listen,
+            source,
+        })?;
     let addr = listener.local_addr().map_err(|source| Error::Listen {
         addr: config.listen,
         source,

@@ -15,19 +15,12 @@ use tonic::service::Routes;
 use crate::connection::catch_panic;
 use crate::deadline::DeadlineLayer;
 use crate::health::Phase;
-use crate::{Error, OpsArgs, Readiness, Tasks, grpc_server_layer, ops};
+use crate::{Error, OpsArgs, Readiness, Tasks, bind, grpc_server_layer, ops};
 
 mod accept;
 
 /// How long connections that were cut may take to vanish.
 const CUT_PATIENCE: Duration = Duration::from_secs(1);
-
-/// Takes an address; port 0 lets the system choose.
-pub async fn bind(addr: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(addr)
-        .await
-        .map_err(|source| Error::Bind { addr, source })
-}
 
 /// What lives and dies with one service besides its listener: readiness, background tasks, the operators' listener.
 ///
