@@ -35,9 +35,14 @@ test: install-test-packages
 	fi
 	$(CARGO) test --locked --doc --package scim
 
-# Chromium opens the simulated Platform's page as a person would.
+# Chromium opens the simulated Platform's page as a person would; the Redis store is tested on real servers.
 .PHONY: install-test-packages
 install-test-packages:
+	@command -v redis-server >/dev/null 2>&1 || { \
+		echo "make: installing redis-server, which tests start on ports of their own"; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends redis-server; \
+	}
 	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || { \
 		echo "make: installing chromium, which a test opens a page with"; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \

@@ -7,6 +7,7 @@
 mod delivery;
 pub mod embedded;
 mod error;
+pub mod redis;
 mod wanted;
 
 use std::time::Duration;

@@ -25,6 +25,7 @@ use std::{any::Any, sync::Arc};
 use identity_service::store::{
     Store,
     embedded::{EmbeddedStore, Options},
+    redis::{self, RedisStore},
 };
 use redb::backends::InMemoryBackend;
 use tonic::async_trait;
@@ -76,6 +77,63 @@ impl Engine for InAFile {
 
     fn random_cases(&self) -> u32 {
         16
+    }
+}
+
+/// The Redis store, each on a server of its own.
+pub(crate) struct InRedis;
+
+#[async_trait]
+impl Engine for InRedis {
+    async fn open(&self, feed_length: u64) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>) {
+        let server = TempServer::start().await;
+        let settings = redis::Settings {
+            url: server.url.clone(),
+        };
+        let store = RedisStore::open(&settings, redis::Options { feed_length })
+            .await
+            .unwrap();
+        (Arc::new(store), Box::new(server))
+    }
+
+    fn random_cases(&self) -> u32 {
+        24
+    }
+}
+/// A server that lives as long as its store.
+struct TempServer {
+    child: std::process::Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl TempServer {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let child = std::process::Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--save", "", "--appendonly", "no", "--dir"])
+            .arg(folder.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        Self {
+            child,
+            url: format!("redis://127.0.0.1:{port}"),
+            _folder: folder,
+        }
+    }
+}
+
+impl Drop for TempServer {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
 
@@ -237,4 +295,8 @@ mod embedded_in_memory {
 
 mod embedded_in_a_file {
     contract!(crate::store::InAFile);
+}
+
+mod redis_server {
+    contract!(crate::store::InRedis);
 }

@@ -107,7 +107,10 @@ fn step() -> impl Strategy<Value = Step> {
 const SEED: &str = "STORE_TEST_SEED";
 
 pub(super) fn any_steps_come_to_what_the_model_says(engine: &dyn Engine) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let config = Config {
         cases: engine.random_cases(),
         failure_persistence: None,

@@ -1,0 +1,350 @@
+//! The Redis store: for several replicas and hosts. Works on Valkey alike.
+//!
+//! Each step is one Lua script (`redis/lua`), so that it is atomic without a lock, whatever other replicas do; all keys of a
+//! tenant carry its hash tag, so that a Cluster spreads tenants. The scripts treat documents and ids as opaque: what they
+//! need to know of a document, its keys and its names, comes with the call.
+
+mod args;
+mod connection;
+mod decode;
+mod keys;
+mod scripts;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use scim::fold_case;
+use tonic::async_trait;
+
+pub use self::connection::{OpenError, Settings};
+use self::{
+    args::Args,
+    connection::{CallError, Connection, Script},
+    decode::Reply,
+    keys::prefix,
+    scripts::Scripts,
+};
+use super::{
+    Changes, Claim, Claims, Delivery, From, Intent, Link, Member, Order, Owner, RequestKey, Settlement, Store,
+    StoreError, Summary, WorkState, Write, WriteError, Written,
+};
+use crate::{
+    id::{Kind, ResourceId, Tenant},
+    index::Key,
+    record::Record,
+};
+
+/// How long a piece of work that cannot be read is left alone.
+const CORRUPT_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// What may be chosen of a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How many changes each tenant's change feed keeps.
+    pub feed_length: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { feed_length: 100_000 }
+    }
+}
+
+/// A store in Redis. Clones share its connections.
+#[derive(Clone)]
+pub struct RedisStore {
+    connection: Connection,
+    scripts: std::sync::Arc<Scripts>,
+    options: Options,
+}
+
+impl RedisStore {
+    /// Connects; which tenants there are is no matter of the connection.
+    pub async fn open(settings: &Settings, options: Options) -> Result<Self, OpenError> {
+        Ok(Self {
+            connection: Connection::open(settings).await?,
+            scripts: std::sync::Arc::new(Scripts::new()),
+            options,
+        })
+    }
+
+    /// Runs a script that writes.
+    async fn step(
+        &self,
+        doing: &'static str,
+        tenant: &Tenant,
+        script: &Script,
+        args: Args,
+    ) -> Result<Reply, StoreError> {
+        let key = prefix(tenant);
+        let value = self.connection.run(script, &key, args.into_inner()).await;
+        let value = value.map_err(|error| error.while_doing(doing))?;
+        Ok(Reply::new(value, doing))
+    }
+
+    /// Runs one of the readings of `reads.lua`.
+    async fn read(
+        &self,
+        doing: &'static str,
+        tenant: &Tenant,
+        what: &'static str,
+        args: Args,
+    ) -> Result<Reply, StoreError> {
+        let args = args.led_by(what);
+        let value = self.connection.read(&self.scripts.reads, &prefix(tenant), args).await;
+        Ok(Reply::new(value.map_err(|error| error.while_doing(doing))?, doing))
+    }
+
+    async fn owner_in(&self, tenant: &Tenant, index: String, name: &str) -> Result<Option<Owner>, StoreError> {
+        let args = Args::new().text(index).text(name);
+        self.read("read an owner", tenant, "owner", args).await?.owner()
+    }
+}
+
+impl CallError {
+    fn while_doing(self, doing: &'static str) -> StoreError {
+        StoreError::Engine {
+            doing,
+            source: std::sync::Arc::new(self),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn get(&self, tenant: &Tenant, kind: Kind, id: ResourceId) -> Result<Option<Record>, StoreError> {
+        Ok(self.get_many(tenant, kind, &[id]).await?.pop())
+    }
+
+    async fn get_many(&self, tenant: &Tenant, kind: Kind, ids: &[ResourceId]) -> Result<Vec<Record>, StoreError> {
+        let mut records = Vec::with_capacity(ids.len());
+        for some in ids.chunks(keys::MOST_AT_ONCE) {
+            let args = Args::new().kind(kind).ids(some);
+            let reply = self.read("read resources", tenant, "get", args).await?;
+            records.extend(reply.records(kind, some)?);
+        }
+        Ok(records)
+    }
+
+    async fn find(&self, tenant: &Tenant, kind: Kind, key: &Key, limit: usize) -> Result<Vec<ResourceId>, StoreError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let args = Args::new().kind(kind).key(key).number(limit as u64);
+        self.read("look up a key", tenant, "find", args).await?.ids()
+    }
+
+    async fn list(&self, tenant: &Tenant, kind: Kind, from: From, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let mut records = Vec::new();
+        let mut from = from;
+        while records.len() < limit {
+            let wanted = (limit - records.len()).min(keys::MOST_AT_ONCE);
+            let args = match from {
+                From::Offset(offset) => Args::new().kind(kind).nothing().number(offset.min(keys::LARGEST_RANK)),
+                From::After(id) => Args::new().kind(kind).id(id).number(0),
+            };
+            let args = args.number(wanted as u64);
+            let reply = self.read("list resources", tenant, "list", args).await?;
+            let (ids, found) = reply.listing(kind)?;
+            records.extend(found);
+            match ids.last() {
+                Some(last) if ids.len() == wanted => from = From::After(*last),
+                _ => break,
+            }
+        }
+        Ok(records)
+    }
+
+    async fn count(&self, tenant: &Tenant, kind: Kind) -> Result<u64, StoreError> {
+        self.read("count resources", tenant, "count", Args::new().kind(kind))
+            .await?
+            .number()
+    }
+
+    async fn members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError> {
+        let mut members: Vec<Member> = Vec::new();
+        while members.len() < limit {
+            let wanted = (limit - members.len()).min(keys::MOST_AT_ONCE);
+            let after = members.last().map(|member| member.id).or(after);
+            let args = Args::new().id(group).optional_id(after).number(wanted as u64);
+            let page = self.read("read members", tenant, "members", args).await?.members()?;
+            let full = page.len() == wanted;
+            members.extend(page);
+            if !full {
+                break;
+            }
+        }
+        Ok(members)
+    }
+
+    async fn is_member(&self, tenant: &Tenant, group: ResourceId, member: ResourceId) -> Result<bool, StoreError> {
+        let args = Args::new().id(group).id(member);
+        let found = self.read("read a membership", tenant, "is_member", args).await?;
+        Ok(found.number::<u8>()? == 1)
+    }
+
+    async fn groups_of(
+        &self,
+        tenant: &Tenant,
+        member: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        let args = Args::new().id(member).optional_id(after).number(limit as u64);
+        self.read("read memberships", tenant, "groups_of", args).await?.ids()
+    }
+
+    async fn write(&self, tenant: &Tenant, write: Write) -> Result<Written, WriteError> {
+        let args = args::write(&write, self.options.feed_length);
+        let reply = self.step("write a resource", tenant, &self.scripts.write, args).await?;
+        reply.written(&write)
+    }
+
+    async fn answered(
+        &self,
+        tenant: &Tenant,
+        request: &RequestKey,
+        now: Timestamp,
+    ) -> Result<Option<Written>, WriteError> {
+        let args = Args::new().text(&request.id);
+        let reply = self.read("read an answer", tenant, "request", args).await?;
+        reply.answered(request, now)
+    }
+
+    async fn changes(&self, tenant: &Tenant, after: u64, limit: usize) -> Result<Changes, StoreError> {
+        let args = Args::new().number(after.saturating_add(1)).number(limit as u64);
+        self.read("read the change feed", tenant, "changes", args)
+            .await?
+            .changes()
+    }
+
+    async fn feed_id(&self, tenant: &Tenant) -> Result<u64, StoreError> {
+        let args = Args::new().number(keys::LAYOUT).number(rand::random());
+        let reply = self
+            .step("prepare a tenant", tenant, &self.scripts.prepare, args)
+            .await?;
+        reply.feed_id()
+    }
+
+    async fn newest_change(&self, tenant: &Tenant) -> Result<u64, StoreError> {
+        self.read("read the change feed", tenant, "newest_change", Args::new())
+            .await?
+            .number()
+    }
+
+    async fn claim(
+        &self,
+        tenant: &Tenant,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Claims, StoreError> {
+        let args = Args::new()
+            .time(now)
+            .time(now + lease)
+            .time(now + CORRUPT_PAUSE)
+            .number(limit as u64);
+        let reply = self.step("claim work", tenant, &self.scripts.claim, args).await?;
+        reply.claims(tenant)
+    }
+
+    async fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, StoreError> {
+        let args = Args::new().kind(claim.kind).id(claim.id).number(batch as u64);
+        let reply = self.read("read an order", &claim.tenant, "order", args).await?;
+        reply.order(claim)
+    }
+
+    async fn record_intent(&self, claim: &Claim, name: &str) -> Result<Intent, StoreError> {
+        let args = Args::new()
+            .kind(claim.kind)
+            .id(claim.id)
+            .number(claim.token)
+            .text(name)
+            .text(fold_case(name));
+        let script = &self.scripts.intend;
+        self.step("record an intent", &claim.tenant, script, args)
+            .await?
+            .intent()
+    }
+
+    async fn settle(&self, claim: &Claim, settlement: Settlement, now: Timestamp) -> Result<(), StoreError> {
+        let args = args::settle(claim, &settlement, now);
+        let script = &self.scripts.settle;
+        self.step("settle a claim", &claim.tenant, script, args).await?;
+        Ok(())
+    }
+
+    async fn link(&self, tenant: &Tenant, id: ResourceId) -> Result<Option<Link>, StoreError> {
+        self.read("read a link", tenant, "link", Args::new().id(id))
+            .await?
+            .link()
+    }
+
+    async fn owner(&self, tenant: &Tenant, kind: Kind, platform_id: &str) -> Result<Option<Owner>, StoreError> {
+        let index = format!("{}:owners", keys::kind_name(kind));
+        self.owner_in(tenant, index, platform_id).await
+    }
+
+    async fn intender(&self, tenant: &Tenant, kind: Kind, name: &str) -> Result<Option<Owner>, StoreError> {
+        let index = format!("{}:intents", keys::kind_name(kind));
+        self.owner_in(tenant, index, &fold_case(name)).await
+    }
+
+    async fn delivery(&self, tenant: &Tenant, id: ResourceId) -> Result<Option<Delivery>, StoreError> {
+        let args = Args::new().id(id);
+        self.read("read a delivery state", tenant, "delivery", args)
+            .await?
+            .delivery()
+    }
+
+    async fn deliveries(
+        &self,
+        tenant: &Tenant,
+        state: Option<WorkState>,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let states: Vec<&str> = match state {
+            Some(state) => vec![keys::state_name(state)],
+            None => vec![
+                keys::state_name(WorkState::Pending),
+                keys::state_name(WorkState::Refused),
+            ],
+        };
+        let (mut deliveries, mut after) = (Vec::new(), after);
+        while deliveries.len() < limit {
+            let wanted = (limit - deliveries.len()).min(keys::MOST_AT_ONCE);
+            let args = Args::new().texts(&states).optional_id(after).number(wanted as u64);
+            let reply = self.read("list deliveries", tenant, "deliveries", args).await?;
+            let (page, more_after) = reply.deliveries(wanted)?;
+            deliveries.extend(page);
+            match more_after {
+                Some(last) => after = Some(last),
+                None => break,
+            }
+        }
+        Ok(deliveries)
+    }
+
+    async fn retry(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError> {
+        let args = Args::new().id(id).time(now);
+        let reply = self.step("make work due", tenant, &self.scripts.retry, args).await?;
+        Ok(reply.number::<u8>()? == 1)
+    }
+
+    async fn summary(&self, tenant: &Tenant) -> Result<Summary, StoreError> {
+        self.read("count work", tenant, "summary", Args::new()).await?.summary()
+    }
+
+    async fn sweep(&self, tenant: &Tenant, now: Timestamp) -> Result<usize, StoreError> {
+        let args = Args::new().time(now);
+        let reply = self.step("sweep", tenant, &self.scripts.sweep, args).await?;
+        reply.number()
+    }
+}

@@ -1,0 +1,285 @@
+//! What a script is given: a flat list of texts, which it takes one after the other.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::keys::{id_bytes, index_prefix, is_name, kind_name, millis};
+use crate::{
+    id::{Kind, ResourceId},
+    index::Key,
+    store::{Action, Applied, Claim, DocumentChange, Failure, MemberChange, PendingMember, Settlement, Write},
+};
+
+/// How long a request id is remembered.
+pub(super) const REQUEST_MEMORY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Arguments in the order in which they are taken.
+#[derive(Debug, Default)]
+pub(super) struct Args(Vec<Vec<u8>>);
+
+impl Args {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn into_inner(self) -> Vec<Vec<u8>> {
+        self.0
+    }
+
+    /// The same, after one more.
+    pub(super) fn led_by(mut self, first: &str) -> Vec<Vec<u8>> {
+        self.0.insert(0, first.as_bytes().to_vec());
+        self.0
+    }
+
+    pub(super) fn text(mut self, text: impl AsRef<[u8]>) -> Self {
+        self.0.push(text.as_ref().to_vec());
+        self
+    }
+
+    /// Something that is absent.
+    pub(super) fn nothing(self) -> Self {
+        self.text("")
+    }
+
+    pub(super) fn flag(self, flag: bool) -> Self {
+        self.text(if flag { "1" } else { "" })
+    }
+
+    pub(super) fn number(self, number: u64) -> Self {
+        self.text(number.to_string())
+    }
+
+    pub(super) fn kind(self, kind: Kind) -> Self {
+        self.text(kind_name(kind))
+    }
+
+    pub(super) fn id(self, id: ResourceId) -> Self {
+        self.text(id_bytes(id))
+    }
+
+    pub(super) fn optional_id(self, id: Option<ResourceId>) -> Self {
+        match id {
+            Some(id) => self.id(id),
+            None => self.nothing(),
+        }
+    }
+
+    pub(super) fn time(self, at: Timestamp) -> Self {
+        self.text(millis(at).to_string())
+    }
+
+    fn optional_time(self, at: Option<Timestamp>) -> Self {
+        match at {
+            Some(at) => self.time(at),
+            None => self.nothing(),
+        }
+    }
+
+    fn optional_text(self, text: Option<&str>) -> Self {
+        self.text(text.unwrap_or(""))
+    }
+
+    fn list<T: AsRef<[u8]>>(self, items: impl ExactSizeIterator<Item = T>) -> Self {
+        let mut args = self.number(items.len() as u64);
+        args.0.extend(items.map(|item| item.as_ref().to_vec()));
+        args
+    }
+
+    pub(super) fn texts(self, texts: &[impl AsRef<[u8]>]) -> Self {
+        self.list(texts.iter())
+    }
+
+    pub(super) fn ids(self, ids: &[ResourceId]) -> Self {
+        self.list(ids.iter().map(|id| id_bytes(*id)))
+    }
+
+    /// A key of an index, to be looked up.
+    pub(super) fn key(self, key: &Key) -> Self {
+        let args = self.flag(is_name(key));
+        if is_name(key) {
+            args.text(&key.value)
+        } else {
+            args.text(index_prefix(key))
+        }
+    }
+
+    /// The names among some keys, then the others.
+    fn keys<'k>(self, keys: impl IntoIterator<Item = &'k Key>) -> (Self, Vec<Vec<u8>>) {
+        let (names, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| is_name(key));
+        let args = self.list(names.iter().map(|key| key.value.as_bytes()));
+        (args, others.into_iter().map(index_prefix).collect())
+    }
+
+    fn failure(self, failure: &Failure) -> Self {
+        self.text(json!(failure).to_string())
+    }
+
+    fn pending(self, members: &[PendingMember]) -> Self {
+        let pairs: Vec<Vec<u8>> = members
+            .iter()
+            .flat_map(|member| [id_bytes(member.id).to_vec(), member.stamp.to_string().into_bytes()])
+            .collect();
+        self.texts(&pairs)
+    }
+}
+
+/// A time that is only kept.
+pub(super) fn nanos(at: Timestamp) -> String {
+    at.as_nanosecond().to_string()
+}
+
+/// What `write.lua` takes.
+pub(super) fn write(write: &Write, feed_length: u64) -> Args {
+    let action = match write.action {
+        Action::Create { .. } => "create",
+        Action::Update { .. } => "update",
+        Action::Delete { .. } => "delete",
+    };
+    let mut args = Args::new()
+        .text(action)
+        .kind(write.kind)
+        .id(write.id)
+        .time(write.now)
+        .text(nanos(write.now))
+        .number(feed_length);
+    args = match write.if_version {
+        Some(version) => args.number(version),
+        None => args.nothing(),
+    };
+    args = args
+        .flag(write.keep_unknown_members)
+        .optional_text(write.traceparent.as_deref());
+    args = match &write.request {
+        Some(request) => args.text(&request.id).text(hex(&request.digest)),
+        None => args.nothing().nothing(),
+    };
+    args = args
+        .text(REQUEST_MEMORY_MS.to_string())
+        .text((millis(write.now) - REQUEST_MEMORY_MS).to_string());
+    match &write.action {
+        Action::Create {
+            document,
+            keys,
+            members,
+        } => {
+            let mut attributes: Vec<&str> = document
+                .as_object()
+                .into_iter()
+                .flat_map(serde_json::Map::keys)
+                .map(String::as_str)
+                .filter(|name| *name != "schemas")
+                .collect();
+            if !members.is_empty() {
+                attributes.push("members");
+            }
+            let (args, others) = args
+                .text(document.to_string())
+                .text(json!(attributes).to_string())
+                .keys(keys);
+            args.texts(&others).ids(members)
+        }
+        Action::Update { document, members } => {
+            let args = document_change(args, document.as_ref());
+            let none = MemberChange::default();
+            let change = members.as_ref().unwrap_or(&none);
+            args.flag(members.is_some())
+                .flag(change.replace)
+                .ids(&change.add)
+                .ids(&change.remove)
+        }
+        Action::Delete { expected, keys } => {
+            let (args, others) = args.number(*expected).keys(keys);
+            args.texts(&others)
+        }
+    }
+}
+
+fn document_change(args: Args, change: Option<&DocumentChange>) -> Args {
+    let Some(change) = change else {
+        let args = args.nothing().number(0).nothing().text("[]").text(r#"["members"]"#);
+        return args.number(0).number(0).number(0).number(0);
+    };
+    let with_members: Vec<&str> = change
+        .attributes
+        .iter()
+        .map(String::as_str)
+        .chain(["members"])
+        .collect();
+    let gained = change.new_keys.iter().filter(|key| !change.old_keys.contains(key));
+    let lost = change.old_keys.iter().filter(|key| !change.new_keys.contains(key));
+    let args = args
+        .flag(true)
+        .number(change.expected)
+        .text(change.document.to_string())
+        .text(json!(change.attributes).to_string())
+        .text(json!(with_members).to_string());
+    let (args, gained) = args.keys(gained);
+    let (args, lost) = args.keys(lost);
+    args.texts(&gained).texts(&lost)
+}
+
+/// What `settle.lua` takes.
+pub(super) fn settle(claim: &Claim, settlement: &Settlement, now: Timestamp) -> Args {
+    let args = Args::new()
+        .kind(claim.kind)
+        .id(claim.id)
+        .number(claim.token)
+        .number(claim.stamp)
+        .time(now);
+    match settlement {
+        Settlement::Applied(applied) => settle_applied(args.text("applied"), applied),
+        Settlement::Postponed {
+            failure,
+            retry_at,
+            not_before,
+            waits_for,
+            void_intents,
+        } => args
+            .text("postponed")
+            .failure(failure)
+            .time(*retry_at)
+            .optional_time(*not_before)
+            .optional_id(*waits_for)
+            .texts(void_intents),
+        Settlement::Refused {
+            failure,
+            retry_at,
+            void_intents,
+        } => args
+            .text("refused")
+            .failure(failure)
+            .time(*retry_at)
+            .texts(void_intents),
+    }
+}
+
+fn settle_applied(args: Args, applied: &Applied) -> Args {
+    let (platform_id, backend) = match &applied.object {
+        Some((platform_id, backend)) => (platform_id.as_str(), backend.as_str()),
+        None => ("", ""),
+    };
+    let args = args
+        .text(platform_id)
+        .text(backend)
+        .number(applied.versions.0)
+        .number(applied.versions.1)
+        .optional_time(applied.contested_until)
+        .optional_id(applied.waits_for)
+        .optional_time(applied.retry_at);
+    let args = match &applied.refused_because {
+        Some(failure) => args.failure(failure),
+        None => args.nothing(),
+    };
+    args.pending(&applied.confirmed).pending(&applied.refused)
+}
+
+/// The digest in hexadecimal.
+pub(super) fn hex(digest: &[u8]) -> String {
+    use std::fmt::Write;
+    digest.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

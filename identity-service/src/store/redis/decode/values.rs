@@ -1,0 +1,245 @@
+//! The values within an answer: ids, records, links, pieces of work, as the scripts keep them.
+
+use jiff::Timestamp;
+use redis::Value;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::{
+    id::{Kind, ResourceId},
+    record::Record,
+    store::{
+        Change, ChangeKind, Delivery, Failure, Link, RequestKey, StoreError, Work, WorkState, WriteError, Written,
+        redis::{
+            args::hex,
+            keys::{id_of, kind_of},
+        },
+    },
+};
+
+pub(super) fn corrupt(what: &'static str, where_: &str) -> StoreError {
+    StoreError::Corrupt {
+        what,
+        problem: where_.to_owned(),
+    }
+}
+
+pub(super) fn list(value: Value) -> Result<Vec<Value>, StoreError> {
+    match value {
+        Value::Array(values) => Ok(values),
+        _ => Err(corrupt("answer", "not a list")),
+    }
+}
+
+pub(super) fn parts<const N: usize>(value: Value) -> Result<[Value; N], StoreError> {
+    <[Value; N]>::try_from(list(value)?).map_err(|_| corrupt("answer", "of another length"))
+}
+
+pub(super) fn bytes(value: &Value) -> Result<&[u8], StoreError> {
+    match value {
+        Value::BulkString(bytes) => Ok(bytes),
+        Value::SimpleString(text) => Ok(text.as_bytes()),
+        Value::Nil => Ok(b""),
+        _ => Err(corrupt("answer", "not a text")),
+    }
+}
+
+pub(super) fn text(value: &Value) -> Result<String, StoreError> {
+    String::from_utf8(bytes(value)?.to_vec()).map_err(|_| corrupt("text", "not UTF-8"))
+}
+
+pub(super) fn number<T: std::str::FromStr>(value: &Value) -> Result<T, StoreError> {
+    let text = match value {
+        Value::Int(number) => number.to_string(),
+        other => text(other)?,
+    };
+    text.parse().map_err(|_| corrupt("number", "not a number"))
+}
+
+pub(super) fn id(value: &Value) -> Result<ResourceId, StoreError> {
+    id_of(bytes(value)?)
+}
+
+pub(super) fn position(id: &[u8]) -> Result<u64, StoreError> {
+    let text = std::str::from_utf8(id)
+        .ok()
+        .and_then(|id| id.split_once('-'))
+        .map(|(position, _)| position);
+    text.and_then(|text| text.parse().ok())
+        .ok_or_else(|| corrupt("position", "in the feed"))
+}
+
+pub(super) fn time(millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(millis).map_err(|_| corrupt("time", "out of range"))
+}
+
+fn nanos(text: &str) -> Result<Timestamp, StoreError> {
+    let nanos = text.parse().ok();
+    nanos
+        .and_then(|nanos| Timestamp::from_nanosecond(nanos).ok())
+        .ok_or_else(|| corrupt("time", "not a time"))
+}
+
+fn json<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
+    // The error's own words may quote a value.
+    serde_json::from_slice(bytes).map_err(|error| StoreError::Corrupt {
+        what,
+        problem: format!("{:?} error at column {}", error.classify(), error.column()),
+    })
+}
+
+pub(super) fn record(kind: Kind, id: ResourceId, value: &Value) -> Result<Record, StoreError> {
+    record_of(kind, id, bytes(value)?)
+}
+
+pub(super) fn record_of(kind: Kind, id: ResourceId, raw: &[u8]) -> Result<Record, StoreError> {
+    let unreadable = || corrupt("record", "its head cannot be read");
+    let (head, document) = split_head(raw).ok_or_else(unreadable)?;
+    let [version, document_version, created, modified, members] = head[..] else {
+        return Err(unreadable());
+    };
+    let number = |text: &str| text.parse::<u64>().map_err(|_| unreadable());
+    Ok(Record {
+        id,
+        kind,
+        version: number(version)?,
+        document_version: number(document_version)?,
+        created: nanos(created)?,
+        modified: nanos(modified)?,
+        member_count: number(members)?,
+        document: json("record", document)?,
+    })
+}
+
+/// An answer that was kept: `at digest changed kind id`, a line feed, the record.
+pub(super) fn answered(kept: &[u8], request: &RequestKey) -> Result<Written, WriteError> {
+    let unreadable = || corrupt("answer", "kept for a request id");
+    let (head, raw) = split_head(kept).ok_or_else(unreadable)?;
+    let [_, digest, changed, kind, of] = head[..] else {
+        return Err(unreadable().into());
+    };
+    if digest != hex(&request.digest) {
+        return Err(WriteError::RequestIdReused);
+    }
+    let kind = kind_of(kind.as_bytes()).ok_or_else(unreadable)?;
+    let of = u128::from_str_radix(of, 16).map_err(|_| unreadable())?;
+    Ok(Written {
+        record: record_of(kind, ResourceId::from_u128(of), raw)?,
+        changed: changed == "1",
+        replaced_out: 0,
+    })
+}
+
+/// The fields of the first line, and what follows it.
+fn split_head(raw: &[u8]) -> Option<(Vec<&str>, &[u8])> {
+    let end = raw.iter().position(|byte| *byte == b'\n')?;
+    let head = std::str::from_utf8(&raw[..end]).ok()?;
+    Some((head.split(' ').collect(), &raw[end + 1..]))
+}
+
+pub(super) fn change(entry: Value) -> Result<Change, StoreError> {
+    let [entry_id, fields] = parts(entry)?;
+    let fields = list(fields)?;
+    let field = |name: &str| {
+        let pairs = fields.chunks_exact(2);
+        let mut found = pairs.filter(|pair| bytes(&pair[0]).is_ok_and(|known| known == name.as_bytes()));
+        found
+            .next()
+            .map(|pair| &pair[1])
+            .ok_or_else(|| corrupt("change", "a field is missing"))
+    };
+    let what = match bytes(field("what")?)? {
+        b"created" => ChangeKind::Created,
+        b"updated" => ChangeKind::Updated,
+        b"deleted" => ChangeKind::Deleted,
+        _ => return Err(corrupt("change", "of no known kind")),
+    };
+    Ok(Change {
+        position: position(bytes(&entry_id)?)?,
+        what,
+        kind: kind_of(bytes(field("kind")?)?).ok_or_else(|| corrupt("change", "of no known resource"))?,
+        id: id(field("id")?)?,
+        version: number(field("version")?)?,
+        attributes: json("change", bytes(field("attributes")?)?)?,
+        at: nanos(&text(field("at")?)?)?,
+    })
+}
+
+/// A link as the scripts keep it.
+#[derive(Deserialize)]
+struct KeptLink {
+    #[serde(flatten)]
+    link: Link,
+    #[serde(default)]
+    intents: Vec<KeptIntent>,
+}
+
+#[derive(Deserialize)]
+struct KeptIntent {
+    name: String,
+}
+
+pub(super) fn link(value: &Value) -> Result<Option<Link>, StoreError> {
+    let raw = bytes(value)?;
+    if raw.is_empty() {
+        return Ok(None);
+    }
+    let kept: KeptLink = json("link", raw)?;
+    Ok(Some(Link {
+        intents: kept.intents.into_iter().map(|intent| intent.name).collect(),
+        ..kept.link
+    }))
+}
+
+/// A piece of work as the scripts keep it; times are in milliseconds.
+#[derive(Deserialize)]
+struct KeptWork {
+    kind: Kind,
+    stamp: u64,
+    due: i64,
+    not_before: Option<i64>,
+    held_until: Option<i64>,
+    held_by: Option<u64>,
+    refused_due: Option<i64>,
+    refused_round: u64,
+    lease: Option<u64>,
+    attempts: u32,
+    since: i64,
+    state: WorkState,
+    failure: Option<Failure>,
+    traceparent: Option<String>,
+}
+
+fn work(raw: &[u8]) -> Result<Work, StoreError> {
+    let kept: KeptWork = json("piece of work", raw)?;
+    let optional = |at: Option<i64>| at.map(time).transpose();
+    Ok(Work {
+        kind: kept.kind,
+        stamp: kept.stamp,
+        due: time(kept.due)?,
+        not_before: optional(kept.not_before)?,
+        held_until: optional(kept.held_until)?,
+        held_by: kept.held_by,
+        refused_due: optional(kept.refused_due)?,
+        refused_round: kept.refused_round,
+        lease: kept.lease,
+        attempts: kept.attempts,
+        since: time(kept.since)?,
+        state: kept.state,
+        failure: kept.failure,
+        traceparent: kept.traceparent,
+    })
+}
+
+pub(super) fn delivery(value: Value) -> Result<Delivery, StoreError> {
+    let [kind, version, deleted, kept, raw_work, pending_members, of] = parts(value)?;
+    let raw_work = bytes(&raw_work)?;
+    Ok(Delivery {
+        kind: kind_of(bytes(&kind)?).ok_or_else(|| corrupt("kind", "of a delivery"))?,
+        id: id(&of)?,
+        version: number(&version)?,
+        deleted: number::<u8>(&deleted)? == 1,
+        link: link(&kept)?.unwrap_or_default(),
+        work: (!raw_work.is_empty()).then(|| work(raw_work)).transpose()?,
+        pending_members: number(&pending_members)?,
+    })
+}

@@ -1,0 +1,168 @@
+-- Everything that only reads. Cost: O(log n) and the answer's length, unless said.
+
+local read = {}
+
+function read.get()
+  local kind = take()
+  return call('HMGET', P .. kind, unpack(take_list()))
+end
+
+-- The ids under a unique name, or under a key of the other indexes.
+function read.find()
+  local kind, name, key, limit = take(), take_optional(), take(), take_number()
+  if name then return { call('HGET', P .. kind .. ':names', key) or nil } end
+  local ids = {}
+  local to = '(' .. string.sub(key, 1, -2) .. '\1'
+  for i, found in ipairs(call('ZRANGEBYLEX', P .. kind .. ':keys', '[' .. key, to, 'LIMIT', 0, limit)) do
+    ids[i] = string.sub(found, #key + 1)
+  end
+  return ids
+end
+
+-- Ids and records in the order of creation, after so many or after one.
+function read.list()
+  local kind, after, offset, limit = take(), take_optional(), take_number(), take_number()
+  local ids
+  if after then
+    ids = call('ZRANGEBYLEX', P .. kind .. ':ids', '(' .. after, '+', 'LIMIT', 0, limit)
+  else
+    ids = call('ZRANGE', P .. kind .. ':ids', offset, offset + limit - 1)
+  end
+  if #ids == 0 then return { {}, {} } end
+  return { ids, call('HMGET', P .. kind, unpack(ids)) }
+end
+
+function read.count()
+  return call('ZCARD', P .. take() .. ':ids')
+end
+
+-- What an unordered look at a key after one of its entries gives.
+local function after_lex(key, after, limit)
+  return call('ZRANGEBYLEX', key, after and '(' .. after or '-', '+', 'LIMIT', 0, limit)
+end
+
+function read.members()
+  local group, after, limit = take(), take_optional(), take_number()
+  local answer = {}
+  -- What a deleted group left is still to be swept.
+  if not is_group(group) then return answer end
+  local unknown = P .. 'unknown:' .. group
+  local has_unknown = call('EXISTS', unknown) == 1
+  for i, member in ipairs(after_lex(P .. 'members:' .. group, after, limit)) do
+    answer[i] = { member, has_unknown and call('SISMEMBER', unknown, member) or 0 }
+  end
+  return answer
+end
+
+function read.is_member()
+  local group, member = take(), take()
+  return is_group(group) and is_member(group, member) and 1 or 0
+end
+
+-- Cost: as much again for each group that is gone and still to be swept.
+function read.groups_of()
+  local member, after, limit = take(), take_optional(), take_number()
+  local groups = {}
+  while #groups < limit do
+    local page = after_lex(P .. 'groups:' .. member, after, limit)
+    for _, group in ipairs(page) do
+      after = group
+      if #groups < limit and is_group(group) then groups[#groups + 1] = group end
+    end
+    if #page < limit then break end
+  end
+  return groups
+end
+
+function read.request()
+  return call('GET', P .. 'request:' .. take())
+end
+
+function read.changes()
+  local from, limit = take(), take_number()
+  local first = call('XRANGE', FEED, '-', '+', 'COUNT', 1)
+  local changes = {}
+  if limit > 0 then changes = call('XRANGE', FEED, from .. '-0', '+', 'COUNT', limit) end
+  return { first[1] and first[1][1] or '', call('HGET', META, 'position') or '0', changes }
+end
+
+function read.newest_change()
+  return call('HGET', META, 'position') or '0'
+end
+
+-- What a claimed piece of work is about: the record or nothing for a tombstone, the link, the members ready.
+function read.order()
+  local kind, id, batch = take(), take(), take_number()
+  local raw = call('HGET', P .. kind, id)
+  if not raw and call('HEXISTS', TOMBSTONES, id) == 0 then return {} end
+  local members = {}
+  if kind == 'group' and raw then
+    local work = work_of(id)
+    for _, member in ipairs(ready(id, work and work.refused_round or 0, batch)) do
+      local platform_id = link_of(member).platform_id
+      if platform_id then
+        members[#members + 1] = { member, stamp_of(id, member), is_member(id, member) and 1 or 0, platform_id }
+      end
+    end
+  end
+  return { raw or '', call('HGET', LINKS, id) or '', members }
+end
+
+function read.link()
+  return call('HGET', LINKS, take())
+end
+
+-- Who stands in an index of owners or intents.
+function read.owner()
+  local index, name = take(), take()
+  local owner = call('HGET', P .. index, name)
+  if not owner then return {} end
+  return { owner, has_work(owner) and 0 or 1 }
+end
+
+local function delivery(id)
+  local answer
+  for _, kind in ipairs({ 'user', 'group' }) do
+    local record = record_of(kind, id)
+    if record then answer = { kind, string.format('%.0f', record.version), 0 } end
+  end
+  if not answer then
+    local tombstone = tombstone_of(id)
+    if not tombstone then return nil end
+    answer = { tombstone.kind, string.format('%.0f', tombstone.version), 1 }
+  end
+  answer[4] = call('HGET', LINKS, id) or ''
+  answer[5] = call('HGET', WORK, id) or ''
+  answer[6] = call('ZCARD', P .. 'pending:' .. id)
+  answer[7] = id
+  return answer
+end
+
+function read.delivery()
+  return delivery(take()) or {}
+end
+
+-- The order of the answer is the caller's: scripts compare texts by the server's locale.
+function read.deliveries()
+  local states, after, limit = take_list(), take_optional(), take_number()
+  local answer, ends = {}, {}
+  for _, state in ipairs(states) do
+    local page = after_lex(P .. 'work:' .. state, after, limit)
+    if #page == limit then ends[#ends + 1] = page[limit] end
+    for _, id in ipairs(page) do
+      -- One that cannot be read must not hide the others.
+      local read_well, found = pcall(delivery, id)
+      if read_well and found then answer[#answer + 1] = found end
+    end
+  end
+  return { answer, ends }
+end
+
+function read.summary()
+  return {
+    call('ZCARD', P .. 'user:ids'), call('ZCARD', P .. 'group:ids'),
+    call('ZCARD', P .. 'work:pending'), call('ZCARD', P .. 'work:refused'),
+  }
+end
+
+return read[take()]()

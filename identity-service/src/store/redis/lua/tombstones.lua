@@ -1,0 +1,66 @@
+-- Tombstones: what a deleted resource leaves behind until its removal is applied, and who takes it over.
+
+-- How long a group waits for its deleted namesake before it looks for itself, in milliseconds.
+local NAMESAKE_WAIT = 60000
+
+local function tombstone_of(id)
+  local raw = call('HGET', TOMBSTONES, id)
+  if raw then return cjson.decode(raw) end
+end
+
+-- Leaves a tombstone, unless nothing can have reached the Platform: no link, no intent, and no delivery under way.
+local function bury(kind, id, name, version, now, at_text, traceparent)
+  local link, work = link_of(id), work_of(id)
+  if not link.platform_id and #link.intents == 0 and not (work and work.lease) then
+    remove_work(id)
+    remove_link(kind, id)
+    return wake_waiters(id, now)
+  end
+  local tombstone = { kind = kind, name = name, version = version, at = at_text }
+  call('HSET', TOMBSTONES, id, cjson.encode(tombstone))
+  call('HSET', P .. kind .. ':buried', name, id)
+  mark(kind, id, now, traceparent)
+end
+
+-- Puts a resource's work off until another's claim has ended, at the latest until then.
+local function hold(on, waiter, until_, token)
+  local work = work_of(waiter)
+  if not work then return end
+  add_waiter(on, waiter)
+  work.due, work.held_until, work.held_by = until_, until_, token
+  put_work(waiter, work, work.state)
+end
+
+-- What was to be done about a deleted user's account is now to be done about its successor's, which is the same.
+local function rename_pending(old, new)
+  for _, group in ipairs(call('ZRANGE', P .. 'pending_in:' .. old, 0, -1)) do
+    if is_group(group) then
+      confirm(group, old)
+      unconfirm(group, new)
+    end
+  end
+end
+
+-- A user created under the name of a deleted one takes its account over and cancels a removal not yet done. A group waits
+-- until its namesake is gone: the old group's members must not become the new one's.
+local function take_over(kind, id, name, now)
+  local old = call('HGET', P .. kind .. ':buried', name)
+  if not old then return end
+  if kind == 'group' then
+    add_waiter(old, id)
+    local work = work_of(id)
+    work.due = now + NAMESAKE_WAIT
+    return put_work(id, work, work.state)
+  end
+  move_link(kind, old, id)
+  call('HDEL', P .. kind .. ':buried', name)
+  call('HDEL', TOMBSTONES, old)
+  rename_pending(old, id)
+  local removal = remove_work(old)
+  wake_waiters(old, now)
+  -- A removal that is under way this moment must not be overtaken; one that was itself held back hands its wait on.
+  if not removal then return end
+  local until_, token = removal.held_until, removal.held_by
+  if removal.lease then until_, token = removal.due, removal.lease end
+  if until_ and token and until_ > now then hold(old, id, until_, token) end
+end

@@ -1,0 +1,145 @@
+-- Creates, updates or deletes one resource: every check first, then every write.
+--
+-- Cost: O(log n) for the resource, and as much again for each member that comes or goes, each group that a deleted user
+-- leaves, and each waiter that is woken.
+
+local action, kind, id = take(), take(), take()
+local now, now_text, feed_length = take_number(), take(), take_number()
+local if_version, keep_unknown, traceparent = take_optional_number(), take_optional(), take_optional()
+local request, digest, memory, horizon = take_optional(), take(), take_number(), take_number()
+
+local IDS, NAMES, INDEX = P .. kind .. ':ids', P .. kind .. ':names', P .. kind .. ':keys'
+
+local function names_are_free(names)
+  for _, name in ipairs(names) do
+    if call('HEXISTS', NAMES, name) == 1 then return false end
+  end
+  return true
+end
+
+local function add_keys(names, keys)
+  for _, name in ipairs(names) do call('HSET', NAMES, name, id) end
+  for _, key in ipairs(keys) do call('ZADD', INDEX, 0, key .. id) end
+end
+
+local function remove_keys(names, keys)
+  for _, name in ipairs(names) do call('HDEL', NAMES, name) end
+  for _, key in ipairs(keys) do call('ZREM', INDEX, key .. id) end
+end
+
+-- What was answered to a request id, if it is not too old: `at digest changed kind id`, a line feed, the record.
+local function answered()
+  local raw = call('GET', P .. 'request:' .. request)
+  local when = raw and tonumber(string.match(raw, '^(%d+) '))
+  if when and when >= horizon then return { 'answered', raw } end
+end
+
+local function remember(raw, changed)
+  if request then
+    local hex = string.gsub(id, '.', function(byte) return string.format('%02x', string.byte(byte)) end)
+    local answer = string.format('%.0f %s %d %s %s\n', now, digest, changed, kind, hex) .. raw
+    call('SET', P .. 'request:' .. request, answer, 'PX', memory)
+  end
+  return changed
+end
+
+local function create()
+  local document, attributes = take(), take()
+  local names, keys, members = take_list(), take_list(), take_list()
+  if not names_are_free(names) then return { 'name_taken' } end
+  local known, refused = check_members(members, keep_unknown)
+  if refused then return refused end
+
+  add_keys(names, keys)
+  call('ZADD', IDS, 0, id)
+  local added = apply_members(id, members, known, {})
+  local record = {
+    version = 1, document_version = 1, created = now_text, modified = now_text, members = added, document = document,
+  }
+  local raw = put_record(kind, id, record)
+  feed('created', kind, id, 1, attributes, now_text, feed_length)
+  mark(kind, id, now, traceparent)
+  for _, name in ipairs(names) do take_over(kind, id, name, now) end
+  return { 'ok', raw, remember(raw, 1), 0 }
+end
+
+local function update(record, before)
+  local changes_document = take_optional()
+  local expected, document, attributes, attributes_with_members = take_number(), take(), take(), take()
+  local gained_names, lost_names, gained_keys, lost_keys = take_list(), take_list(), take_list(), take_list()
+  local changes_members, replace = take_optional(), take_optional()
+  local add, remove = take_list(), take_list()
+  if changes_document then
+    if expected ~= record.document_version then return { 'moved' } end
+    if not names_are_free(gained_names) then return { 'name_taken' } end
+  end
+  local known, refused = check_members(add, keep_unknown)
+  if refused then return refused end
+
+  local added, removed = 0, 0
+  if changes_members then
+    if replace then remove = others(id, add) end
+    added, removed = apply_members(id, add, known, remove)
+  end
+  local members_changed = added + removed > 0
+  if not changes_document and not members_changed then return { 'ok', before, remember(before, 0), 0 } end
+  record.version = record.version + 1
+  record.modified = now_text
+  record.members = record.members + added - removed
+  if changes_document then
+    record.document_version = record.version
+    record.document = document
+    remove_keys(lost_names, lost_keys)
+    add_keys(gained_names, gained_keys)
+  end
+  local raw = put_record(kind, id, record)
+  feed('updated', kind, id, record.version, members_changed and attributes_with_members or attributes, now_text,
+    feed_length)
+  mark(kind, id, now, traceparent)
+  return { 'ok', raw, remember(raw, 1), replace and removed or 0 }
+end
+
+-- Takes a deleted resource out of every group.
+local function leave_all()
+  local groups = call('ZRANGE', P .. 'groups:' .. id, 0, -1)
+  for _, group in ipairs(groups) do
+    local left = record_of('group', group)
+    if left then
+      call('ZREM', P .. 'members:' .. group, id)
+      call('SREM', P .. 'unknown:' .. group, id)
+      leave(group, id)
+      left.version = left.version + 1
+      left.modified = now_text
+      left.members = left.members - 1
+      put_record('group', group, left)
+      feed('updated', 'group', group, left.version, '["members"]', now_text, feed_length)
+      mark('group', group, now, traceparent)
+    end
+  end
+  call('DEL', P .. 'groups:' .. id)
+end
+
+local function delete(record, before)
+  local expected, names, keys = take_number(), take_list(), take_list()
+  if expected ~= record.document_version then return { 'moved' } end
+
+  call('HDEL', P .. kind, id)
+  call('ZREM', IDS, id)
+  remove_keys(names, keys)
+  leave_all()
+  begin(kind == 'group' and DISSOLVE or REPORTS, id, now)
+  feed('deleted', kind, id, record.version + 1, '[]', now_text, feed_length)
+  bury(kind, id, names[1] or '', record.version + 1, now, now_text, traceparent)
+  return { 'ok', before, remember(before, 1), 0 }
+end
+
+local answer = request and answered()
+if answer then return answer end
+if action == 'create' then return create() end
+local record, before = record_of(kind, id)
+if not record then return { 'not_found' } end
+if if_version and if_version ~= record.version then
+  return { 'version', string.format('%.0f', record.version) }
+end
+if action == 'update' then return update(record, before) end
+return delete(record, before)
