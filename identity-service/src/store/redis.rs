@@ -8,6 +8,7 @@ mod args;
 mod connection;
 mod decode;
 mod keys;
+mod large;
 mod scripts;
 
 use std::time::Duration;
@@ -18,9 +19,9 @@ use tonic::async_trait;
 
 pub use self::connection::{OpenError, Settings};
 use self::{
-    args::Args,
+    args::{Args, nanos},
     connection::{CallError, Connection, Script},
-    decode::Reply,
+    decode::{Attempt, Reply},
     keys::prefix,
     scripts::Scripts,
 };
@@ -42,11 +43,16 @@ const CORRUPT_PAUSE: Duration = Duration::from_secs(60 * 60);
 pub struct Options {
     /// How many changes each tenant's change feed keeps.
     pub feed_length: u64,
+    /// How many entries one script touches at most: what is more goes in batches.
+    pub batch: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { feed_length: 100_000 }
+        Self {
+            feed_length: 100_000,
+            batch: 1_000,
+        }
     }
 }
 
@@ -63,7 +69,7 @@ impl RedisStore {
     pub async fn open(settings: &Settings, options: Options) -> Result<Self, OpenError> {
         Ok(Self {
             connection: Connection::open(settings).await?,
-            scripts: std::sync::Arc::new(Scripts::new()),
+            scripts: std::sync::Arc::new(Scripts::new(options.batch)),
             options,
         })
     }
@@ -95,6 +101,30 @@ impl RedisStore {
         Ok(Reply::new(value.map_err(|error| error.while_doing(doing))?, doing))
     }
 
+    /// Tries a write in one script.
+    async fn attempt(&self, tenant: &Tenant, write: &Write, staged: Option<&str>) -> Result<Attempt, WriteError> {
+        let args = args::write(write, self.options.feed_length, staged);
+        let reply = self.step("write a resource", tenant, &self.scripts.write, args).await?;
+        reply.written(write)
+    }
+
+    /// Goes on with what is left to be done in batches, of one group's large change or of anything. Gives how many entries
+    /// it touched; `None` when another is at work on the group.
+    async fn sweep_layer(
+        &self,
+        tenant: &Tenant,
+        now: Timestamp,
+        group: Option<ResourceId>,
+    ) -> Result<Option<usize>, StoreError> {
+        let args = Args::new()
+            .time(now)
+            .text(nanos(now))
+            .number(self.options.feed_length)
+            .optional_id(group);
+        let touched: i64 = self.step("sweep", tenant, &self.scripts.sweep, args).await?.number()?;
+        Ok(usize::try_from(touched).ok())
+    }
+
     async fn owner_in(&self, tenant: &Tenant, index: String, name: &str) -> Result<Option<Owner>, StoreError> {
         let args = Args::new().text(index).text(name);
         self.read("read an owner", tenant, "owner", args).await?.owner()
@@ -118,7 +148,7 @@ impl Store for RedisStore {
 
     async fn get_many(&self, tenant: &Tenant, kind: Kind, ids: &[ResourceId]) -> Result<Vec<Record>, StoreError> {
         let mut records = Vec::with_capacity(ids.len());
-        for some in ids.chunks(keys::MOST_AT_ONCE) {
+        for some in ids.chunks(self.options.batch) {
             let args = Args::new().kind(kind).ids(some);
             let reply = self.read("read resources", tenant, "get", args).await?;
             records.extend(reply.records(kind, some)?);
@@ -138,7 +168,7 @@ impl Store for RedisStore {
         let mut records = Vec::new();
         let mut from = from;
         while records.len() < limit {
-            let wanted = (limit - records.len()).min(keys::MOST_AT_ONCE);
+            let wanted = (limit - records.len()).min(self.options.batch);
             let args = match from {
                 From::Offset(offset) => Args::new().kind(kind).nothing().number(offset.min(keys::LARGEST_RANK)),
                 From::After(id) => Args::new().kind(kind).id(id).number(0),
@@ -168,16 +198,16 @@ impl Store for RedisStore {
         after: Option<ResourceId>,
         limit: usize,
     ) -> Result<Vec<Member>, StoreError> {
-        let mut members: Vec<Member> = Vec::new();
+        let (mut members, mut after) = (Vec::new(), after);
         while members.len() < limit {
-            let wanted = (limit - members.len()).min(keys::MOST_AT_ONCE);
-            let after = members.last().map(|member| member.id).or(after);
+            let wanted = (limit - members.len()).min(self.options.batch);
             let args = Args::new().id(group).optional_id(after).number(wanted as u64);
-            let page = self.read("read members", tenant, "members", args).await?.members()?;
-            let full = page.len() == wanted;
+            let reply = self.read("read members", tenant, "members", args).await?;
+            let (page, more_after) = reply.members(wanted)?;
             members.extend(page);
-            if !full {
-                break;
+            match more_after {
+                Some(last) => after = Some(last),
+                None => break,
             }
         }
         Ok(members)
@@ -201,9 +231,12 @@ impl Store for RedisStore {
     }
 
     async fn write(&self, tenant: &Tenant, write: Write) -> Result<Written, WriteError> {
-        let args = args::write(&write, self.options.feed_length);
-        let reply = self.step("write a resource", tenant, &self.scripts.write, args).await?;
-        reply.written(&write)
+        if !large::is_large(&write, self.options.batch)
+            && let Attempt::Done(written) = self.attempt(tenant, &write, None).await?
+        {
+            return Ok(written);
+        }
+        self.write_large(tenant, &write).await
     }
 
     async fn answered(
@@ -319,7 +352,7 @@ impl Store for RedisStore {
         };
         let (mut deliveries, mut after) = (Vec::new(), after);
         while deliveries.len() < limit {
-            let wanted = (limit - deliveries.len()).min(keys::MOST_AT_ONCE);
+            let wanted = (limit - deliveries.len()).min(self.options.batch);
             let args = Args::new().texts(&states).optional_id(after).number(wanted as u64);
             let reply = self.read("list deliveries", tenant, "deliveries", args).await?;
             let (page, more_after) = reply.deliveries(wanted)?;
@@ -343,8 +376,8 @@ impl Store for RedisStore {
     }
 
     async fn sweep(&self, tenant: &Tenant, now: Timestamp) -> Result<usize, StoreError> {
-        let args = Args::new().time(now);
-        let reply = self.step("sweep", tenant, &self.scripts.sweep, args).await?;
-        reply.number()
+        self.sweep_layer(tenant, now, None)
+            .await
+            .map(|touched| touched.unwrap_or(0))
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod engine;
 mod feed;
 mod file;
 mod intents;
+mod large;
 mod members;
 mod model;
 mod names;
@@ -80,8 +81,15 @@ impl Engine for InAFile {
     }
 }
 
-/// The Redis store, each on a server of its own.
-pub(crate) struct InRedis;
+/// The Redis store, each on a server of its own, with scripts that touch so many entries.
+pub(crate) struct InRedis {
+    batch: usize,
+}
+
+/// As it is run.
+pub(crate) const REDIS: InRedis = InRedis { batch: 1_000 };
+/// So that nearly everything goes in batches.
+pub(crate) const REDIS_IN_SMALL_BATCHES: InRedis = InRedis { batch: 2 };
 
 #[async_trait]
 impl Engine for InRedis {
@@ -90,9 +98,11 @@ impl Engine for InRedis {
         let settings = redis::Settings {
             url: server.url.clone(),
         };
-        let store = RedisStore::open(&settings, redis::Options { feed_length })
-            .await
-            .unwrap();
+        let options = redis::Options {
+            feed_length,
+            batch: self.batch,
+        };
+        let store = RedisStore::open(&settings, options).await.unwrap();
         (Arc::new(store), Box::new(server))
     }
 
@@ -177,6 +187,14 @@ macro_rules! contract {
                 a_deleted_group_leaves_nobody_in_it
                 members_are_read_in_pages
                 an_unknown_member_has_no_account_though_a_tombstone_of_its_id_has
+            }
+            large {
+                large_and_small_changes_of_one_group_all_survive
+                a_large_change_and_small_ones_of_the_same_members_agree
+                a_large_change_shows_all_at_once
+                a_large_change_that_is_cut_off_is_there_wholly_or_not_at_all
+                a_large_change_that_is_refused_leaves_no_trace
+                a_user_in_many_groups_leaves_them_all_at_once
             }
             chores {
                 a_large_group_is_gone_at_once_and_swept_in_batches
@@ -298,5 +316,18 @@ mod embedded_in_a_file {
 }
 
 mod redis_server {
-    contract!(crate::store::InRedis);
+    contract!(crate::store::REDIS);
+}
+
+mod redis_in_small_batches {
+    contract! { @ crate::store::REDIS_IN_SMALL_BATCHES;
+        large {
+            large_and_small_changes_of_one_group_all_survive
+            a_large_change_and_small_ones_of_the_same_members_agree
+            a_large_change_shows_all_at_once
+            a_large_change_that_is_cut_off_is_there_wholly_or_not_at_all
+            a_large_change_that_is_refused_leaves_no_trace
+            a_user_in_many_groups_leaves_them_all_at_once
+        }
+    }
 }

@@ -129,8 +129,8 @@ pub(super) fn nanos(at: Timestamp) -> String {
     at.as_nanosecond().to_string()
 }
 
-/// What `write.lua` takes.
-pub(super) fn write(write: &Write, feed_length: u64) -> Args {
+/// What `write.lua` takes. Members that were staged under a token are not sent again.
+pub(super) fn write(write: &Write, feed_length: u64, staged: Option<&str>) -> Args {
     let action = match write.action {
         Action::Create { .. } => "create",
         Action::Update { .. } => "update",
@@ -177,22 +177,50 @@ pub(super) fn write(write: &Write, feed_length: u64) -> Args {
                 .text(document.to_string())
                 .text(json!(attributes).to_string())
                 .keys(keys);
-            args.texts(&others).ids(members)
+            let members = if staged.is_some() { &[][..] } else { members };
+            args.texts(&others).ids(members).optional_text(staged)
         }
         Action::Update { document, members } => {
             let args = document_change(args, document.as_ref());
             let none = MemberChange::default();
-            let change = members.as_ref().unwrap_or(&none);
+            let change = members.as_ref().filter(|_| staged.is_none()).unwrap_or(&none);
             args.flag(members.is_some())
-                .flag(change.replace)
+                .flag(members.as_ref().is_some_and(|change| change.replace))
                 .ids(&change.add)
                 .ids(&change.remove)
+                .optional_text(staged)
         }
         Action::Delete { expected, keys } => {
             let (args, others) = args.number(*expected).keys(keys);
             args.texts(&others)
         }
     }
+}
+
+/// What `stage.lua` takes for a batch.
+pub(super) fn stage(
+    write: &Write,
+    token: &str,
+    expires: Timestamp,
+    (add, remove): (&[ResourceId], &[ResourceId]),
+) -> Args {
+    let replaces = matches!(&write.action, Action::Update { members: Some(change), .. } if change.replace);
+    Args::new()
+        .id(write.id)
+        .text(token)
+        .time(expires)
+        .flag(matches!(write.action, Action::Create { .. }))
+        .flag(replaces)
+        .flag(write.keep_unknown_members)
+        .nothing()
+        .ids(add)
+        .ids(remove)
+}
+
+/// What `stage.lua` takes to give up what was staged.
+pub(super) fn drop_stage(write: &Write, token: &str) -> Args {
+    let args = Args::new().id(write.id).text(token).number(0);
+    args.nothing().nothing().nothing().flag(true).number(0).number(0)
 }
 
 fn document_change(args: Args, change: Option<&DocumentChange>) -> Args {

@@ -27,6 +27,44 @@ pub(super) struct Reply {
     doing: &'static str,
 }
 
+/// What came of an attempt to write.
+pub(super) enum Attempt {
+    /// It is written, or was before.
+    Done(Written),
+    /// It has more members than one script may touch: they are to be staged.
+    TooLarge,
+    /// A batch is staged.
+    Staged,
+    /// What was staged is no longer there.
+    Gone,
+    /// Another large change of the group is under way.
+    Busy,
+}
+
+/// A page that was put together of several ordered ones: in order, and without what lies beyond the end of one that was
+/// full, since entries of that one may come before it.
+fn page<T>(
+    mut entries: Vec<T>,
+    id_of: impl Fn(&T) -> ResourceId,
+    ends: Value,
+    limit: usize,
+) -> Result<(Vec<T>, Option<ResourceId>), StoreError> {
+    entries.sort_unstable_by_key(&id_of);
+    let ends: Vec<ResourceId> = list(ends)?.iter().map(id).collect::<Result<_, _>>()?;
+    let end = ends.into_iter().min();
+    if let Some(end) = end {
+        entries.retain(|entry| id_of(entry) <= end);
+    }
+    // One that was cut off is the first to come next.
+    let end = if entries.len() > limit {
+        entries.get(limit - 1).map(&id_of)
+    } else {
+        end
+    };
+    entries.truncate(limit);
+    Ok((entries, end))
+}
+
 impl Reply {
     pub(super) fn new(value: Value, doing: &'static str) -> Self {
         Self { value, doing }
@@ -65,7 +103,9 @@ impl Reply {
         Ok((ids, records))
     }
 
-    pub(super) fn members(self) -> Result<Vec<Member>, StoreError> {
+    /// A page of members, in order, and after which to go on if there may be more.
+    pub(super) fn members(self, limit: usize) -> Result<(Vec<Member>, Option<ResourceId>), StoreError> {
+        let [found, ends] = self.parts()?;
         let member = |value| {
             let [id_value, unknown] = parts(value)?;
             Ok(Member {
@@ -73,21 +113,29 @@ impl Reply {
                 kind: (number::<u8>(&unknown)? == 0).then_some(Kind::User),
             })
         };
-        self.list()?.into_iter().map(member).collect()
+        let members = list(found)?
+            .into_iter()
+            .map(member)
+            .collect::<Result<_, StoreError>>()?;
+        page(members, |member: &Member| member.id, ends, limit)
     }
 
-    pub(super) fn written(self, write: &Write) -> Result<Written, WriteError> {
+    pub(super) fn written(self, write: &Write) -> Result<Attempt, WriteError> {
         let mut answer = self.list()?.into_iter();
         let mut next = || answer.next().ok_or_else(|| corrupt("answer", "of a write"));
         let status = next()?;
         Err(match bytes(&status)? {
             b"ok" => {
-                return Ok(Written {
+                return Ok(Attempt::Done(Written {
                     record: record(write.kind, write.id, &next()?)?,
                     changed: number::<u8>(&next()?)? == 1,
                     replaced_out: number(&next()?)?,
-                });
+                }));
             }
+            b"large" => return Ok(Attempt::TooLarge),
+            b"gone" => return Ok(Attempt::Gone),
+            b"busy" => return Ok(Attempt::Busy),
+            b"staged" => return Ok(Attempt::Staged),
             b"not_found" => WriteError::NotFound,
             b"name_taken" => WriteError::NameTaken,
             b"version" => WriteError::VersionMismatch {
@@ -101,7 +149,7 @@ impl Reply {
                     .request
                     .as_ref()
                     .ok_or_else(|| corrupt("answer", "nobody asked for"))?;
-                return answered(bytes(&next()?)?, request);
+                return answered(bytes(&next()?)?, request).map(Attempt::Done);
             }
             _ => corrupt("answer", "of a write").into(),
         })
@@ -246,15 +294,8 @@ impl Reply {
     /// A page of deliveries, in order, and after which to go on if there may be more.
     pub(super) fn deliveries(self, limit: usize) -> Result<(Vec<Delivery>, Option<ResourceId>), StoreError> {
         let [found, ends] = self.parts()?;
-        let mut deliveries: Vec<Delivery> = list(found)?.into_iter().map(delivery).collect::<Result<_, _>>()?;
-        deliveries.sort_unstable_by_key(|delivery| delivery.id);
-        // Beyond the end of a page that was full, the other state's entries may come too soon.
-        let ends: Vec<ResourceId> = list(ends)?.iter().map(id).collect::<Result<_, _>>()?;
-        if let Some(end) = ends.iter().min() {
-            deliveries.retain(|delivery| delivery.id <= *end);
-        }
-        deliveries.truncate(limit);
-        Ok((deliveries, ends.into_iter().min()))
+        let deliveries = list(found)?.into_iter().map(delivery).collect::<Result<_, _>>()?;
+        page(deliveries, |delivery: &Delivery| delivery.id, ends, limit)
     }
 
     pub(super) fn summary(self) -> Result<Summary, StoreError> {

@@ -12,7 +12,11 @@
 //! | `K:keys` | sorted set | index number, folded value, two NULs, id: the other indexes |
 //! | `members:GROUP` | sorted set | the group's members |
 //! | `unknown:GROUP` | set | those of them that are no resource |
-//! | `groups:MEMBER` | sorted set | the groups that it is a member of, and what a deleted group left to be swept |
+//! | `groups:MEMBER` | sorted set | the groups that it may be a member of: also those that a large change names, or that are gone and still to be swept |
+//! | `layers` | hash | group → its large change, as JSON: whose, in which state, and what it would change |
+//! | `layer:GROUP`, `says:GROUP` | sorted set, hash | the members that the change names, and what it says of each: 0 out, 1 in, 2 in and no resource; 10 more when its delivery is noted |
+//! | `stagings` | sorted set | groups whose change is being staged, by when it counts as abandoned, in ms |
+//! | `leaving` | set | deleted users who are still to be taken out of their groups |
 //! | `links` | hash | id → link with its intents, as JSON |
 //! | `K:owners` | hash | Platform id → the resource or tombstone that owns the object |
 //! | `K:intents` | hash | folded Platform name → the one resource or tombstone that has an intent of that name |
@@ -44,9 +48,6 @@ use crate::{
 
 /// The layout that this version writes and reads.
 pub(super) const LAYOUT: u64 = 1;
-
-/// How many entries one script touches at most.
-pub(super) const MOST_AT_ONCE: usize = 1_000;
 
 /// A rank that no listing has: Lua's numbers are exact up to here.
 pub(super) const LARGEST_RANK: u64 = 1 << 52;

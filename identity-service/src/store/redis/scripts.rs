@@ -4,8 +4,11 @@ use super::connection::Script;
 
 /// Puts a script together of files in `lua`; the last is the step, the others what it builds on.
 macro_rules! script {
-    ($name:literal: $($part:literal)*) => {
-        Script::new($name, concat!($(include_str!(concat!("lua/", $part, ".lua")), "\n"),*))
+    ($batch:ident $name:literal: $($part:literal)*) => {
+        Script::new(
+            $name,
+            &format!("local BATCH = {}\n{}", $batch, concat!($(include_str!(concat!("lua/", $part, ".lua")), "\n"),*)),
+        )
     };
 }
 
@@ -13,6 +16,7 @@ macro_rules! script {
 pub(super) struct Scripts {
     pub(super) reads: Script,
     pub(super) write: Script,
+    pub(super) stage: Script,
     pub(super) claim: Script,
     pub(super) intend: Script,
     pub(super) settle: Script,
@@ -22,16 +26,18 @@ pub(super) struct Scripts {
 }
 
 impl Scripts {
-    pub(super) fn new() -> Self {
+    /// The scripts, which touch at most so many entries each.
+    pub(super) fn new(batch: usize) -> Self {
         Self {
-            reads: script!("reads": "base" "records" "work" "links" "pending" "members" "tombstones" "reads"),
-            write: script!("write": "base" "records" "work" "links" "pending" "members" "chores" "tombstones" "write"),
-            claim: script!("claim": "base" "work" "claim"),
-            intend: script!("intend": "base" "work" "links" "intend"),
-            settle: script!("settle": "base" "records" "work" "links" "pending" "members" "chores" "tombstones" "settle"),
-            retry: script!("retry": "base" "records" "work" "links" "pending" "members" "tombstones" "retry"),
-            sweep: script!("sweep": "base" "records" "work" "links" "pending" "members" "chores" "sweep"),
-            prepare: script!("prepare": "base" "prepare"),
+            reads: script!(batch "reads": "base" "records" "work" "links" "pending" "members" "tombstones" "reads"),
+            write: script!(batch "write": "base" "records" "work" "links" "pending" "members" "chores" "tombstones" "write"),
+            stage: script!(batch "stage": "base" "records" "work" "links" "pending" "members" "stage"),
+            claim: script!(batch "claim": "base" "work" "claim"),
+            intend: script!(batch "intend": "base" "work" "links" "intend"),
+            settle: script!(batch "settle": "base" "records" "work" "links" "pending" "members" "chores" "tombstones" "settle"),
+            retry: script!(batch "retry": "base" "records" "work" "links" "pending" "members" "tombstones" "retry"),
+            sweep: script!(batch "sweep": "base" "records" "work" "links" "pending" "members" "chores" "sweep"),
+            prepare: script!(batch "prepare": "base" "prepare"),
         }
     }
 }

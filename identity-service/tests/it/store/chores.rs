@@ -161,7 +161,11 @@ async fn deliver_in_batches(bench: &Bench) {
     loop {
         let claims = bench.take(at(1), BATCH).await.claims;
         if claims.is_empty() {
-            return;
+            // Of a large group, some members may be still to come.
+            if sweep(bench, 1).await == 0 {
+                return;
+            }
+            continue;
         }
         let delivering = claims.iter().map(async |claim| {
             let order = bench.store.order(claim, BATCH).await.unwrap().unwrap();

@@ -130,6 +130,8 @@ pub(super) fn any_steps_come_to_what_the_model_says(engine: &dyn Engine) {
                 let mut race = Race::new(Bench::new(engine).await);
                 for step in steps {
                     race.take(step).await;
+                    race.compare_wanted().await;
+                    race.sweep().await;
                     race.compare().await;
                 }
             });
@@ -392,6 +394,23 @@ impl Race {
         };
         self.bench.settle(&claim, settlement, self.now).await;
         self.model.settle(&seen, end, self.now);
+    }
+
+    /// Looks at what is wanted, which shows at once, however much is still to be done about it.
+    async fn compare_wanted(&self) {
+        let (bench, model) = (&self.bench, &self.model);
+        for (id, kind) in &self.ids {
+            let wanted = model.resources.get(id);
+            assert_eq!(bench.get(*kind, *id).await.is_some(), wanted.is_some());
+            let members: Vec<_> = wanted.into_iter().flat_map(|wanted| wanted.members.clone()).collect();
+            assert_eq!(bench.members(*id).await, members);
+            assert_eq!(bench.groups_of(*id).await, model.groups_of(*id));
+        }
+    }
+
+    /// Has what is left of a step done.
+    async fn sweep(&self) {
+        while self.bench.store.sweep(&self.bench.tenant, self.now).await.unwrap() > 0 {}
     }
 
     /// Looks at everything that a store shows.

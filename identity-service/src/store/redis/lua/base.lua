@@ -1,7 +1,7 @@
 -- What every script begins with: the keys (see ../keys.rs for what each holds) and the reading of arguments.
 --
 -- A script is one atomic step. It makes every check before its first write, since Redis takes back nothing of a script
--- that fails. Ids and documents are opaque here; times are milliseconds, but for those of records, which are only kept.
+-- that fails; it touches at most BATCH entries, which stands before this. Ids and documents are opaque here; times are milliseconds, but for those of records, which are only kept.
 
 local P = KEYS[1]
 local META, LINKS, WORK, DUE = P .. 'meta', P .. 'links', P .. 'work', P .. 'due'
@@ -46,3 +46,6 @@ local function step_stamp()
   shared_stamp = shared_stamp or next_stamp()
   return shared_stamp
 end
+
+-- What a step may leave to be done in batches (see chores.lua). Numbers are kept in the store: never change one.
+local DISSOLVE, REPORTS, JOIN_AGAIN, NOW_READY, REFILL, MERGE, LEAVE, WAKE, GONE, RENAME = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10

@@ -1,11 +1,6 @@
 -- What a step leaves to be done in batches, so that no script grows with the size of a group: a chore is noted in the step
 -- that causes it, begun there, and gone on with by `sweep` until nothing of it is left.
 
-local BATCH = 1000
-
--- Numbers are kept in the store: never change one.
-local DISSOLVE, REPORTS, JOIN_AGAIN, NOW_READY, REFILL = 1, 2, 3, 4, 5
-
 local function page_of(key, cursor)
   return call('ZRANGEBYLEX', key, cursor == '' and '-' or '(' .. cursor, '+', 'LIMIT', 0, BATCH)
 end
@@ -28,18 +23,70 @@ local function manager_prefix(id)
   return '5' .. text .. '\0\0'
 end
 
--- Forgets up to a batch of a deleted group's members, confirmed or not.
+-- Forgets up to a batch of a deleted group's members: of its set, of those unconfirmed, of its layer.
 local function dissolve(group)
   local members = call('ZRANGE', P .. 'members:' .. group, 0, BATCH - 1)
   for _, member in ipairs(members) do call('ZREM', P .. 'groups:' .. member, group) end
   if #members > 0 then call('ZREM', P .. 'members:' .. group, unpack(members)) end
-  local pending = {}
-  if #members < BATCH then
-    pending = call('ZRANGE', P .. 'pending:' .. group, 0, BATCH - #members - 1)
-    for _, member in ipairs(pending) do confirm(group, member) end
+  local touched = #members
+  if touched < BATCH then
+    for _, member in ipairs(call('ZRANGE', P .. 'pending:' .. group, 0, BATCH - touched - 1)) do
+      confirm(group, member)
+      touched = touched + 1
+    end
   end
-  if #members + #pending < BATCH then call('DEL', P .. 'unknown:' .. group) end
-  return #members + #pending, ''
+  if touched < BATCH then
+    for _, member in ipairs(call('ZRANGE', P .. 'layer:' .. group, 0, BATCH - touched - 1)) do
+      set_layered(group, member, nil)
+      call('ZREM', P .. 'groups:' .. member, group)
+      touched = touched + 1
+    end
+  end
+  if touched < BATCH then
+    call('DEL', P .. 'unknown:' .. group)
+    call('ZREM', P .. 'stagings', group)
+    put_layer(group, false)
+  end
+  return touched
+end
+
+-- Takes a deleted user out of a batch of its groups.
+local function leave_batch(id, now, now_text, feed_length, traceparent)
+  local groups = call('ZRANGE', P .. 'groups:' .. id, 0, BATCH - 1)
+  for _, group in ipairs(groups) do
+    if leave_group(group, id) then
+      local left = record_of('group', group)
+      left.version = left.version + 1
+      left.modified = now_text
+      left.members = left.members - 1
+      put_record('group', group, left)
+      feed('updated', 'group', group, left.version, '["members"]', now_text, feed_length)
+      mark('group', group, now, traceparent)
+    end
+  end
+  if #groups < BATCH then call('SREM', P .. 'leaving', id) end
+  return #groups
+end
+
+-- Forgets a batch of what was unconfirmed about an account that is gone: it is in no group any more, and a group that
+-- waited for it has one thing less to do.
+local function gone_batch(id, now)
+  local groups = call('ZRANGE', P .. 'pending_in:' .. id, 0, BATCH - 1)
+  for _, group in ipairs(groups) do
+    confirm(group, id)
+    if is_group(group) and has_work(group) then mark('group', group, now) end
+  end
+  return #groups
+end
+
+-- What was to be done about a deleted user's account is now to be done about its successor's, which is the same.
+local function rename_batch(old, new)
+  local groups = call('ZRANGE', P .. 'pending_in:' .. old, 0, BATCH - 1)
+  for _, group in ipairs(groups) do
+    confirm(group, old)
+    if is_group(group) then unconfirm(group, new) end
+  end
+  return #groups
 end
 
 local function touch(chore, id, other, now)
@@ -48,39 +95,62 @@ local function touch(chore, id, other, now)
   elseif chore == REFILL then
     unconfirm(id, other)
   elseif is_group(other) then
-    if chore == JOIN_AGAIN then unconfirm(other, id) else restage(other, id, READY) end
+    if chore == NOW_READY then
+      restage(other, id, READY)
+    elseif is_member(other, id) then
+      unconfirm(other, id)
+    end
     mark('group', other, now)
   end
 end
 
--- Goes on with a chore from a cursor; gives how many entries it touched.
-local function advance(chore, id, cursor, now)
-  local touched, next_cursor
-  if chore == DISSOLVE then
-    touched, next_cursor = dissolve(id)
+-- Goes on with a chore that looks at each of a set once; gives how many it touched and where to go on.
+local function look_at_each(chore, id, cursor, now)
+  local batch
+  if chore == REPORTS then
+    batch = reports(manager_prefix(id), cursor)
+  elseif chore == JOIN_AGAIN then
+    batch = page_of(P .. 'groups:' .. id, cursor)
+  elseif chore == NOW_READY then
+    batch = page_of(P .. 'pending_in:' .. id, cursor)
   else
-    local batch
-    if chore == REPORTS then
-      batch = reports(manager_prefix(id), cursor)
-    elseif chore == JOIN_AGAIN then
-      batch = page_of(P .. 'groups:' .. id, cursor)
-    elseif chore == NOW_READY then
-      batch = page_of(P .. 'pending_in:' .. id, cursor)
+    batch = page_of(P .. 'members:' .. id, cursor)
+  end
+  for _, other in ipairs(batch) do touch(chore, id, other, now) end
+  -- The step that begins it has the group's work in hand.
+  if chore == REFILL and cursor ~= '' and #batch > 0 then mark('group', id, now) end
+  return #batch, batch[#batch] or cursor
+end
+
+-- Goes on with a chore; gives how many entries it touched. The time and the length of the feed are the caller's.
+local function advance(chore, id, cursor, now, now_text, feed_length, traceparent)
+  local touched, is_done
+  if chore == MERGE then
+    touched = merge(id, now)
+    is_done = touched == 0
+  else
+    if chore == DISSOLVE then
+      touched = dissolve(id)
+    elseif chore == LEAVE then
+      touched = leave_batch(id, now, now_text, feed_length, traceparent)
+    elseif chore == WAKE then
+      touched = wake_waiters(id, now)
+    elseif chore == GONE then
+      touched = gone_batch(id, now)
+    elseif chore == RENAME then
+      touched = rename_batch(id, cursor)
     else
-      batch = page_of(P .. 'members:' .. id, cursor)
+      touched, cursor = look_at_each(chore, id, cursor, now)
     end
-    for _, other in ipairs(batch) do touch(chore, id, other, now) end
-    -- The step that begins it has the group's work in hand.
-    if chore == REFILL and cursor ~= '' and #batch > 0 then mark('group', id, now) end
-    touched, next_cursor = #batch, batch[#batch] or cursor
+    is_done = touched < BATCH
   end
   local name = chore .. ':' .. id
-  if touched < BATCH then
+  if is_done then
     call('ZREM', CHORES, name)
     call('HDEL', CURSORS, name)
   else
     call('ZADD', CHORES, chore, name)
-    call('HSET', CURSORS, name, next_cursor)
+    if cursor ~= '' and chore ~= MERGE then call('HSET', CURSORS, name, cursor) end
   end
   return touched
 end

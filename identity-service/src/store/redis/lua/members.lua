@@ -1,7 +1,75 @@
--- Memberships as sets, both ways.
+-- Memberships as sets, both ways, and the large changes of one.
+--
+-- A change of more members than one script may touch is written beside, batch by batch, as the group's layer, and comes
+-- into force all at once when it is committed: from then on the layer goes before the set, until a chore has merged them.
+-- A group has one layer at a time. Its state is `staging` (shows nowhere), `merging` (in force) or `dropped` (given up).
+--
+-- What `groups:MEMBER` names are candidates: a staged group stands there already, a deleted one still. What a member is in
+-- is what the groups say.
+
+-- What a layer says of a member; plus TOLD when the outbox knows of it already.
+local OUT, IN_KNOWN, IN_UNKNOWN, TOLD = 0, 1, 2, 10
+
+local layers = {}
+
+-- The group's layer, if it has one.
+local function layer_of(group)
+  if layers[group] == nil then
+    local raw = call('HGET', P .. 'layers', group)
+    layers[group] = raw and cjson.decode(raw) or false
+  end
+  return layers[group]
+end
+
+local function put_layer(group, layer)
+  layers[group] = layer
+  if layer then
+    call('HSET', P .. 'layers', group, cjson.encode(layer))
+  else
+    call('HDEL', P .. 'layers', group)
+  end
+end
+
+local function merging(group)
+  local layer = layer_of(group)
+  return layer and layer.state == 'merging' and layer
+end
+
+-- What a layer says of a member: whether it is in, whether it is known; nil when it says nothing.
+local function layered(group, member)
+  local says = tonumber(call('HGET', P .. 'says:' .. group, member) or nil)
+  if says then return says % TOLD ~= OUT, says % TOLD == IN_KNOWN, says >= TOLD end
+end
+
+-- Has a layer say something of a member; nothing, where `says` is nil.
+local function set_layered(group, member, says)
+  if says then
+    call('ZADD', P .. 'layer:' .. group, 0, member)
+    call('HSET', P .. 'says:' .. group, member, says)
+  else
+    call('ZREM', P .. 'layer:' .. group, member)
+    call('HDEL', P .. 'says:' .. group, member)
+  end
+end
+
+-- Whether a deleted user is still to be taken out of its groups.
+local function is_leaving(member)
+  return call('SISMEMBER', P .. 'leaving', member) == 1
+end
+
+-- Whether the set or its layer has a member, be it one that is leaving.
+local function in_set(group, member)
+  local layer = merging(group)
+  if layer then
+    local is_in = layered(group, member)
+    if is_in ~= nil then return is_in end
+    if layer.replace then return false end
+  end
+  return call('ZSCORE', P .. 'members:' .. group, member) and true or false
+end
 
 local function is_member(group, member)
-  return call('ZSCORE', P .. 'members:' .. group, member) and true or false
+  return in_set(group, member) and not is_leaving(member)
 end
 
 -- Whether each id may be a member: gives which of them are users, or why one may not.
@@ -12,42 +80,189 @@ local function check_members(ids, keep_unknown)
       known[i] = true
     elseif is_group(id) then
       return nil, { 'nested', id }
-    elseif not keep_unknown then
+    elseif not keep_unknown or is_leaving(id) then
       return nil, { 'unknown', id }
     end
   end
   return known
 end
 
+-- Tells a layer that is being staged that a member came or went meanwhile: what it counts is what it would change.
+local function tell_staged(group, member, came)
+  local layer = layer_of(group)
+  if not layer or layer.state ~= 'staging' then return end
+  local is_in = layered(group, member)
+  if is_in == nil then return end
+  local step = came and 1 or -1
+  if is_in then
+    layer.kept, layer.new = layer.kept + step, layer.new - step
+  else
+    layer.out = layer.out + step
+  end
+  put_layer(group, layer)
+end
+
+local function put_in(group, member, known)
+  if merging(group) then
+    set_layered(group, member, TOLD + (known and IN_KNOWN or IN_UNKNOWN))
+  else
+    call('ZADD', P .. 'members:' .. group, 0, member)
+    if not known then call('SADD', P .. 'unknown:' .. group, member) end
+    tell_staged(group, member, true)
+  end
+  call('ZADD', P .. 'groups:' .. member, 0, group)
+  join(group, member, known)
+end
+
+local function put_out(group, member)
+  if merging(group) then
+    set_layered(group, member, TOLD + OUT)
+  else
+    call('ZREM', P .. 'members:' .. group, member)
+    call('SREM', P .. 'unknown:' .. group, member)
+    tell_staged(group, member, false)
+  end
+  -- What a layer names stays a candidate until the layer is merged.
+  if not layer_of(group) or layered(group, member) == nil then call('ZREM', P .. 'groups:' .. member, group) end
+  leave(group, member)
+end
+
 -- Puts members in and out; gives how many came and went.
 local function apply_members(group, add, known, remove)
-  local members, unknown = P .. 'members:' .. group, P .. 'unknown:' .. group
   local added, removed = 0, 0
   for i, member in ipairs(add) do
-    if call('ZADD', members, 0, member) == 1 then
-      call('ZADD', P .. 'groups:' .. member, 0, group)
-      if not known[i] then call('SADD', unknown, member) end
+    if not is_member(group, member) then
+      put_in(group, member, known[i])
       added = added + 1
-      join(group, member, known[i])
     end
   end
   for _, member in ipairs(remove) do
-    if call('ZREM', members, member) == 1 then
-      call('ZREM', P .. 'groups:' .. member, group)
-      call('SREM', unknown, member)
+    if is_member(group, member) then
+      put_out(group, member)
       removed = removed + 1
-      leave(group, member)
     end
   end
   return added, removed
 end
 
--- The members of a group that are not among those given.
+-- The members of a group that are not among those given; nothing when they are more than one script may touch.
 local function others(group, stay)
+  if layer_of(group) or call('ZCARD', P .. 'members:' .. group) > BATCH then return nil end
   local stays, out = {}, {}
   for _, member in ipairs(stay) do stays[member] = true end
   for _, member in ipairs(call('ZRANGE', P .. 'members:' .. group, 0, -1)) do
     if not stays[member] then out[#out + 1] = member end
   end
   return out
+end
+
+-- Forgets a deleted resource in what a group is about to become.
+local function unstage(group, member)
+  local layer = layer_of(group)
+  local is_in = layer and layer.state == 'staging' and layered(group, member)
+  if not is_in then return end
+  set_layered(group, member, nil)
+  if in_set(group, member) then layer.kept = layer.kept - 1 else layer.new = layer.new - 1 end
+  put_layer(group, layer)
+end
+
+-- Takes a deleted user out of one of its groups; gives whether it was in.
+local function leave_group(group, member)
+  unstage(group, member)
+  local was_in = is_group(group) and in_set(group, member)
+  if was_in then put_out(group, member) end
+  call('ZREM', P .. 'groups:' .. member, group)
+  return was_in
+end
+
+-- === Large changes ===
+
+-- Has a chore merge a layer into the set, or forget it.
+local function end_staging(group, layer, state)
+  layer.state = state
+  put_layer(group, layer)
+  call('ZREM', P .. 'stagings', group)
+  call('ZADD', CHORES, MERGE, MERGE .. ':' .. group)
+end
+
+-- Puts a layer that was staged in force; gives how many members come and go with it, or nothing when there is no such
+-- layer any more.
+local function commit_layer(group, token, members)
+  local layer = layer_of(group)
+  if not layer or layer.token ~= token or layer.state ~= 'staging' then return nil end
+  local removed = layer.out
+  if layer.replace then removed = members - layer.kept end
+  if layer.new + removed == 0 then
+    end_staging(group, layer, 'dropped')
+    return 0, 0
+  end
+  end_staging(group, layer, 'merging')
+  return layer.new, removed
+end
+
+-- Merges a batch of what a layer says into the set.
+local function merge_batch(group, layer)
+  local members, unknown, key = P .. 'members:' .. group, P .. 'unknown:' .. group, P .. 'layer:' .. group
+  local batch = call('ZRANGE', key, 0, BATCH - 1)
+  for _, member in ipairs(batch) do
+    local is_in, known, told = layered(group, member)
+    local counts = layer.state == 'merging'
+    if is_in and counts then
+      if call('ZADD', members, 0, member) == 1 and not told then join(group, member, known) end
+      if known then call('SREM', unknown, member) else call('SADD', unknown, member) end
+    elseif not counts then
+      if not call('ZSCORE', members, member) then call('ZREM', P .. 'groups:' .. member, group) end
+    else
+      local was_in = call('ZREM', members, member) == 1
+      call('SREM', unknown, member)
+      call('ZREM', P .. 'groups:' .. member, group)
+      if was_in and not told then leave(group, member) end
+    end
+  end
+  if #batch > 0 then
+    call('ZREM', key, unpack(batch))
+    call('HDEL', P .. 'says:' .. group, unpack(batch))
+  end
+  if #batch < BATCH then put_layer(group, false) end
+  return #batch
+end
+
+-- Takes a batch of members out whom a replacing layer does not name.
+local function replace_batch(group, layer)
+  local members, cursor = P .. 'members:' .. group, call('HGET', CURSORS, MERGE .. ':' .. group)
+  local from = cursor and '(' .. cursor or '-'
+  local batch = call('ZRANGEBYLEX', members, from, '+', 'LIMIT', 0, BATCH)
+  for _, member in ipairs(batch) do
+    if layered(group, member) == nil then
+      call('ZREM', members, member)
+      call('SREM', P .. 'unknown:' .. group, member)
+      call('ZREM', P .. 'groups:' .. member, group)
+      leave(group, member)
+    end
+  end
+  if #batch == BATCH then
+    call('HSET', CURSORS, MERGE .. ':' .. group, batch[BATCH])
+  else
+    layer.replace = nil
+    put_layer(group, layer)
+  end
+  return #batch
+end
+
+-- Goes on with a layer; gives how many members it touched, 0 when it is done with.
+local function merge(group, now)
+  local layer = layer_of(group)
+  if not layer or layer.state == 'staging' then return 0 end
+  if layer.state == 'merging' and not is_group(group) then
+    layer.state = 'dropped'
+    put_layer(group, layer)
+  end
+  local touched
+  if layer.state == 'merging' and layer.replace then
+    touched = replace_batch(group, layer)
+  else
+    touched = merge_batch(group, layer)
+  end
+  if layer.state == 'merging' then mark('group', group, now) end
+  return layer_of(group) and math.max(1, touched) or 0
 end

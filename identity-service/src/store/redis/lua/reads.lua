@@ -41,17 +41,34 @@ local function after_lex(key, after, limit)
   return call('ZRANGEBYLEX', key, after and '(' .. after or '-', '+', 'LIMIT', 0, limit)
 end
 
+-- Members of the set, and of its layer while that is being merged; the order, and which come too soon, is the caller's:
+-- scripts compare texts by the server's locale.
 function read.members()
   local group, after, limit = take(), take_optional(), take_number()
-  local answer = {}
+  local answer, ends, seen = {}, {}, {}
   -- What a deleted group left is still to be swept.
-  if not is_group(group) then return answer end
+  if not is_group(group) then return { answer, ends } end
   local unknown = P .. 'unknown:' .. group
-  local has_unknown = call('EXISTS', unknown) == 1
-  for i, member in ipairs(after_lex(P .. 'members:' .. group, after, limit)) do
-    answer[i] = { member, has_unknown and call('SISMEMBER', unknown, member) or 0 }
+  local layer = merging(group)
+  local plain = not layer and call('EXISTS', P .. 'leaving') == 0
+  local has_unknown = layer or call('EXISTS', unknown) == 1
+  for _, key in ipairs(layer and { 'members:', 'layer:' } or { 'members:' }) do
+    local page = after_lex(P .. key .. group, after, limit)
+    if #page == limit then ends[#ends + 1] = page[limit] end
+    for _, member in ipairs(page) do
+      if not seen[member] and (plain or is_member(group, member)) then
+        seen[member] = true
+        local is_known = true
+        if has_unknown then
+          local is_in, known
+          if layer then is_in, known = layered(group, member) end
+          if is_in ~= nil then is_known = known else is_known = call('SISMEMBER', unknown, member) == 0 end
+        end
+        answer[#answer + 1] = { member, is_known and 0 or 1 }
+      end
+    end
   end
-  return answer
+  return { answer, ends }
 end
 
 function read.is_member()
@@ -67,7 +84,7 @@ function read.groups_of()
     local page = after_lex(P .. 'groups:' .. member, after, limit)
     for _, group in ipairs(page) do
       after = group
-      if #groups < limit and is_group(group) then groups[#groups + 1] = group end
+      if #groups < limit and is_group(group) and is_member(group, member) then groups[#groups + 1] = group end
     end
     if #page < limit then break end
   end
@@ -133,7 +150,8 @@ local function delivery(id)
   end
   answer[4] = call('HGET', LINKS, id) or ''
   answer[5] = call('HGET', WORK, id) or ''
-  answer[6] = call('ZCARD', P .. 'pending:' .. id)
+  -- Members of a large change that is still being merged are unconfirmed, too.
+  answer[6] = call('ZCARD', P .. 'pending:' .. id) + (merging(id) and call('ZCARD', P .. 'layer:' .. id) or 0)
   answer[7] = id
   return answer
 end
@@ -142,7 +160,7 @@ function read.delivery()
   return delivery(take()) or {}
 end
 
--- The order of the answer is the caller's: scripts compare texts by the server's locale.
+-- As with members, the order is the caller's.
 function read.deliveries()
   local states, after, limit = take_list(), take_optional(), take_number()
   local answer, ends = {}, {}

@@ -90,13 +90,7 @@ local function removed(work, newer, tombstone, platform_id, backend)
     call('HDEL', TOMBSTONES, id)
     local buried = P .. kind .. ':buried'
     if call('HGET', buried, tombstone.name) == id then call('HDEL', buried, tombstone.name) end
-    -- An account that is gone is in no group any more; a group that waited for this has one thing less to do.
-    for _, group in ipairs(call('ZRANGE', P .. 'pending_in:' .. id, 0, -1)) do
-      if is_group(group) then
-        confirm(group, id)
-        if has_work(group) then mark('group', group, now) end
-      end
-    end
+    begin(GONE, id, now)
   end
   remove_work(id)
   wake_waiters(id, now)
@@ -144,7 +138,8 @@ local function applied(work, newer)
   if kind == 'group' then
     is_ready = #ready(id, work.refused_round, 1) > 0
     is_refused = has_stage(id, REFUSED + work.refused_round)
-    is_waiting = has_stage(id, WAITING)
+    -- Members of a large change that is still being merged are to come.
+    is_waiting = has_stage(id, WAITING) or merging(id)
   end
   local old_state, attempts = work.state, work.attempts
   -- Those who were refused first are not kept waiting by those who were refused after them.

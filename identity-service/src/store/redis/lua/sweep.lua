@@ -1,10 +1,24 @@
--- Goes on with one of the tenant's chores: at most a batch of entries. Gives how many it touched, 0 when none is left.
+-- Goes on with one of the tenant's chores, or with the layer of one group: at most a batch of entries. Gives how many it
+-- touched, 0 when nothing is left.
 
-local now = take_number()
+local now, now_text, feed_length, group = take_number(), take(), take_number(), take_optional()
 
+if group then
+  local layer = layer_of(group)
+  if not layer then return 0 end
+  -- What another stages is its own, as long as it is at it.
+  if layer.state == 'staging' then return -1 end
+  return advance(MERGE, group, '', now)
+end
+
+local late = call('ZRANGEBYSCORE', P .. 'stagings', '-inf', now, 'LIMIT', 0, 1)[1]
+if late then
+  local layer = layer_of(late)
+  if layer then end_staging(late, layer, 'dropped') else call('ZREM', P .. 'stagings', late) end
+end
 local first = call('ZRANGE', CHORES, 0, 0, 'WITHSCORES')
 if #first == 0 then return 0 end
 local name, chore = first[1], tonumber(first[2])
 local id = string.match(name, '^%d+:(.*)$')
 -- A chore that finds nothing left was done all the same.
-return math.max(1, advance(chore, id, call('HGET', CURSORS, name) or '', now))
+return math.max(1, advance(chore, id, call('HGET', CURSORS, name) or '', now, now_text, feed_length))

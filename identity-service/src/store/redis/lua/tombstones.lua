@@ -31,16 +31,6 @@ local function hold(on, waiter, until_, token)
   put_work(waiter, work, work.state)
 end
 
--- What was to be done about a deleted user's account is now to be done about its successor's, which is the same.
-local function rename_pending(old, new)
-  for _, group in ipairs(call('ZRANGE', P .. 'pending_in:' .. old, 0, -1)) do
-    if is_group(group) then
-      confirm(group, old)
-      unconfirm(group, new)
-    end
-  end
-end
-
 -- A user created under the name of a deleted one takes its account over and cancels a removal not yet done. A group waits
 -- until its namesake is gone: the old group's members must not become the new one's.
 local function take_over(kind, id, name, now)
@@ -55,7 +45,7 @@ local function take_over(kind, id, name, now)
   move_link(kind, old, id)
   call('HDEL', P .. kind .. ':buried', name)
   call('HDEL', TOMBSTONES, old)
-  rename_pending(old, id)
+  advance(RENAME, old, id, now)
   local removal = remove_work(old)
   wake_waiters(old, now)
   -- A removal that is under way this moment must not be overtaken; one that was itself held back hands its wait on.

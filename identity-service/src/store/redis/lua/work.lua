@@ -50,14 +50,21 @@ local function add_waiter(on, waiter)
   call('ZADD', P .. 'waiters:' .. on, 0, waiter)
 end
 
--- Makes everything due that waits for a resource.
+-- Makes what waits for a resource due: a batch now, the rest by a chore.
 local function wake_waiters(on, now)
   local waiters = P .. 'waiters:' .. on
-  for _, waiter in ipairs(call('ZRANGE', waiters, 0, -1)) do
+  local batch = call('ZRANGE', waiters, 0, BATCH - 1)
+  for _, waiter in ipairs(batch) do
     local work = work_of(waiter)
     if work then mark(work.kind, waiter, now) end
   end
-  call('DEL', waiters)
+  if #batch == BATCH then
+    call('ZREMRANGEBYRANK', waiters, 0, BATCH - 1)
+    call('ZADD', CHORES, WAKE, WAKE .. ':' .. on)
+  elseif #batch > 0 then
+    call('DEL', waiters)
+  end
+  return #batch
 end
 
 -- Has the refused members of a group tried again.

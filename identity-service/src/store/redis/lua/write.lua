@@ -1,7 +1,7 @@
 -- Creates, updates or deletes one resource: every check first, then every write.
 --
 -- Cost: O(log n) for the resource, and as much again for each member that comes or goes, each group that a deleted user
--- leaves, and each waiter that is woken.
+-- leaves, and each waiter that is woken, each of them at most a batch.
 
 local action, kind, id = take(), take(), take()
 local now, now_text, feed_length = take_number(), take(), take_number()
@@ -45,14 +45,19 @@ end
 
 local function create()
   local document, attributes = take(), take()
-  local names, keys, members = take_list(), take_list(), take_list()
+  local names, keys, members, staged = take_list(), take_list(), take_list(), take_optional()
   if not names_are_free(names) then return { 'name_taken' } end
   local known, refused = check_members(members, keep_unknown)
   if refused then return refused end
+  local added
+  if staged then
+    added = commit_layer(id, staged, 0)
+    if not added then return { 'gone' } end
+  end
 
   add_keys(names, keys)
   call('ZADD', IDS, 0, id)
-  local added = apply_members(id, members, known, {})
+  added = added or apply_members(id, members, known, {})
   local record = {
     version = 1, document_version = 1, created = now_text, modified = now_text, members = added, document = document,
   }
@@ -68,7 +73,7 @@ local function update(record, before)
   local expected, document, attributes, attributes_with_members = take_number(), take(), take(), take()
   local gained_names, lost_names, gained_keys, lost_keys = take_list(), take_list(), take_list(), take_list()
   local changes_members, replace = take_optional(), take_optional()
-  local add, remove = take_list(), take_list()
+  local add, remove, staged = take_list(), take_list(), take_optional()
   if changes_document then
     if expected ~= record.document_version then return { 'moved' } end
     if not names_are_free(gained_names) then return { 'name_taken' } end
@@ -77,8 +82,12 @@ local function update(record, before)
   if refused then return refused end
 
   local added, removed = 0, 0
-  if changes_members then
+  if staged then
+    added, removed = commit_layer(id, staged, record.members)
+    if not added then return { 'gone' } end
+  elseif changes_members then
     if replace then remove = others(id, add) end
+    if not remove then return { 'large' } end
     added, removed = apply_members(id, add, known, remove)
   end
   local members_changed = added + removed > 0
@@ -99,26 +108,6 @@ local function update(record, before)
   return { 'ok', raw, remember(raw, 1), replace and removed or 0 }
 end
 
--- Takes a deleted resource out of every group.
-local function leave_all()
-  local groups = call('ZRANGE', P .. 'groups:' .. id, 0, -1)
-  for _, group in ipairs(groups) do
-    local left = record_of('group', group)
-    if left then
-      call('ZREM', P .. 'members:' .. group, id)
-      call('SREM', P .. 'unknown:' .. group, id)
-      leave(group, id)
-      left.version = left.version + 1
-      left.modified = now_text
-      left.members = left.members - 1
-      put_record('group', group, left)
-      feed('updated', 'group', group, left.version, '["members"]', now_text, feed_length)
-      mark('group', group, now, traceparent)
-    end
-  end
-  call('DEL', P .. 'groups:' .. id)
-end
-
 local function delete(record, before)
   local expected, names, keys = take_number(), take_list(), take_list()
   if expected ~= record.document_version then return { 'moved' } end
@@ -126,7 +115,8 @@ local function delete(record, before)
   call('HDEL', P .. kind, id)
   call('ZREM', IDS, id)
   remove_keys(names, keys)
-  leave_all()
+  if call('ZCARD', P .. 'groups:' .. id) >= BATCH then call('SADD', P .. 'leaving', id) end
+  advance(LEAVE, id, '', now, now_text, feed_length, traceparent)
   begin(kind == 'group' and DISSOLVE or REPORTS, id, now)
   feed('deleted', kind, id, record.version + 1, '[]', now_text, feed_length)
   bury(kind, id, names[1] or '', record.version + 1, now, now_text, traceparent)
