@@ -4,10 +4,13 @@ use std::{collections::HashSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 use scim::{Declaration, Schemas, fold_case};
+use secrecy::{ExposeSecret, SecretString};
 use service_runtime::{
     OpsArgs, TelemetryArgs,
-    settings::{parse_bytes, parse_duration},
+    settings::{parse_bytes, parse_duration, parse_secret},
 };
+
+use crate::store::redis::{OpenError, Settings};
 
 /// Settings: each is a flag and an environment variable.
 #[derive(Debug, Clone, clap::Args)]
@@ -15,12 +18,15 @@ pub struct Config {
     /// Address to serve gRPC on; port 0 picks a free one.
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:50051")]
     pub listen: SocketAddr,
-    /// Folder of the embedded store. It is made if it does not exist.
+    /// Folder of the embedded store. It is made if it does not exist; with REDIS_URL it is not used.
     #[arg(long, env = "DATA_DIR", default_value = "./data")]
     pub data_dir: PathBuf,
     /// How much of the store's file is kept in memory at most, such as 64MiB.
     #[arg(long, env = "STORE_CACHE", default_value = "64MiB", value_parser = parse_bytes)]
     pub store_cache: u64,
+    /// The store of several hosts.
+    #[command(flatten)]
+    pub redis: RedisConfig,
     /// URL of delinea-adapter's gRPC service.
     #[arg(long, env = "ADAPTER_URL", default_value = "http://127.0.0.1:50052")]
     pub adapter_url: String,
@@ -42,6 +48,58 @@ pub struct Config {
     /// Logs, traces and metrics.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
+}
+
+/// Where Redis or Valkey is, if the store is there; see docs/redis.md.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RedisConfig {
+    /// Redis or Valkey to keep everything in, instead of the embedded store: `redis://host:6379`, `rediss://` for TLS,
+    /// `redis+sentinel://host:26379,host2:26379/master`, `redis+cluster://host,host2`; with `user:password@` if need be.
+    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, value_parser = parse_secret)]
+    pub redis_url: Option<SecretString>,
+    /// File with the password for Redis; it is read anew for each connection, so that the password can be changed.
+    #[arg(long, env = "REDIS_PASSWORD_FILE", value_name = "FILE")]
+    pub redis_password_file: Option<PathBuf>,
+    /// File with the password of the Sentinels, where they ask for one.
+    #[arg(long, env = "REDIS_SENTINEL_PASSWORD_FILE", value_name = "FILE")]
+    pub redis_sentinel_password_file: Option<PathBuf>,
+    /// File with the certificates (PEM) that Redis's is checked against; those of the system when absent.
+    #[arg(long, env = "REDIS_CA_FILE", value_name = "FILE")]
+    pub redis_ca_file: Option<PathBuf>,
+    /// File with our certificate (PEM), where Redis asks for one.
+    #[arg(long, env = "REDIS_CERT_FILE", value_name = "FILE")]
+    pub redis_cert_file: Option<PathBuf>,
+    /// File with the key of our certificate (PEM).
+    #[arg(long, env = "REDIS_KEY_FILE", value_name = "FILE")]
+    pub redis_key_file: Option<PathBuf>,
+    /// How long Redis may take to accept a connection, and to answer; requests fail after that with 503. 0 is refused.
+    #[arg(long, env = "REDIS_TIMEOUT", default_value = "2s", value_parser = parse_duration)]
+    pub redis_timeout: Duration,
+    /// How many replicas must have a change before it is answered; with fewer it is answered with 503.
+    #[arg(long, env = "REDIS_WAIT_REPLICAS", value_name = "N", default_value_t = 0)]
+    pub redis_wait_replicas: u32,
+    /// How long those replicas may take. 0 is refused.
+    #[arg(long, env = "REDIS_WAIT_TIMEOUT", default_value = "1s", value_parser = parse_duration)]
+    pub redis_wait_timeout: Duration,
+}
+
+impl RedisConfig {
+    /// How Redis is reached; `None` when the store is the embedded one.
+    pub fn settings(&self) -> Option<Settings> {
+        let file = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
+        let url = self.redis_url.clone().filter(|url| !url.expose_secret().is_empty())?;
+        Some(Settings {
+            url,
+            password_file: file(&self.redis_password_file),
+            sentinel_password_file: file(&self.redis_sentinel_password_file),
+            ca_file: file(&self.redis_ca_file),
+            cert_file: file(&self.redis_cert_file),
+            key_file: file(&self.redis_key_file),
+            timeout: self.redis_timeout,
+            wait_replicas: self.redis_wait_replicas,
+            wait_timeout: self.redis_wait_timeout,
+        })
+    }
 }
 
 /// Rules that a tenant may set.
@@ -180,6 +238,9 @@ pub enum ConfigError {
         /// The lease set.
         lease: Duration,
     },
+    /// Redis cannot be reached by these settings.
+    #[error(transparent)]
+    Redis(#[from] OpenError),
     /// A wait that does not exist as yet.
     #[error("ANSWER_WAIT can only be 0: writes are answered as soon as they are durable")]
     AnswerWait,
@@ -235,6 +296,7 @@ impl Config {
         if self.policy.adopt == Adopt::Listed && self.policy.adopt_list.is_none() {
             return Err(ConfigError::NoAdoptList);
         }
+        self.redis.settings().map(|redis| redis.check()).transpose()?;
         self.read_schemas().map(drop)
     }
 
@@ -302,6 +364,38 @@ mod tests {
         ] {
             let refused = check(&[flag]).unwrap_err();
             assert!(refused.contains(setting), "{flag}: {refused}");
+        }
+    }
+
+    #[test]
+    fn redis_is_used_when_its_url_is_given_and_its_settings_fit() {
+        let config = |flags: &[&str]| {
+            let command = Command::try_parse_from([&["identity-service"], flags].concat());
+            command.unwrap().config
+        };
+        assert!(config(&[]).redis.settings().is_none());
+        assert!(
+            config(&["--redis-url="]).redis.settings().is_none(),
+            "empty means not set"
+        );
+        let url = "--redis-url=redis+sentinel://scim:s3cret@a,b/master";
+        config(&[url, "--data-dir=/elsewhere"]).check().unwrap();
+        assert!(!format!("{:?}", config(&[url])).contains("s3cret"));
+        for flags in [
+            &["--redis-url=cache:6379"][..],
+            &["--redis-url=redis://u:s3cret@a", "--redis-timeout=0"],
+            &["--redis-url=redis://u:s3cret@a", "--redis-wait-timeout=0"],
+            &["--redis-url=redis://u:s3cret@a", "--redis-password-file=/dev/null"],
+            &["--redis-url=redis://a", "--redis-password-file=/nowhere/at/all"],
+            &["--redis-url=redis://a", "--redis-ca-file=/dev/null"],
+            &["--redis-url=rediss://a", "--redis-ca-file=/nowhere/at/all"],
+            &["--redis-url=rediss://a", "--redis-cert-file=/dev/null"],
+        ] {
+            let refused = config(flags).check().unwrap_err();
+            assert!(
+                !format!("{refused:?} {refused}").contains("s3cret"),
+                "{flags:?}: {refused:?}"
+            );
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong in a request, and the one table that turns it into gRPC statuses.
 
+use std::time::Duration;
+
 use proto::error::{Details, ErrorReason};
 use tonic::{Code, Status};
 
@@ -8,6 +10,9 @@ use crate::{
     record::Malformed,
     store::StoreError,
 };
+
+/// When to try again what the store could not do. It comes back by itself or not at all, and a fail-over takes about as long.
+const STORE_RETRY: Duration = Duration::from_secs(5);
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +146,10 @@ impl Error {
                 Code::OutOfRange,
                 details(Reason::ResumeTokenExpired).with("resume_token", token),
             ),
-            Self::Store(_) => (Code::Unavailable, details(Reason::StoreUnavailable)),
+            Self::Store(_) => (
+                Code::Unavailable,
+                details(Reason::StoreUnavailable).retry_after(Some(STORE_RETRY)),
+            ),
             Self::Malformed(_) => (Code::Internal, details(Reason::Internal)),
         }
     }
@@ -164,6 +172,23 @@ impl From<Error> for Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_store_that_is_away_is_unavailable_and_says_when_to_try_again() {
+        let away = StoreError::Engine {
+            doing: "write",
+            source: std::sync::Arc::new(std::io::Error::from(std::io::ErrorKind::ConnectionRefused)),
+        };
+        for error in [away, StoreError::Closed] {
+            let status = Status::from(Error::from(error));
+            let details = Details::of(&status).unwrap();
+            assert_eq!(
+                (status.code(), details.reason),
+                (Code::Unavailable, ErrorReason::StoreUnavailable)
+            );
+            assert_eq!(details.retry_after, Some(STORE_RETRY));
+        }
+    }
 
     #[test]
     fn every_error_names_what_it_is_about() {

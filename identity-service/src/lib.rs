@@ -7,6 +7,7 @@
 pub mod config;
 pub mod delivery;
 pub mod directory;
+mod engine;
 pub mod error;
 pub mod id;
 pub mod index;
@@ -20,4 +21,5 @@ mod sweep;
 pub mod wake;
 
 pub use config::Config;
+pub use engine::Engine;
 pub use start::{IdentityService, StartError, start, start_on};

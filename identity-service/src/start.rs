@@ -1,8 +1,7 @@
 //! Putting identity-service together: store, rules, relay, gRPC.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use jiff::Timestamp;
 use proto::{
     FILE_DESCRIPTOR_SET,
     adapter::v1::adapter_service_client::AdapterServiceClient,
@@ -12,30 +11,23 @@ use proto::{
         user_service_server::UserServiceServer,
     },
 };
-use service_runtime::{
-    Dependency, Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect, grpc_routes, private, serve_grpc,
-};
-use tokio_util::sync::CancellationToken;
+use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect, grpc_routes, serve_grpc};
 use tonic::service::Routes;
 
 use crate::{
     config::{Config, ConfigError},
     delivery::Relay,
     directory::Directory,
+    engine::Engine,
     id::Tenant,
     service::{ChangeFeed, Deliveries, Groups, SchemaTable, Users},
-    store::{
-        Store, StoreError,
-        embedded::{EmbeddedStore, OpenError, Options},
-    },
+    store::{StoreError, embedded, redis},
     sweep::Sweep,
     wake::Wake,
 };
 
 /// The largest message taken: a PATCH of members has up to 10 MiB of JSON.
 const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
-/// The store's file in the data folder.
-const STORE_FILE: &str = "identity.redb";
 
 /// Why identity-service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +46,10 @@ pub enum StartError {
     },
     /// The store cannot be opened.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(#[from] embedded::OpenError),
+    /// Redis cannot be reached, or must not be used as it is.
+    #[error(transparent)]
+    Redis(#[from] redis::OpenError),
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -90,50 +85,27 @@ impl Service for IdentityService {
     }
 }
 
-/// Starts the service on the embedded store's file. It listens when this returns.
+/// Starts the service on the store that the settings name. It listens when this returns.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     config.check()?;
-    let (folder, cache) = (config.data_dir.clone(), config.store_cache);
-    // A large file that was not closed cleanly takes its time.
-    let opening = tokio::task::spawn_blocking(move || open(&folder, cache));
-    let store = opening
-        .await
-        .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;
-    start_on(config, store).await
-}
-
-fn open(folder: &Path, cache: u64) -> Result<EmbeddedStore, StartError> {
-    // Who is in which group is nobody else's.
-    private::make_folder(folder).map_err(|source| StartError::DataDir {
-        path: folder.display().to_string(),
-        source,
-    })?;
-    let options = Options {
-        cache_bytes: usize::try_from(cache).unwrap_or(usize::MAX),
-        ..Options::default()
-    };
-    Ok(EmbeddedStore::open(&folder.join(STORE_FILE), options)?)
+    let engine = Engine::open(&config).await?;
+    start_on(config, engine).await
 }
 
 /// Starts the service on a store that is open. It listens when this returns.
-pub async fn start_on(config: Config, embedded: EmbeddedStore) -> Result<Running, StartError> {
+pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Running, StartError> {
     config.check()?;
+    let engine = engine.into();
     let adopt_list = config.policy.read_adopt_list()?;
     let schemas = config.read_schemas()?;
-    let released = embedded.release_leases(Timestamp::now()).await?;
-    if released > 0 {
-        tracing::info!(
-            released,
-            "took back {released} leases of a process that did not end cleanly"
-        );
-    }
-    let store: Arc<dyn Store> = Arc::new(embedded.clone());
+    engine.take_back_leases().await?;
+    let store = engine.store();
 
     let listener = bind(config.listen).await?;
     let life = Lifecycle::start(&config.ops).await?;
     let state = life.readiness.dependency("store");
-    state.ready();
-    life.tasks.spawn("store", |stop| watch_store(embedded, state, stop));
+    engine.tell(&state);
+    life.tasks.spawn("store", |stop| engine.watch(state, stop));
     let wake = Wake::new();
     let tenant = Tenant::new(&config.tenant);
     let sweep = Sweep {
@@ -169,19 +141,4 @@ pub async fn start_on(config: Config, embedded: EmbeddedStore) -> Result<Running
             .add_service(DeliveryServiceServer::new(Deliveries::new(directory, store, wake)));
     let routes = grpc_routes(routes, &life.readiness, &[FILE_DESCRIPTOR_SET])?;
     Ok(serve_grpc(listener, routes, life)?)
-}
-
-/// Ends when the store has failed for good, and so ends the service: only opening the file again can help, and whoever
-/// supervises the service starts it again.
-async fn watch_store(store: EmbeddedStore, state: Dependency, stop: CancellationToken) {
-    tokio::select! {
-        () = stop.cancelled() => {}
-        error = store.failed() => {
-            state.not_ready("the store has failed; the service must be started again");
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the store has failed and does not mend itself; ending"
-            );
-        }
-    }
 }

@@ -17,10 +17,11 @@ use jiff::Timestamp;
 use scim::fold_case;
 use tonic::async_trait;
 
-pub use self::connection::{OpenError, Settings};
+pub(crate) use self::connection::Connection;
+pub use self::connection::{OpenError, Refusal, Settings, UrlError};
 use self::{
     args::{Args, nanos},
-    connection::{CallError, Connection, Script},
+    connection::Script,
     decode::{Attempt, Reply},
     keys::prefix,
     scripts::Scripts,
@@ -74,6 +75,11 @@ impl RedisStore {
         })
     }
 
+    /// The way to Redis, and how it is.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Runs a script that writes.
     async fn step(
         &self,
@@ -85,6 +91,9 @@ impl RedisStore {
         let key = prefix(tenant);
         let value = self.connection.run(script, &key, args.into_inner()).await;
         let value = value.map_err(|error| error.while_doing(doing))?;
+        // Also when nothing was written: then a repeat of what was, and was not confirmed.
+        let replicated = self.connection.replicated(&key).await;
+        replicated.map_err(|error| error.while_doing(doing))?;
         Ok(Reply::new(value, doing))
     }
 
@@ -128,15 +137,6 @@ impl RedisStore {
     async fn owner_in(&self, tenant: &Tenant, index: String, name: &str) -> Result<Option<Owner>, StoreError> {
         let args = Args::new().text(index).text(name);
         self.read("read an owner", tenant, "owner", args).await?.owner()
-    }
-}
-
-impl CallError {
-    fn while_doing(self, doing: &'static str) -> StoreError {
-        StoreError::Engine {
-            doing,
-            source: std::sync::Arc::new(self),
-        }
     }
 }
 

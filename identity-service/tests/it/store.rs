@@ -95,9 +95,7 @@ pub(crate) const REDIS_IN_SMALL_BATCHES: InRedis = InRedis { batch: 2 };
 impl Engine for InRedis {
     async fn open(&self, feed_length: u64) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>) {
         let server = TempServer::start().await;
-        let settings = redis::Settings {
-            url: server.url.clone(),
-        };
+        let settings = redis::Settings::new(&server.url);
         let options = redis::Options {
             feed_length,
             batch: self.batch,
