@@ -16,6 +16,8 @@ mod script;
 mod server;
 mod slots;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::PathBuf,

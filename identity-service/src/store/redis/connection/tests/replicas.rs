@@ -1,0 +1,87 @@
+//! Changes that are answered only when a replica has them.
+
+use std::time::Duration;
+
+use super::{
+    CallError, KEY, Settings, count, open,
+    servers::{Server, until},
+};
+
+async fn with_replica() -> (Server, Server, Settings) {
+    let master = Server::start("--repl-diskless-sync-delay 0").await;
+    let replica = Server::start(&format!("--replicaof 127.0.0.1 {}", master.port)).await;
+    until("the replica follows", async || {
+        master.ask::<String>("INFO replication").await.contains("state=online")
+    })
+    .await;
+    let settings = Settings {
+        wait_replicas: 1,
+        wait_timeout: Duration::from_millis(300),
+        ..Settings::new(&master.url())
+    };
+    (master, replica, settings)
+}
+
+#[tokio::test]
+async fn what_is_confirmed_is_on_the_replica() {
+    let (master, mut replica, settings) = with_replica().await;
+    let connection = open(&settings).await;
+    connection.run(&count(), KEY, vec![]).await.unwrap();
+    connection.replicated(KEY).await.unwrap();
+    assert_eq!(replica.ask::<i64>(&format!("GET {KEY}count")).await, 1);
+    assert_eq!(master.ask::<i64>("EXISTS scim:{default}:wait").await, 1);
+
+    replica.kill();
+    connection.run(&count(), KEY, vec![]).await.unwrap();
+    let unmet = connection.replicated(KEY).await.unwrap_err();
+    assert!(
+        matches!(unmet, CallError::Replicas { reached: 0, wanted: 1 }),
+        "{unmet:?}"
+    );
+    replica.start_again().await;
+    until("it is confirmed again", async || {
+        connection.replicated(KEY).await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_share_one_wait() {
+    let (master, _replica, settings) = with_replica().await;
+    let connection = open(&settings).await;
+    let () = master.ask("CONFIG RESETSTAT").await;
+    let calls = (0..200).map(|_| {
+        let connection = connection.clone();
+        tokio::spawn(async move {
+            connection.run(&count(), KEY, vec![]).await.unwrap();
+            connection.replicated(KEY).await.unwrap();
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+    let stats: String = master.ask("INFO commandstats").await;
+    let waits = stats
+        .lines()
+        .find_map(|line| line.strip_prefix("cmdstat_wait:calls="))
+        .unwrap();
+    let waits: u32 = waits.split(',').next().unwrap().parse().unwrap();
+    assert!(waits < 200, "{waits}");
+}
+
+#[tokio::test]
+async fn a_master_that_came_after_the_write_confirms_nothing() {
+    let (mut master, _replica, settings) = with_replica().await;
+    let connection = open(&settings).await;
+    connection.run(&count(), KEY, vec![]).await.unwrap();
+    master.kill();
+    master.start_again().await;
+    // The write is gone with the process: it kept no append-only file.
+    until("it is connected again", async || connection.health().is_ok()).await;
+    let error = connection.replicated(KEY).await.unwrap_err();
+    assert!(matches!(error, CallError::MasterChanged), "{error:?}");
+    until("what is written from now on is confirmed", async || {
+        connection.run(&count(), KEY, vec![]).await.is_ok() && connection.replicated(KEY).await.is_ok()
+    })
+    .await;
+}
