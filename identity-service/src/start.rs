@@ -100,6 +100,9 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     let schemas = config.read_schemas()?;
     engine.take_back_leases().await?;
     let store = engine.store();
+    let tenant = Tenant::new(&config.tenant);
+    // What another version left is refused now, not at the first request.
+    store.feed_id(&tenant).await?;
 
     let listener = bind(config.listen).await?;
     let life = Lifecycle::start(&config.ops).await?;
@@ -107,7 +110,6 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     engine.tell(&state);
     life.tasks.spawn("store", |stop| engine.watch(state, stop));
     let wake = Wake::new();
-    let tenant = Tenant::new(&config.tenant);
     let sweep = Sweep {
         store: store.clone(),
         tenants: vec![tenant.clone()],
