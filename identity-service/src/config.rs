@@ -19,10 +19,10 @@ pub struct Config {
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:50051")]
     pub listen: SocketAddr,
     /// Folder of the embedded store. It is made if it does not exist; with REDIS_URL it is not used.
-    #[arg(long, env = "DATA_DIR", default_value = "./data")]
+    #[arg(long, env = "DATA_DIR", default_value = "./data", global = true)]
     pub data_dir: PathBuf,
     /// How much of the store's file is kept in memory at most, such as 64MiB.
-    #[arg(long, env = "STORE_CACHE", default_value = "64MiB", value_parser = parse_bytes)]
+    #[arg(long, env = "STORE_CACHE", default_value = "64MiB", value_parser = parse_bytes, global = true)]
     pub store_cache: u64,
     /// The store of several hosts.
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub struct Config {
     #[arg(long, env = "ADAPTER_URL", default_value = "http://127.0.0.1:50052")]
     pub adapter_url: String,
     /// Name of the tenant that is served.
-    #[arg(long, env = "TENANT", default_value = "default")]
+    #[arg(long, env = "TENANT", default_value = "default", global = true)]
     pub tenant: String,
     /// File that declares the tenant's own schema extensions, as JSON Schema documents of RFC 7643 §7; see docs/schemas.md.
     #[arg(long, env = "SCHEMAS_FILE", value_name = "FILE")]
@@ -55,31 +55,37 @@ pub struct Config {
 pub struct RedisConfig {
     /// Redis or Valkey to keep everything in, instead of the embedded store: `redis://host:6379`, `rediss://` for TLS,
     /// `redis+sentinel://host:26379,host2:26379/master`, `redis+cluster://host,host2`; with `user:password@` if need be.
-    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, value_parser = parse_secret)]
+    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, value_parser = parse_secret, global = true)]
     pub redis_url: Option<SecretString>,
     /// File with the password for Redis; it is read anew for each connection, so that the password can be changed.
-    #[arg(long, env = "REDIS_PASSWORD_FILE", value_name = "FILE")]
+    #[arg(long, env = "REDIS_PASSWORD_FILE", value_name = "FILE", global = true)]
     pub redis_password_file: Option<PathBuf>,
     /// File with the password of the Sentinels, where they ask for one.
-    #[arg(long, env = "REDIS_SENTINEL_PASSWORD_FILE", value_name = "FILE")]
+    #[arg(long, env = "REDIS_SENTINEL_PASSWORD_FILE", value_name = "FILE", global = true)]
     pub redis_sentinel_password_file: Option<PathBuf>,
     /// File with the certificates (PEM) that Redis's is checked against; those of the system when absent.
-    #[arg(long, env = "REDIS_CA_FILE", value_name = "FILE")]
+    #[arg(long, env = "REDIS_CA_FILE", value_name = "FILE", global = true)]
     pub redis_ca_file: Option<PathBuf>,
     /// File with our certificate (PEM), where Redis asks for one.
-    #[arg(long, env = "REDIS_CERT_FILE", value_name = "FILE")]
+    #[arg(long, env = "REDIS_CERT_FILE", value_name = "FILE", global = true)]
     pub redis_cert_file: Option<PathBuf>,
     /// File with the key of our certificate (PEM).
-    #[arg(long, env = "REDIS_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = "REDIS_KEY_FILE", value_name = "FILE", global = true)]
     pub redis_key_file: Option<PathBuf>,
     /// How long Redis may take to accept a connection, and to answer; requests fail after that with 503. 0 is refused.
-    #[arg(long, env = "REDIS_TIMEOUT", default_value = "2s", value_parser = parse_duration)]
+    #[arg(long, env = "REDIS_TIMEOUT", default_value = "2s", value_parser = parse_duration, global = true)]
     pub redis_timeout: Duration,
     /// How many replicas must have a change before it is answered; with fewer it is answered with 503.
-    #[arg(long, env = "REDIS_WAIT_REPLICAS", value_name = "N", default_value_t = 0)]
+    #[arg(
+        long,
+        env = "REDIS_WAIT_REPLICAS",
+        value_name = "N",
+        default_value_t = 0,
+        global = true
+    )]
     pub redis_wait_replicas: u32,
     /// How long those replicas may take. 0 is refused.
-    #[arg(long, env = "REDIS_WAIT_TIMEOUT", default_value = "1s", value_parser = parse_duration)]
+    #[arg(long, env = "REDIS_WAIT_TIMEOUT", default_value = "1s", value_parser = parse_duration, global = true)]
     pub redis_wait_timeout: Duration,
 }
 

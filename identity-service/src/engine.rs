@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Config,
+    moving::Origin,
     start::StartError,
     store::{
         Store, StoreError,
@@ -63,6 +64,18 @@ impl Engine {
         match &self.0 {
             Kind::Embedded(store) => Arc::new(store.clone()),
             Kind::Redis(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// What an export says of where it comes from.
+    pub(crate) fn origin(&self) -> Origin {
+        let (engine, layout) = match &self.0 {
+            Kind::Embedded(_) => ("embedded", embedded::LAYOUT),
+            Kind::Redis(_) => ("redis", redis::LAYOUT),
+        };
+        Origin {
+            engine: engine.to_owned(),
+            layout,
         }
     }
 

@@ -12,6 +12,7 @@ pub mod error;
 pub mod id;
 pub mod index;
 mod metrics;
+pub mod moving;
 pub mod query;
 pub mod record;
 mod service;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::{ArgMatches, Command};
 use proto::{
     FILE_DESCRIPTOR_SET,
     adapter::v1::adapter_service_client::AdapterServiceClient,
@@ -20,8 +21,9 @@ use crate::{
     directory::Directory,
     engine::Engine,
     id::Tenant,
+    moving::{self, Origin},
     service::{ChangeFeed, Deliveries, Groups, SchemaTable, Users},
-    store::{StoreError, embedded, redis},
+    store::{Store, StoreError, embedded, redis},
     sweep::Sweep,
     wake::Wake,
 };
@@ -53,6 +55,9 @@ pub enum StartError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Half of a directory must not be served: what is missing would be taken for deleted.
+    #[error("an import into this store has not come to its end; run it again with the same --file, and it goes on")]
+    HalfImported,
     /// The service cannot listen, or an address is no address.
     #[error(transparent)]
     Runtime(#[from] service_runtime::Error),
@@ -83,6 +88,14 @@ impl Service for IdentityService {
     async fn start(config: Config) -> Result<Running, StartError> {
         start(config).await
     }
+
+    fn commands() -> Vec<Command> {
+        moving::commands()
+    }
+
+    async fn run_command(name: &str, arguments: &ArgMatches, config: Config) -> Result<(), Box<dyn std::error::Error>> {
+        moving::run(name, arguments, &config).await
+    }
 }
 
 /// Starts the service on the store that the settings name. It listens when this returns.
@@ -90,6 +103,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     config.check()?;
     let engine = Engine::open(&config).await?;
     start_on(config, engine).await
+}
+
+/// The store of these settings, and what it is, for a command that only moves what it holds.
+pub(crate) async fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Origin), StartError> {
+    let engine = Engine::open(config).await?;
+    Ok((engine.store(), engine.origin()))
 }
 
 /// Starts the service on a store that is open. It listens when this returns.
@@ -103,6 +122,9 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     let tenant = Tenant::new(&config.tenant);
     // What another version left is refused now, not at the first request.
     store.feed_id(&tenant).await?;
+    if store.importing(&tenant).await?.is_some() {
+        return Err(StartError::HalfImported);
+    }
 
     let listener = bind(config.listen).await?;
     let life = Lifecycle::start(&config.ops).await?;

@@ -7,6 +7,8 @@
 mod delivery;
 pub mod embedded;
 mod error;
+mod kept;
+mod moving;
 pub mod redis;
 mod wanted;
 
@@ -15,7 +17,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tonic::async_trait;
 
-pub use self::{delivery::*, error::*, wanted::*};
+pub use self::{delivery::*, error::*, kept::*, moving::*, wanted::*};
 
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -150,4 +152,25 @@ pub trait Store: Send + Sync + 'static {
     /// Does a bounded part of what earlier steps left over: what shows nowhere and costs only space, and resources that are
     /// to be delivered again. Gives how many entries it touched; 0 when nothing is left.
     async fn sweep(&self, tenant: &Tenant, now: Timestamp) -> Result<usize, StoreError>;
+
+    // === Moving ===
+
+    /// A page of everything that is kept of a tenant, the counters first, and where to go on; `None` after the last page. At
+    /// most `limit` items are touched, so that a page may be empty though more follow. Pages fit together only while nobody
+    /// writes: a cursor stands for a place, not for a state.
+    async fn export(
+        &self,
+        tenant: &Tenant,
+        after: Option<ExportCursor>,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Option<ExportCursor>), StoreError>;
+
+    /// Puts entries into the store as they are, with all that follows from them: indexes, owners, counts. Nothing is put
+    /// into the change feed or made due by it. An entry put twice is as one put once, and the order does not matter. At most
+    /// [`MOVED_AT_ONCE`] items by [`Entry::items`]. What does not go together, such as two users of one name, is refused as
+    /// [`StoreError::Unfit`].
+    async fn import(&self, tenant: &Tenant, entries: Vec<Entry>) -> Result<(), StoreError>;
+
+    /// How far an import is that has not come to its end. Until it has, the tenant must not be served.
+    async fn importing(&self, tenant: &Tenant) -> Result<Option<ImportMark>, StoreError>;
 }

@@ -72,6 +72,9 @@ pub enum Error {
     /// The asynchronous runtime did not start.
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
+    /// A command was ended before it was done.
+    #[error("ended by {0} before it was done")]
+    Interrupted(&'static str),
     /// A server or a task that must run until it is told to stop has ended.
     #[error("{0}")]
     Ended(String),

@@ -39,6 +39,21 @@ pub trait Service {
 
     /// Starts the service; what it listens on is bound when this returns.
     fn start(config: Self::Config) -> impl Future<Output = Result<Running, Self::Error>> + Send;
+
+    /// Commands that do something else than serve, each with arguments of its own. Settings that they share with the service
+    /// are global arguments of its own.
+    fn commands() -> Vec<Command> {
+        Vec::new()
+    }
+
+    /// Runs one of [`Self::commands`] with its arguments. A signal ends it wherever it is.
+    fn run_command(
+        _name: &str,
+        _arguments: &ArgMatches,
+        _config: Self::Config,
+    ) -> impl Future<Output = Result<(), Box<dyn StdError>>> {
+        async { Ok(()) }
+    }
 }
 
 /// Runs `S` as this process. Exit codes: 0 for a clean stop, 1 for a failed start or an unclean stop, 64 for settings
@@ -106,6 +121,7 @@ fn command<S: Service>() -> Command {
         .arg(check)
         .subcommand_negates_reqs(true)
         .subcommand(Command::new("healthcheck").about("Ask the running service on OPS_LISTEN whether it is ready"))
+        .subcommands(S::commands())
 }
 
 fn run<S: Service>(command: &Command, matches: &ArgMatches) -> Result<(), Failure> {
@@ -120,6 +136,9 @@ fn run<S: Service>(command: &Command, matches: &ArgMatches) -> Result<(), Failur
             .map_err(|error| Failure::Run(error.into()));
     }
     let config = S::Config::from_arg_matches(matches).map_err(|error| Failure::Usage(error.into()))?;
+    if let Some((name, arguments)) = matches.subcommand() {
+        return runtime.block_on(Box::pin(run_command::<S>(name, arguments, config)));
+    }
     S::check(&config).map_err(|error| Failure::Usage(error.into()))?;
     if matches.get_flag("check") {
         let settings = settings::effective(command, matches);
@@ -134,6 +153,17 @@ fn run<S: Service>(command: &Command, matches: &ArgMatches) -> Result<(), Failur
     // Blocking work that does not end is left behind.
     runtime.shutdown_background();
     outcome
+}
+
+async fn run_command<S: Service>(name: &str, arguments: &ArgMatches, config: S::Config) -> Result<(), Failure> {
+    let mut signals = Signals::new().map_err(|error| Failure::Run(error.into()))?;
+    tokio::select! {
+        done = S::run_command(name, arguments, config) => done.map_err(Failure::Run),
+        signal = signals.next() => Err(Failure::Run(match signal {
+            Ok(signal) => Error::Interrupted(signal).into(),
+            Err(error) => error.into(),
+        })),
+    }
 }
 
 async fn serve<S: Service>(config: S::Config) -> Result<(), Failure> {

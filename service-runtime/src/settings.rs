@@ -74,14 +74,16 @@ pub fn parse_secret(text: &str) -> Result<SecretString, Infallible> {
 
 /// The command with every variable that is empty left unread: that is how deployment files say "not set".
 pub fn ignoring_empty_variables(command: Command) -> Command {
-    command.mut_args(|argument| {
-        let is_empty = |name| std::env::var_os(name).is_some_and(|value| value.is_empty());
-        if argument.get_env().is_some_and(is_empty) {
-            argument.env(None::<&'static str>)
-        } else {
-            argument
-        }
-    })
+    command
+        .mut_args(|argument| {
+            let is_empty = |name| std::env::var_os(name).is_some_and(|value| value.is_empty());
+            if argument.get_env().is_some_and(is_empty) {
+                argument.env(None::<&'static str>)
+            } else {
+                argument
+            }
+        })
+        .mut_subcommands(ignoring_empty_variables)
 }
 
 /// The secret called `setting`: given as a value, or in a file, not both. One trailing newline of a file is not part of

@@ -240,6 +240,16 @@ pub struct Work {
 }
 
 impl Work {
+    /// The work under no lease and held by none, due when that would have ended: what was begun may be under way till then.
+    pub fn without_lease(self) -> Self {
+        Self {
+            lease: None,
+            held_until: None,
+            held_by: None,
+            ..self
+        }
+    }
+
     /// Has the refused members of a group tried again.
     pub fn retry_refused(&mut self) {
         self.refused_round += 1;

@@ -10,6 +10,7 @@ mod feed;
 mod health;
 mod links;
 mod membership;
+mod moving;
 mod pending;
 mod read;
 mod tables;
@@ -34,8 +35,8 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Changes, Claim, Claims, Delivery, From, Intent, Link, Member, Order, Owner, RequestKey, Settlement, Store,
-    StoreError, Summary, WorkState, Write, WriteError, Written,
+    Changes, Claim, Claims, Delivery, Entry, ExportCursor, From, ImportMark, Intent, Link, Member, Order, Owner,
+    RequestKey, Settlement, Store, StoreError, Summary, WorkState, Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -44,7 +45,7 @@ use crate::{
 };
 
 /// The layout that this version writes and reads.
-const LAYOUT: u64 = 2;
+pub const LAYOUT: u64 = 2;
 /// How long after a crash leased work is left alone.
 const LEASE_GRACE: Duration = Duration::from_secs(2);
 
@@ -445,6 +446,33 @@ impl Store for EmbeddedStore {
         }
         let tenant = tenant.clone();
         self.step("sweep", move |tables| chores::sweep(tables, tenant.as_str(), now))
+            .await
+    }
+
+    async fn export(
+        &self,
+        tenant: &Tenant,
+        after: Option<ExportCursor>,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Option<ExportCursor>), StoreError> {
+        let tenant = tenant.clone();
+        self.read("export", move |file| {
+            file.export(tenant.as_str(), after.as_ref(), limit)
+        })
+        .await
+    }
+
+    async fn import(&self, tenant: &Tenant, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let tenant = tenant.clone();
+        self.step("import", move |tables| {
+            moving::import(tables, tenant.as_str(), &entries)
+        })
+        .await
+    }
+
+    async fn importing(&self, tenant: &Tenant) -> Result<Option<ImportMark>, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read how far an import is", move |file| file.importing(tenant.as_str()))
             .await
     }
 }

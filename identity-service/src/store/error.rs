@@ -22,6 +22,14 @@ pub enum StoreError {
         /// Where it goes wrong; no value, since it may be personal.
         problem: String,
     },
+    /// What was to be put into the store does not go together with what is there, or with itself.
+    #[error("the {what} does not fit: {problem}")]
+    Unfit {
+        /// The kind of entry.
+        what: &'static str,
+        /// Why; no value, since it may be personal.
+        problem: String,
+    },
     /// The store is being closed, or has failed for good.
     #[error("the store is closed")]
     Closed,

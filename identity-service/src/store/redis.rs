@@ -9,6 +9,7 @@ mod connection;
 mod decode;
 mod keys;
 mod large;
+mod moving;
 mod scripts;
 
 use std::time::Duration;
@@ -18,7 +19,6 @@ use scim::fold_case;
 use tonic::async_trait;
 
 pub(crate) use self::connection::Connection;
-pub use self::connection::{OpenError, Refusal, Settings, UrlError};
 use self::{
     args::{Args, nanos},
     connection::Script,
@@ -26,9 +26,13 @@ use self::{
     keys::prefix,
     scripts::Scripts,
 };
+pub use self::{
+    connection::{OpenError, Refusal, Settings, UrlError},
+    keys::LAYOUT,
+};
 use super::{
-    Changes, Claim, Claims, Delivery, From, Intent, Link, Member, Order, Owner, RequestKey, Settlement, Store,
-    StoreError, Summary, WorkState, Write, WriteError, Written,
+    Changes, Claim, Claims, Delivery, Entry, ExportCursor, From, ImportMark, Intent, Link, Member, Order, Owner,
+    RequestKey, Settlement, Store, StoreError, Summary, WorkState, Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -38,6 +42,20 @@ use crate::{
 
 /// How long a piece of work that cannot be read is left alone.
 const CORRUPT_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// The chores from this number on are of this engine alone.
+const OUR_OWN_CHORES: u64 = 6;
+
+/// What is to be swept.
+#[derive(Debug, Clone, Copy)]
+enum Sweep {
+    /// Whatever is left.
+    Everything,
+    /// What no other engine would understand.
+    OurOwn,
+    /// The large change of one group.
+    Layer(ResourceId),
+}
 
 /// What may be chosen of a store.
 #[derive(Debug, Clone, Copy)]
@@ -119,17 +137,18 @@ impl RedisStore {
 
     /// Goes on with what is left to be done in batches, of one group's large change or of anything. Gives how many entries
     /// it touched; `None` when another is at work on the group.
-    async fn sweep_layer(
-        &self,
-        tenant: &Tenant,
-        now: Timestamp,
-        group: Option<ResourceId>,
-    ) -> Result<Option<usize>, StoreError> {
+    async fn sweep_some(&self, tenant: &Tenant, now: Timestamp, what: Sweep) -> Result<Option<usize>, StoreError> {
+        let (group, least) = match what {
+            Sweep::Everything => (None, 0),
+            Sweep::OurOwn => (None, OUR_OWN_CHORES),
+            Sweep::Layer(group) => (Some(group), 0),
+        };
         let args = Args::new()
             .time(now)
             .text(nanos(now))
             .number(self.options.feed_length)
-            .optional_id(group);
+            .optional_id(group)
+            .number(least);
         let touched: i64 = self.step("sweep", tenant, &self.scripts.sweep, args).await?.number()?;
         Ok(usize::try_from(touched).ok())
     }
@@ -258,7 +277,7 @@ impl Store for RedisStore {
     }
 
     async fn feed_id(&self, tenant: &Tenant) -> Result<u64, StoreError> {
-        let args = Args::new().number(keys::LAYOUT).number(rand::random());
+        let args = Args::new().number(LAYOUT).number(rand::random());
         let reply = self
             .step("prepare a tenant", tenant, &self.scripts.prepare, args)
             .await?;
@@ -376,8 +395,28 @@ impl Store for RedisStore {
     }
 
     async fn sweep(&self, tenant: &Tenant, now: Timestamp) -> Result<usize, StoreError> {
-        self.sweep_layer(tenant, now, None)
+        self.sweep_some(tenant, now, Sweep::Everything)
             .await
             .map(|touched| touched.unwrap_or(0))
+    }
+
+    async fn export(
+        &self,
+        tenant: &Tenant,
+        after: Option<ExportCursor>,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Option<ExportCursor>), StoreError> {
+        self.export_page(tenant, after, limit).await
+    }
+
+    async fn import(&self, tenant: &Tenant, entries: Vec<Entry>) -> Result<(), StoreError> {
+        self.put_entries(tenant, entries).await
+    }
+
+    async fn importing(&self, tenant: &Tenant) -> Result<Option<ImportMark>, StoreError> {
+        let reply = self
+            .read("read how far an import is", tenant, "counters", Args::new())
+            .await?;
+        reply.import_mark()
     }
 }

@@ -6,43 +6,18 @@ use jiff::Timestamp;
 use redb::{ReadableTable, Table};
 
 use super::{
-    pending::{self, Stage},
+    pending,
     tables::{CHORES, Failed, Reading, Tables},
     work,
 };
 use crate::{
     id::{Kind, ResourceId},
     index::Index,
+    store::{Chore, Stage},
 };
 
 /// How many entries one step touches at most.
 const BATCH: usize = 1_000;
-
-/// What is to be done about a resource. Never change a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Chore {
-    /// Forget the memberships of a deleted group.
-    Dissolve = 1,
-    /// Deliver those anew who report to a user: its account is another, or gone.
-    Reports = 2,
-    /// Put a user into its groups anew: its account is another.
-    JoinAgain = 3,
-    /// Deliver the groups in which a user is unconfirmed: it has an account now.
-    Ready = 4,
-    /// Put a group's members in anew: its object is another.
-    Refill = 5,
-}
-
-impl Chore {
-    const ALL: [Self; 5] = [
-        Self::Dissolve,
-        Self::Reports,
-        Self::JoinAgain,
-        Self::Ready,
-        Self::Refill,
-    ];
-}
 
 /// Begins a chore; what is more than a batch is left for [`sweep`].
 pub(super) fn begin(
@@ -61,7 +36,7 @@ pub(super) fn sweep(tables: &mut Tables<'_>, tenant: &str, now: Timestamp) -> Re
     let Some((number, id, cursor)) = first(&tables.chores, tenant)? else {
         return Ok(0);
     };
-    let Some(chore) = Chore::ALL.into_iter().find(|chore| *chore as u8 == number) else {
+    let Some(chore) = Chore::from_number(number) else {
         return Ok(0);
     };
     // A chore that finds nothing left was done all the same.
@@ -138,7 +113,7 @@ fn note(
     touched: usize,
     cursor: u128,
 ) -> Result<usize, Failed> {
-    let key = (tenant, chore as u8, id.as_u128());
+    let key = (tenant, chore.number(), id.as_u128());
     tables.dirty = true;
     if touched < BATCH {
         tables.chores.remove(key)?;

@@ -1,42 +1,13 @@
 //! Links: what ties a resource or tombstone to its Platform object, who owns an object, and who intends a name.
-//!
-//! A link keeps each intent with its folded form: the caller folds, since a script of another engine could not fold a name
-//! that it reads.
 
 use redb::ReadableTable;
-use serde::{Deserialize, Serialize};
 
 use super::tables::{Failed, Tables, from_json, get, take, to_json};
-use crate::store::Link;
-
-/// A link as it is kept.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Kept {
-    #[serde(flatten)]
-    link: Link,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    intents: Vec<Intent>,
-}
-
-/// A name under which a create call may have been sent.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Intent {
-    name: String,
-    folded: String,
-}
-
-impl Kept {
-    fn shown(self) -> Link {
-        Link {
-            intents: self.intents.into_iter().map(|intent| intent.name).collect(),
-            ..self.link
-        }
-    }
-}
+use crate::store::{KeptIntent, KeptLink, Link};
 
 /// Reads a link back.
 pub(super) fn read(bytes: &[u8]) -> Result<Link, Failed> {
-    from_json(bytes, "link").map(Kept::shown)
+    from_json(bytes, "link").map(KeptLink::shown)
 }
 
 impl Tables<'_> {
@@ -45,11 +16,11 @@ impl Tables<'_> {
         Ok(self.kept(tenant, id)?.shown())
     }
 
-    fn kept(&self, tenant: &str, id: u128) -> Result<Kept, Failed> {
+    fn kept(&self, tenant: &str, id: u128) -> Result<KeptLink, Failed> {
         Ok(get(&self.links, (tenant, id), "link")?.unwrap_or_default())
     }
 
-    fn keep(&mut self, tenant: &str, id: u128, kept: &Kept) -> Result<(), Failed> {
+    fn keep(&mut self, tenant: &str, id: u128, kept: &KeptLink) -> Result<(), Failed> {
         self.dirty = true;
         self.links.insert((tenant, id), to_json(kept).as_slice())?;
         Ok(())
@@ -68,7 +39,7 @@ impl Tables<'_> {
             .partition(|intent| link.intents.contains(&intent.name));
         self.forget_intents(tenant, kind, id, &gone)?;
         let link = link.clone();
-        self.keep(tenant, id, &Kept { link, intents: stay })
+        self.keep(tenant, id, &KeptLink { link, intents: stay })
     }
 
     /// Notes an intent.
@@ -89,7 +60,7 @@ impl Tables<'_> {
             left.intents.retain(|intent| intent.folded != folded);
             self.keep(tenant, other, &left)?;
         }
-        kept.intents.push(Intent {
+        kept.intents.push(KeptIntent {
             name: name.to_owned(),
             folded: folded.to_owned(),
         });
@@ -99,7 +70,7 @@ impl Tables<'_> {
     /// Forgets a link, that it owned its Platform object, and its intents.
     pub(super) fn remove_link(&mut self, tenant: &str, kind: u8, id: u128) -> Result<(), Failed> {
         self.dirty = true;
-        let kept: Kept = take(&mut self.links, (tenant, id), "link")?.unwrap_or_default();
+        let kept: KeptLink = take(&mut self.links, (tenant, id), "link")?.unwrap_or_default();
         self.disown(tenant, kind, id, kept.link.platform_id.as_deref())?;
         self.forget_intents(tenant, kind, id, &kept.intents)
     }
@@ -108,7 +79,7 @@ impl Tables<'_> {
     /// is to be applied anew.
     pub(super) fn move_link(&mut self, tenant: &str, kind: u8, old: u128, new: u128) -> Result<(), Failed> {
         self.dirty = true;
-        let mut kept: Kept = take(&mut self.links, (tenant, old), "link")?.unwrap_or_default();
+        let mut kept: KeptLink = take(&mut self.links, (tenant, old), "link")?.unwrap_or_default();
         kept.link.applied_version = 0;
         kept.link.applied_document = 0;
         if let Some(platform_id) = &kept.link.platform_id {
@@ -120,7 +91,7 @@ impl Tables<'_> {
         self.keep(tenant, new, &kept)
     }
 
-    fn forget_intents(&mut self, tenant: &str, kind: u8, id: u128, gone: &[Intent]) -> Result<(), Failed> {
+    fn forget_intents(&mut self, tenant: &str, kind: u8, id: u128, gone: &[KeptIntent]) -> Result<(), Failed> {
         for intent in gone {
             let key = (tenant, kind, intent.folded.as_str());
             let intended = self.intents.get(key)?.is_some_and(|owner| owner.value() == id);

@@ -6,13 +6,12 @@ use jiff::Timestamp;
 use redb::ReadableTable;
 
 use super::{
-    chores::{self, Chore},
-    pending,
+    chores, pending,
     tables::{Failed, Tables},
 };
 use crate::{
     id::{Kind, ResourceId},
-    store::{MemberChange, WriteError},
+    store::{Chore, MemberChange, WriteError},
 };
 
 /// How many members came and went.

@@ -8,26 +8,10 @@
 use redb::ReadableTable;
 
 use super::tables::{Counter, Failed, Tables};
-use crate::id::{Kind, ResourceId};
-
-/// Where an unconfirmed member stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    Ready,
-    Waiting,
-    /// Refused in a round.
-    Refused(u64),
-}
-
-impl Stage {
-    fn number(self) -> u64 {
-        match self {
-            Self::Ready => 0,
-            Self::Waiting => 1,
-            Self::Refused(round) => round.saturating_add(2),
-        }
-    }
-}
+use crate::{
+    id::{Kind, ResourceId},
+    store::Stage,
+};
 
 /// Notes that a member came. One that is no resource has no account, even if a tombstone of the id still has one.
 pub(super) fn join(
@@ -84,7 +68,8 @@ fn stamp_of(tables: &mut Tables<'_>, tenant: &str, stamp: &mut Option<u64>) -> R
     }
 }
 
-fn stand(
+/// Puts an unconfirmed member into a stage.
+pub(super) fn stand(
     tables: &mut Tables<'_>,
     tenant: &str,
     group: ResourceId,

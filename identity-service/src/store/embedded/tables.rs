@@ -53,6 +53,8 @@ pub(super) const COUNTERS: TableDefinition<'_, (&str, u8), u64> = TableDefinitio
 pub(super) const REQUESTS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("requests");
 /// (tenant, answered at in ms, request id): what may be forgotten when.
 pub(super) const REQUEST_AGES: TableDefinition<'_, (&str, u64, &str), ()> = TableDefinition::new("request_ages");
+/// (tenant) → how far an import is that has not come to its end. Not in files of earlier versions of this layout.
+pub(super) const IMPORTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("imports");
 /// Facts of the file itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
@@ -96,6 +98,7 @@ pub(super) struct Tables<'t> {
     pub(super) counters: Table<'t, (&'static str, u8), u64>,
     pub(super) requests: Table<'t, (&'static str, &'static str), &'static [u8]>,
     pub(super) request_ages: Table<'t, (&'static str, u64, &'static str), ()>,
+    pub(super) imports: Table<'t, &'static str, &'static [u8]>,
     /// How many changes a tenant's feed keeps.
     pub(super) feed_length: u64,
     /// Whether anything was written: a step that changes nothing costs no commit.
@@ -128,6 +131,7 @@ impl<'t> Tables<'t> {
             counters: transaction.open_table(COUNTERS)?,
             requests: transaction.open_table(REQUESTS)?,
             request_ages: transaction.open_table(REQUEST_AGES)?,
+            imports: transaction.open_table(IMPORTS)?,
             feed_length,
             dirty: false,
         })
@@ -164,6 +168,8 @@ pub(super) enum Failed {
     Engine(redb::Error),
     /// What cannot be read, and where it goes wrong. Never the values: they may be personal.
     Corrupt(&'static str, String),
+    /// What kind of entry cannot be put into the store, and why.
+    Unfit(&'static str, &'static str),
     Panicked,
 }
 
@@ -191,6 +197,10 @@ impl Failed {
                 source: std::sync::Arc::new(source),
             },
             Self::Corrupt(what, problem) => StoreError::Corrupt { what, problem },
+            Self::Unfit(what, problem) => StoreError::Unfit {
+                what,
+                problem: problem.to_owned(),
+            },
             Self::Panicked => StoreError::Engine {
                 doing,
                 source: std::sync::Arc::new(StepPanicked),

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use redb::ReadableTable;
-use serde::{Deserialize, Serialize};
 
 use super::{
     pending,
@@ -13,21 +12,8 @@ use crate::{
     id::{Kind, ResourceId},
     index::{Index, Key},
     record::Record,
-    store::Write,
+    store::{Tombstone, Write},
 };
-
-/// What stays of a deleted resource until its removal is applied, and, where deletion only disables, for as long as the
-/// account exists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Tombstone {
-    pub(super) kind: Kind,
-    /// The folded name it had.
-    pub(super) name: String,
-    /// The version of the deletion.
-    pub(super) version: u64,
-    /// When it was deleted.
-    pub(super) at: Timestamp,
-}
 
 /// Reads a tombstone back.
 pub(super) fn read(

@@ -126,7 +126,14 @@ pub(super) fn retry(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now: 
     Ok(true)
 }
 
-fn put(tables: &mut Tables<'_>, tenant: &str, id: u128, old: Option<&Work>, new: &Work) -> Result<(), Failed> {
+/// Keeps a piece of work in place of another, with its place in the order of the work.
+pub(super) fn put(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    id: u128,
+    old: Option<&Work>,
+    new: &Work,
+) -> Result<(), Failed> {
     tables.dirty = true;
     if old.map(|old| old.state) != Some(new.state) {
         if let Some(old) = old {

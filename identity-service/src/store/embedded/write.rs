@@ -4,7 +4,7 @@
 
 mod create;
 mod delete;
-mod keys;
+pub(super) mod keys;
 pub(super) mod requests;
 mod update;
 
@@ -56,11 +56,11 @@ fn present(tables: &Tables<'_>, tenant: &str, write: &Write) -> Result<Result<Re
     })
 }
 
-fn read(tables: &Tables<'_>, tenant: &str, kind: Kind, id: ResourceId) -> Result<Option<Record>, Failed> {
+pub(super) fn read(tables: &Tables<'_>, tenant: &str, kind: Kind, id: ResourceId) -> Result<Option<Record>, Failed> {
     get(&tables.records, (tenant, kind.number(), id.as_u128()), "record")
 }
 
-fn put(tables: &mut Tables<'_>, tenant: &str, record: &Record) -> Result<(), Failed> {
+pub(super) fn put(tables: &mut Tables<'_>, tenant: &str, record: &Record) -> Result<(), Failed> {
     tables.dirty = true;
     tables.records.insert(
         (tenant, record.kind.number(), record.id.as_u128()),
@@ -69,7 +69,7 @@ fn put(tables: &mut Tables<'_>, tenant: &str, record: &Record) -> Result<(), Fai
     Ok(())
 }
 
-fn count_of(kind: Kind) -> Counter {
+pub(super) fn count_of(kind: Kind) -> Counter {
     match kind {
         Kind::User => Counter::Users,
         Kind::Group => Counter::Groups,

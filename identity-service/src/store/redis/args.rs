@@ -173,12 +173,10 @@ pub(super) fn write(write: &Write, feed_length: u64, staged: Option<&str>) -> Ar
             if !members.is_empty() {
                 attributes.push("members");
             }
-            let (args, others) = args
-                .text(document.to_string())
-                .text(json!(attributes).to_string())
-                .keys(keys);
+            let args = args.text(document.to_string()).text(json!(attributes).to_string());
+            let args = key_lists(args, keys);
             let members = if staged.is_some() { &[][..] } else { members };
-            args.texts(&others).ids(members).optional_text(staged)
+            args.ids(members).optional_text(staged)
         }
         Action::Update { document, members } => {
             let args = document_change(args, document.as_ref());
@@ -190,11 +188,14 @@ pub(super) fn write(write: &Write, feed_length: u64, staged: Option<&str>) -> Ar
                 .ids(&change.remove)
                 .optional_text(staged)
         }
-        Action::Delete { expected, keys } => {
-            let (args, others) = args.number(*expected).keys(keys);
-            args.texts(&others)
-        }
+        Action::Delete { expected, keys } => key_lists(args.number(*expected), keys),
     }
+}
+
+/// The names among some keys, then the others.
+pub(super) fn key_lists(args: Args, keys: &[Key]) -> Args {
+    let (args, others) = args.keys(keys);
+    args.texts(&others)
 }
 
 /// What `stage.lua` takes for a batch.

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use redis::Value;
 
 use self::values::{
-    answered, bytes, change, corrupt, delivery, id, link, list, number, parts, position, record, text, time,
+    answered, bytes, change, corrupt, delivery, id, json, kept_link, link, list, number, parts, position, record, text,
+    time, tombstone,
 };
 use super::{
     args::REQUEST_MEMORY_MS,
@@ -16,8 +17,8 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     record::Record,
     store::{
-        Change, Changes, Claim, Claims, Delivery, Intent, Link, Member, Order, Owner, PendingMember, RequestKey,
-        StoreError, Summary, Write, WriteError, Written,
+        Change, Changes, Claim, Claims, Delivery, ImportMark, Intent, KeptLink, Link, Member, Order, Owner,
+        PendingMember, RequestKey, Stage, StoreError, Summary, Tombstone, Write, WriteError, Written,
     },
 };
 
@@ -296,6 +297,63 @@ impl Reply {
         let [found, ends] = self.parts()?;
         let deliveries = list(found)?.into_iter().map(delivery).collect::<Result<_, _>>()?;
         page(deliveries, |delivery: &Delivery| delivery.id, ends, limit)
+    }
+
+    // === Moving ===
+
+    pub(super) fn text(self) -> Result<String, StoreError> {
+        text(&self.value)
+    }
+
+    pub(super) fn numbers(self) -> Result<Vec<u64>, StoreError> {
+        self.list()?.iter().map(number).collect()
+    }
+
+    pub(super) fn newest_stamp(self) -> Result<u64, StoreError> {
+        let [stamp, _] = self.parts()?;
+        number(&stamp)
+    }
+
+    pub(super) fn import_mark(self) -> Result<Option<ImportMark>, StoreError> {
+        let [_, mark] = self.parts()?;
+        match bytes(&mark)? {
+            b"" => Ok(None),
+            raw => json("mark of an import", raw).map(Some),
+        }
+    }
+
+    pub(super) fn kept_links(self) -> Result<Vec<Option<KeptLink>>, StoreError> {
+        self.list()?.iter().map(kept_link).collect()
+    }
+
+    /// Tombstones, and whether a new resource of the name meets each.
+    pub(super) fn tombstones(self) -> Result<Vec<(Tombstone, bool)>, StoreError> {
+        let one = |value| {
+            let [raw, newest] = parts(value)?;
+            Ok((tombstone(bytes(&raw)?)?, number::<u8>(&newest)? == 1))
+        };
+        self.list()?.into_iter().map(one).collect()
+    }
+
+    pub(super) fn unconfirmed(self) -> Result<Vec<(ResourceId, Stage, u64)>, StoreError> {
+        let one = |value| {
+            let [member, stage, stamp] = parts(value)?;
+            Ok((id(&member)?, Stage::from_number(number(&stage)?), number(&stamp)?))
+        };
+        self.list()?.into_iter().map(one).collect()
+    }
+
+    /// Chores: the number, about which resource, the last one that it was done to.
+    pub(super) fn chores(self) -> Result<Vec<(u8, ResourceId, Option<ResourceId>)>, StoreError> {
+        let one = |value| {
+            let [chore, of, after] = parts(value)?;
+            let after = match bytes(&after)? {
+                b"" => None,
+                _ => Some(id(&after)?),
+            };
+            Ok((number(&chore)?, id(&of)?, after))
+        };
+        self.list()?.into_iter().map(one).collect()
     }
 
     pub(super) fn summary(self) -> Result<Summary, StoreError> {

@@ -5,7 +5,7 @@
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `meta` | hash | `layout`; `feed` (tells this history of changes from others); the counters `stamp` and `position` |
+//! | `meta` | hash | `layout`; `feed` (tells this history of changes from others); the counters `stamp` and `position`; `import`, how far an import is |
 //! | `K` | hash | id → record: `version document_version created modified members`, a line feed, the document |
 //! | `K:ids` | sorted set | the ids, in the order of creation |
 //! | `K:names` | hash | folded name → id; unique |
@@ -21,6 +21,7 @@
 //! | `K:owners` | hash | Platform id → the resource or tombstone that owns the object |
 //! | `K:intents` | hash | folded Platform name → the one resource or tombstone that has an intent of that name |
 //! | `tombstones` | hash | id → tombstone, as JSON |
+//! | `tombstones:ids` | sorted set | the same ids, in order |
 //! | `K:buried` | hash | folded name → the tombstone of that name |
 //! | `work` | hash | id → piece of work, as JSON |
 //! | `due` | sorted set | ids by when their work is due, in ms; leased work stands at the end of its lease |
@@ -47,7 +48,7 @@ use crate::{
 };
 
 /// The layout that this version writes and reads.
-pub(super) const LAYOUT: u64 = 1;
+pub const LAYOUT: u64 = 1;
 
 /// A rank that no listing has: Lua's numbers are exact up to here.
 pub(super) const LARGEST_RANK: u64 = 1 << 52;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    RedisStore,
+    RedisStore, Sweep,
     args::{self, Args},
     decode::Attempt,
 };
@@ -76,7 +76,7 @@ impl RedisStore {
             }
             // Whatever of another's is already in force can be merged by anybody.
             if self
-                .sweep_layer(tenant, write.now, Some(write.id))
+                .sweep_some(tenant, write.now, Sweep::Layer(write.id))
                 .await?
                 .is_none_or(|touched| touched == 0)
             {

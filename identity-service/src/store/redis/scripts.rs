@@ -23,6 +23,7 @@ pub(super) struct Scripts {
     pub(super) retry: Script,
     pub(super) sweep: Script,
     pub(super) prepare: Script,
+    pub(super) import: Script,
 }
 
 impl Scripts {
@@ -38,6 +39,7 @@ impl Scripts {
             retry: script!(batch "retry": "base" "records" "work" "links" "pending" "members" "tombstones" "retry"),
             sweep: script!(batch "sweep": "base" "records" "work" "links" "pending" "members" "chores" "sweep"),
             prepare: script!(batch "prepare": "base" "prepare"),
+            import: script!(batch "import": "base" "records" "work" "links" "pending" "import"),
         }
     }
 }

@@ -10,10 +10,9 @@ use super::{
 use crate::{
     id::{Kind, ResourceId},
     store::{
-        Applied, Claim, Link, Settlement, Work, WorkState,
+        Applied, Chore, Claim, Link, Settlement, Stage, Work, WorkState,
         embedded::{
-            chores::{self, Chore},
-            pending::{self, Stage},
+            chores, pending,
             tables::{Failed, Tables},
             tombstone,
         },

@@ -5,10 +5,9 @@ use crate::{
     id::Kind,
     index::Key,
     store::{
-        ChangeKind, Write, WriteError, Written,
+        ChangeKind, Chore, Write, WriteError, Written,
         embedded::{
-            chores::{self, Chore},
-            feed, membership,
+            chores, feed, membership,
             tables::{Failed, Tables},
             tombstone, work,
         },

@@ -25,7 +25,7 @@ pub(super) fn names_are_free(
     Ok(Ok(()))
 }
 
-pub(super) fn add_keys<'a>(
+pub(in crate::store::embedded) fn add_keys<'a>(
     tables: &mut Tables<'_>,
     tenant: &str,
     kind: Kind,
@@ -50,7 +50,7 @@ pub(super) fn add_keys<'a>(
     Ok(())
 }
 
-pub(super) fn remove_keys<'a>(
+pub(in crate::store::embedded) fn remove_keys<'a>(
     tables: &mut Tables<'_>,
     tenant: &str,
     kind: Kind,

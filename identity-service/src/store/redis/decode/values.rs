@@ -8,7 +8,8 @@ use crate::{
     id::{Kind, ResourceId},
     record::Record,
     store::{
-        Change, ChangeKind, Delivery, Failure, Link, RequestKey, StoreError, Work, WorkState, WriteError, Written,
+        Change, ChangeKind, Delivery, Failure, KeptLink, Link, RequestKey, StoreError, Tombstone, Work, WorkState,
+        WriteError, Written,
         redis::{
             args::hex,
             keys::{id_of, kind_of},
@@ -79,7 +80,7 @@ fn nanos(text: &str) -> Result<Timestamp, StoreError> {
         .ok_or_else(|| corrupt("time", "not a time"))
 }
 
-fn json<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
+pub(super) fn json<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
     // The error's own words may quote a value.
     serde_json::from_slice(bytes).map_err(|error| StoreError::Corrupt {
         what,
@@ -164,30 +165,34 @@ pub(super) fn change(entry: Value) -> Result<Change, StoreError> {
     })
 }
 
-/// A link as the scripts keep it.
-#[derive(Deserialize)]
-struct KeptLink {
-    #[serde(flatten)]
-    link: Link,
-    #[serde(default)]
-    intents: Vec<KeptIntent>,
-}
-
-#[derive(Deserialize)]
-struct KeptIntent {
-    name: String,
+pub(super) fn kept_link(value: &Value) -> Result<Option<KeptLink>, StoreError> {
+    match bytes(value)? {
+        b"" => Ok(None),
+        raw => json("link", raw).map(Some),
+    }
 }
 
 pub(super) fn link(value: &Value) -> Result<Option<Link>, StoreError> {
-    let raw = bytes(value)?;
-    if raw.is_empty() {
-        return Ok(None);
-    }
-    let kept: KeptLink = json("link", raw)?;
-    Ok(Some(Link {
-        intents: kept.intents.into_iter().map(|intent| intent.name).collect(),
-        ..kept.link
-    }))
+    Ok(kept_link(value)?.map(KeptLink::shown))
+}
+
+/// A tombstone as the scripts keep it; its time is in nanoseconds.
+#[derive(Deserialize)]
+struct BuriedAs {
+    kind: Kind,
+    name: String,
+    version: u64,
+    at: String,
+}
+
+pub(super) fn tombstone(raw: &[u8]) -> Result<Tombstone, StoreError> {
+    let kept: BuriedAs = json("tombstone", raw)?;
+    Ok(Tombstone {
+        kind: kept.kind,
+        name: kept.name,
+        version: kept.version,
+        at: nanos(&kept.at)?,
+    })
 }
 
 /// A piece of work as the scripts keep it; times are in milliseconds.

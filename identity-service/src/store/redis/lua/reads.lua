@@ -183,4 +183,61 @@ function read.summary()
   }
 end
 
+-- === Moving ===
+
+function read.counters()
+  return { call('HGET', META, 'stamp') or '0', call('HGET', META, 'import') or '' }
+end
+
+-- Ids of one kind, or of tombstones, after one of them.
+function read.ids()
+  local of, after, limit = take(), take_optional(), take_number()
+  return after_lex(P .. of .. ':ids', after, limit)
+end
+
+function read.links()
+  return call('HMGET', LINKS, unpack(take_list()))
+end
+
+-- Each tombstone, and whether a new resource of the name meets this one.
+function read.tombstones()
+  local answer = {}
+  for i, id in ipairs(take_list()) do
+    local tombstone = tombstone_of(id)
+    local newest = call('HGET', P .. tombstone.kind .. ':buried', tombstone.name) == id
+    answer[i] = { call('HGET', TOMBSTONES, id), newest and 1 or 0 }
+  end
+  return answer
+end
+
+function read.unconfirmed()
+  local group, offset, limit = take(), take_number(), take_number()
+  local answer = {}
+  local page = call('ZRANGE', P .. 'pending:' .. group, offset, offset + limit - 1, 'WITHSCORES')
+  for i = 1, #page, 2 do answer[#answer + 1] = { page[i], page[i + 1], stamp_of(group, page[i]) } end
+  return answer
+end
+
+-- How many wait for each.
+function read.waiting()
+  local counts = {}
+  for i, id in ipairs(take_list()) do counts[i] = call('ZCARD', P .. 'waiters:' .. id) end
+  return counts
+end
+
+function read.waiters()
+  local on, offset, limit = take(), take_number(), take_number()
+  return call('ZRANGE', P .. 'waiters:' .. on, offset, offset + limit - 1)
+end
+
+function read.chores()
+  local offset, limit = take_number(), take_number()
+  local answer = {}
+  for _, name in ipairs(call('ZRANGE', CHORES, offset, offset + limit - 1)) do
+    local chore, id = string.match(name, '^(%d+):(.*)$')
+    answer[#answer + 1] = { chore, id, call('HGET', CURSORS, name) or '' }
+  end
+  return answer
+end
+
 return read[take()]()

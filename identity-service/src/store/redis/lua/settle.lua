@@ -87,7 +87,7 @@ local function removed(work, newer, tombstone, platform_id, backend)
     end
   else
     remove_link(kind, id)
-    call('HDEL', TOMBSTONES, id)
+    forget_tombstone(id)
     local buried = P .. kind .. ':buried'
     if call('HGET', buried, tombstone.name) == id then call('HDEL', buried, tombstone.name) end
     begin(GONE, id, now)

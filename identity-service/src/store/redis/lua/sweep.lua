@@ -1,7 +1,7 @@
 -- Goes on with one of the tenant's chores, or with the layer of one group: at most a batch of entries. Gives how many it
--- touched, 0 when nothing is left.
+-- touched, 0 when nothing is left of the chores from a number on.
 
-local now, now_text, feed_length, group = take_number(), take(), take_number(), take_optional()
+local now, now_text, feed_length, group, least = take_number(), take(), take_number(), take_optional(), take_number()
 
 if group then
   local layer = layer_of(group)
@@ -16,7 +16,7 @@ if late then
   local layer = layer_of(late)
   if layer then end_staging(late, layer, 'dropped') else call('ZREM', P .. 'stagings', late) end
 end
-local first = call('ZRANGE', CHORES, 0, 0, 'WITHSCORES')
+local first = call('ZRANGEBYSCORE', CHORES, least, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
 if #first == 0 then return 0 end
 local name, chore = first[1], tonumber(first[2])
 local id = string.match(name, '^%d+:(.*)$')

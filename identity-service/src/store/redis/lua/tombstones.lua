@@ -8,6 +8,11 @@ local function tombstone_of(id)
   if raw then return cjson.decode(raw) end
 end
 
+local function forget_tombstone(id)
+  call('HDEL', TOMBSTONES, id)
+  call('ZREM', TOMBSTONES .. ':ids', id)
+end
+
 -- Leaves a tombstone, unless nothing can have reached the Platform: no link, no intent, and no delivery under way.
 local function bury(kind, id, name, version, now, at_text, traceparent)
   local link, work = link_of(id), work_of(id)
@@ -18,6 +23,7 @@ local function bury(kind, id, name, version, now, at_text, traceparent)
   end
   local tombstone = { kind = kind, name = name, version = version, at = at_text }
   call('HSET', TOMBSTONES, id, cjson.encode(tombstone))
+  call('ZADD', TOMBSTONES .. ':ids', 0, id)
   call('HSET', P .. kind .. ':buried', name, id)
   mark(kind, id, now, traceparent)
 end
@@ -44,7 +50,7 @@ local function take_over(kind, id, name, now)
   end
   move_link(kind, old, id)
   call('HDEL', P .. kind .. ':buried', name)
-  call('HDEL', TOMBSTONES, old)
+  forget_tombstone(old)
   advance(RENAME, old, id, now)
   local removal = remove_work(old)
   wake_waiters(old, now)
