@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod directory;
+mod moving;
 mod relay;
 mod service;
 mod store;

@@ -11,6 +11,7 @@ mod intents;
 mod large;
 mod members;
 mod model;
+mod moving;
 mod names;
 mod quiet;
 mod random;
@@ -283,6 +284,21 @@ macro_rules! contract {
                 a_name_is_tried_again_when_its_owner_gave_it_up
                 an_owner_that_came_to_rest_meanwhile_is_not_waited_for
                 a_group_is_done_when_its_last_unconfirmed_account_is_gone
+            }
+            moving {
+                what_was_moved_is_the_same_for_every_reader
+                deliveries_go_on_after_a_move
+                an_export_gives_the_same_twice_and_in_pages_of_any_size
+                an_entry_put_twice_or_in_another_order_is_as_one_put_once
+                a_tombstone_is_taken_over_after_a_move
+                of_several_tombstones_the_newest_is_taken_over_after_a_move
+                a_lease_stays_behind
+                a_change_after_a_move_is_told_from_what_came_with_it
+                chores_go_on_after_a_move
+                what_a_deleted_group_left_stays_behind
+                only_the_tenant_asked_for_is_moved
+                what_does_not_go_together_is_refused
+                the_mark_of_an_import_stands_until_it_is_complete
             }
         }
     };

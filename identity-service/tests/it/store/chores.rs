@@ -16,7 +16,7 @@ use super::{
 const BATCH: usize = 1_000;
 
 /// Sweeps until nothing is left; how many entries that were.
-async fn sweep(bench: &Bench, now: i64) -> usize {
+pub(super) async fn sweep(bench: &Bench, now: i64) -> usize {
     let mut swept = 0;
     loop {
         let touched = bench.store.sweep(&bench.tenant, at(now)).await.unwrap();
@@ -29,7 +29,7 @@ async fn sweep(bench: &Bench, now: i64) -> usize {
 }
 
 /// A group of so many members that are no resources, and of one that is.
-async fn large_group(bench: &Bench, members: usize) -> (ResourceId, ResourceId) {
+pub(super) async fn large_group(bench: &Bench, members: usize) -> (ResourceId, ResourceId) {
     let mut members: Vec<_> = (0..members).map(|_| ResourceId::generate()).collect();
     let user = bench.user("odile").await;
     members.push(user);
@@ -71,7 +71,7 @@ pub(super) async fn what_a_deleted_group_left_wakes_nobody(engine: &dyn Engine) 
     assert_eq!((summary.users, summary.groups, summary.pending), (0, 0, 0));
 }
 
-fn report(number: usize, manager: ResourceId) -> Value {
+pub(super) fn report(number: usize, manager: ResourceId) -> Value {
     json!({
         "userName": format!("report {number}"),
         scim::URN_ENTERPRISE_USER: {"manager": {"value": manager.to_string()}},

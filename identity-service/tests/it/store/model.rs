@@ -452,6 +452,17 @@ impl Model {
         self.wake(id, now);
     }
 
+    // === Moving ===
+
+    /// Leases and what was held by them stay behind, and the feed begins anew.
+    pub(super) fn move_away(&mut self) {
+        for work in self.work.values_mut() {
+            work.leased = false;
+            work.held = None;
+        }
+        self.changes = 0;
+    }
+
     // === Sets ===
 
     fn mark(&mut self, id: ResourceId, kind: Kind, now: Timestamp) {

@@ -20,7 +20,7 @@ use super::{
     Engine,
     bench::{Bench, applied, at, create_with, delete, document, failure, update, update_members},
     model::{End, LOOK_AGAIN, Model, Seen},
-    quiet,
+    moving, quiet,
 };
 
 const NAMES: [&str; 6] = ["ada", "Ada", "bo", "BO", "cy", "dee"];
@@ -64,6 +64,10 @@ enum Step {
     Wait {
         seconds: i64,
     },
+    /// On to an empty store.
+    Move {
+        page: usize,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +104,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (id(), ending).prop_map(|(claim, end)| Step::Settle { claim, end }),
         1 => id().prop_map(|id| Step::Retry { id }),
         2 => (1..50_i64).prop_map(|seconds| Step::Wait { seconds }),
+        1 => (1..9_usize).prop_map(|page| Step::Move { page }),
     ]
 }
 
@@ -127,7 +132,7 @@ pub(super) fn any_steps_come_to_what_the_model_says(engine: &dyn Engine) {
     let outcome = TestRunner::new_with_rng(config, rng).run(&vec(step(), 1..STEPS), |steps| {
         quiet::catch(|| {
             runtime.block_on(async {
-                let mut race = Race::new(Bench::new(engine).await);
+                let mut race = Race::new(engine, Bench::new(engine).await);
                 for step in steps {
                     race.take(step).await;
                     race.compare_wanted().await;
@@ -144,7 +149,8 @@ pub(super) fn any_steps_come_to_what_the_model_says(engine: &dyn Engine) {
 }
 
 /// A store and the model, side by side.
-struct Race {
+struct Race<'e> {
+    engine: &'e dyn Engine,
     bench: Bench,
     model: Model,
     now: Timestamp,
@@ -152,9 +158,10 @@ struct Race {
     claims: Vec<(Claim, Applied, Seen)>,
 }
 
-impl Race {
-    fn new(bench: Bench) -> Self {
+impl<'e> Race<'e> {
+    fn new(engine: &'e dyn Engine, bench: Bench) -> Self {
         Self {
+            engine,
             bench,
             model: Model::default(),
             now: at(0),
@@ -183,6 +190,12 @@ impl Race {
                 assert_eq!(retried, self.model.retry(id, self.now));
             }
             Step::Wait { seconds } => self.now += SignedDuration::from_secs(seconds),
+            Step::Move { page } => {
+                let there = Bench::new(self.engine).await;
+                moving::import(&there, &moving::export(&self.bench, page).await).await;
+                self.bench = there;
+                self.model.move_away();
+            }
         }
     }
 
