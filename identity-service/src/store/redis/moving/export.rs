@@ -267,21 +267,36 @@ impl RedisStore {
         of: &str,
         limit: usize,
     ) -> Result<(Vec<Entry>, Place), StoreError> {
-        let ids = self.some_ids(tenant, of, place.last, limit).await?;
-        let next = place.after(ids.last().copied(), ids.len() == limit);
-        let reply = self
-            .read("count waiters", tenant, "waiting", Args::new().ids(&ids))
-            .await?;
-        let counts = reply.numbers()?;
-        let mut entries = Vec::new();
-        for (on, count) in ids.into_iter().zip(counts) {
-            for offset in (0..count).step_by(self.options.batch) {
-                let args = Args::new().id(on).number(offset).number(self.options.batch as u64);
-                let found = self.read("read waiters", tenant, "waiters", args).await?.ids()?;
-                entries.extend(found.into_iter().map(|waiter| Entry::Waiting { on, waiter }));
-            }
+        if let (Some(on), Some(passed)) = (place.last, place.within) {
+            return self.waiters_of(tenant, place, on, passed, limit).await;
         }
-        Ok((entries, next))
+        let ids = self.some_ids(tenant, of, place.last, limit).await?;
+        let args = Args::new().ids(&ids);
+        let counts = self.read("count waiters", tenant, "waiting", args).await?.numbers()?;
+        match ids.iter().zip(counts).find(|(_, count)| *count > 0) {
+            Some((on, _)) => self.waiters_of(tenant, place, *on, 0, limit).await,
+            None => Ok((Vec::new(), place.after(ids.last().copied(), ids.len() == limit))),
+        }
+    }
+
+    /// Those who wait for one resource, but for some that were passed.
+    async fn waiters_of(
+        &self,
+        tenant: &Tenant,
+        place: Place,
+        on: ResourceId,
+        passed: u128,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Place), StoreError> {
+        let offset = u64::try_from(passed).unwrap_or(u64::MAX);
+        let args = Args::new().id(on).number(offset).number(limit as u64);
+        let found = self.read("read waiters", tenant, "waiters", args).await?.ids()?;
+        let mut next = place.after(Some(on), true);
+        if found.len() == limit {
+            next.within = Some(passed + limit as u128);
+        }
+        let entries = found.into_iter().map(|waiter| Entry::Waiting { on, waiter });
+        Ok((entries.collect(), next))
     }
 
     async fn chores(&self, tenant: &Tenant, place: Place, limit: usize) -> Result<(Vec<Entry>, Place), StoreError> {
