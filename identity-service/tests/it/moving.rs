@@ -177,7 +177,7 @@ async fn an_import_that_was_killed_goes_on_and_its_counts_are_verified() {
     let whole = fs::metadata(home.file("old").join(STORE)).unwrap().len();
 
     let mut importing = home.command("import", "new", &file).spawn().unwrap();
-    kill_when_large(&mut importing, &home.file("new").join(STORE), whole / 4);
+    kill_when_large(&mut importing, &home.file("new").join(STORE), whole / 4).await;
     let half = home.open("new");
     let tenant = Tenant::new("default");
     let mark = half
@@ -222,12 +222,12 @@ async fn an_import_that_was_killed_goes_on_and_its_counts_are_verified() {
 }
 
 /// Kills a process when its file has grown so large.
-fn kill_when_large(process: &mut Child, path: &Path, bytes: u64) {
-    let begun = std::time::Instant::now();
+async fn kill_when_large(process: &mut Child, path: &Path, bytes: u64) {
+    let begun = tokio::time::Instant::now();
     while fs::metadata(path).map_or(0, |file| file.len()) < bytes {
         assert!(begun.elapsed() < PATIENCE, "the file grows");
         assert_eq!(process.try_wait().unwrap(), None, "the process is at work");
-        std::thread::sleep(Duration::from_millis(1));
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     process.kill().unwrap();
     process.wait().unwrap();
