@@ -1,7 +1,8 @@
 # What a person wants to do with this project. CI calls the same targets.
 #
 #   make run            start everything on this machine, and rehearse the main job   (ONCE=1: stop after the rehearsal)
-#   make test           every test that takes minutes, not hours
+#   make test           every test but the long ones
+#   make test-long      the long ones: clusters, fail-overs, replicas killed under load, large groups
 #   make conformance    outside judges of SCIM (scim2-tester, from the Python registry) against a fresh all-in-one
 #   make fuzz           random input for the SCIM language, FUZZ_SECONDS=60 for each target   (FUZZ_TARGETS: which)
 #   make bench          micro-benchmarks of the SCIM language
@@ -31,15 +32,26 @@ test: install-test-packages
 		$(CARGO) nextest run --locked --workspace; \
 	else \
 		echo "make: cargo-nextest is not installed; using cargo test, which is slower"; \
-		$(CARGO) test --locked --workspace --lib --bins --tests; \
+		$(CARGO) test --locked --workspace --lib --bins --tests -- --skip long::; \
 	fi
 	$(CARGO) test --locked --doc --package scim
 
-# Chromium opens the simulated Platform's page as a person would; the Redis store is tested on real servers.
+# The modules named `long`. They end after twenty minutes, done or not (nextest: .config/nextest.toml).
+.PHONY: test-long
+test-long: install-test-packages
+	$(CARGO) build --locked --workspace --bins
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --locked --workspace --profile long; \
+	else \
+		$(CARGO) test --locked --workspace --lib --bins --tests --no-run && \
+		timeout --foreground 20m $(CARGO) test --locked --workspace --lib --bins --tests -- long:: --test-threads 1; \
+	fi
+
+# Chromium opens the simulated Platform's page as a person would; the Redis store is tested on real servers (7.0 or newer).
 .PHONY: install-test-packages
 install-test-packages:
-	@command -v redis-server >/dev/null 2>&1 || { \
-		echo "make: installing redis-server, which tests start on ports of their own"; \
+	@command -v redis-server >/dev/null 2>&1 && command -v redis-cli >/dev/null 2>&1 || { \
+		echo "make: installing redis-server, which tests start on ports of their own (its service is not needed)"; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends redis-server; \
 	}

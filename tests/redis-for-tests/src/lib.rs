@@ -6,17 +6,25 @@
 //! key, no tenant, and no client library; what it asks a server, it asks by `redis-cli`.
 #![allow(clippy::unwrap_used, reason = "a test whose servers do not start has failed")]
 
+mod cluster;
 mod options;
 mod port;
 mod process;
+mod replicated;
+mod sentinel;
 mod server;
 mod tls;
+mod until;
 
 use std::time::Duration;
 
+pub use cluster::Cluster;
 pub use options::{Appendfsync, Options, User};
 pub use port::free_port;
+pub use replicated::Replicated;
+pub use sentinel::SentinelTrio;
 pub use server::RedisServer;
+pub use until::until;
 
 /// How long a state is waited for. Generous: it is only reached when something is wrong.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -14,6 +14,8 @@ use crate::{Options, PATIENCE, PAUSE, User, free_port, process::Process, tls::Tl
 #[derive(Debug)]
 pub struct RedisServer {
     port: u16,
+    /// Where the nodes of a cluster talk to each other.
+    cluster_port: Option<u16>,
     user: Option<User>,
     tls: Option<Tls>,
     process: Process,
@@ -59,8 +61,9 @@ impl RedisServer {
             None => format!("port {port}\n"),
             Some(tls) => format!("port 0\ntls-port {port}\n{}", tls.config()),
         };
-        if role == Role::ClusterNode {
-            head += &format!("cluster-enabled yes\ncluster-port {}\n", free_port());
+        let cluster_port = (role == Role::ClusterNode).then(free_port);
+        if let Some(port) = cluster_port {
+            head += &format!("cluster-enabled yes\ncluster-port {port}\n");
         }
         let file = folder.path().join("redis.conf");
         fs::write(&file, head + config).unwrap();
@@ -70,6 +73,7 @@ impl RedisServer {
         }
         Self {
             port,
+            cluster_port,
             user,
             tls,
             process: Process::new(arguments, folder.path()),
@@ -132,14 +136,26 @@ impl RedisServer {
     /// Where it is and who may come in, as the store's setting wants it.
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
+        format!("{scheme}://{}127.0.0.1:{}", self.user_of_url(), self.port)
+    }
+
+    pub(crate) fn user_of_url(&self) -> String {
         let user = self.user.as_ref();
         let user = user.map(|User { name, password }| format!("{name}:{password}@"));
-        format!("{scheme}://{}127.0.0.1:{}", user.unwrap_or_default(), self.port)
+        user.unwrap_or_default()
     }
 
     /// Its port on `127.0.0.1`.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    pub(crate) fn cluster_port(&self) -> u16 {
+        self.cluster_port.expect("the server is no node of a cluster")
+    }
+
+    pub(crate) fn user(&self) -> Option<&User> {
+        self.user.as_ref()
     }
 
     /// Its process id.

@@ -1,6 +1,8 @@
 //! Each kind of server starts, answers, and is gone after it was dropped.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod long;
+mod replicated;
 mod standalone;
 
 use std::net::TcpStream;
