@@ -2,6 +2,7 @@
 
 mod changes;
 mod failure;
+mod redis;
 mod sweeping;
 
 use clap::Parser;
@@ -38,7 +39,10 @@ struct Served {
 
 impl Served {
     async fn on(store: EmbeddedStore) -> Self {
-        let running = start_on(config(&["--delivery-concurrency=0"]), store).await.unwrap();
+        Self::by(start_on(config(&["--delivery-concurrency=0"]), store).await.unwrap()).await
+    }
+
+    async fn by(running: Running) -> Self {
         let endpoint = Channel::from_shared(format!("http://{}", running.addr)).unwrap();
         let channel = endpoint.connect().await.unwrap();
         Self { running, channel }
