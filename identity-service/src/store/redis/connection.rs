@@ -39,7 +39,7 @@ use self::{
     cluster::Cluster,
     dial::Dialer,
     link::Up,
-    script::{Call, How, Verdict},
+    script::Verdict,
     server::Server,
     target::{Host, Target, Topology},
 };
@@ -214,15 +214,13 @@ impl Connection {
 
     async fn send(&self, script: &Script, key: &str, args: &[Vec<u8>], mut repeats: u8) -> Result<Value, CallError> {
         let deadline = Instant::now() + self.timeout;
-        let call = Call { key, args };
-        let (mut named, mut how) = (None, How::default());
+        let (mut named, mut with_source) = (None, false);
         loop {
             let (at, up) = self.reach(named.take(), key, deadline).await?;
-            let error = match script.send(&up.connection, how, &call).await {
+            let error = match script.send(&up.connection, with_source, key, args).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            how.asking = false;
             match Verdict::on(&error) {
                 Verdict::Refused => return Err(CallError::refused(script, error)),
                 Verdict::Broken => {
@@ -233,17 +231,13 @@ impl Connection {
                     repeats -= 1;
                     continue;
                 }
-                Verdict::Unknown if !how.with_source => {
-                    how.with_source = true;
+                Verdict::Unknown if !with_source => {
+                    with_source = true;
                     continue;
                 }
                 Verdict::Moved(Some(host)) => named = Some(self.named(&at, host)),
-                Verdict::Ask(Some(host)) => {
-                    named = Some(self.named(&at, host));
-                    how.asking = true;
-                }
                 Verdict::NotMaster => at.link.give_up(up.generation, error.clone()),
-                Verdict::Later | Verdict::Unknown | Verdict::Moved(None) | Verdict::Ask(None) => {}
+                Verdict::Later | Verdict::Unknown | Verdict::Moved(None) => {}
             }
             if Instant::now() > deadline {
                 return Err(CallError::Busy(error));

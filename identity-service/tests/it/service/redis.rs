@@ -1,34 +1,15 @@
 //! The service on Redis: it is not ready while Redis is away, says when to try again, and needs nobody to go on.
 
-use std::{
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use proto::error::{Details, ErrorReason};
+use redis_for_tests::{Appendfsync, Options, RedisServer};
 use service_runtime::health::{Report, State};
 use tokio::time::timeout;
 use tonic::Code;
 
 use super::{Served, config};
 use crate::store::engine::PATIENCE;
-
-struct Server(Child);
-
-impl Server {
-    fn start(port: u16, folder: &std::path::Path) -> Self {
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--appendonly", "yes", "--dir"]);
-        Self(command.arg(folder).stdout(Stdio::null()).spawn().unwrap())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// The state of the store, once it is as wanted.
 async fn store_is(it: &Served, wanted: impl Fn(&State) -> bool) -> State {
@@ -40,16 +21,14 @@ async fn store_is(it: &Served, wanted: impl Fn(&State) -> bool) -> State {
 
 #[tokio::test]
 async fn redis_may_go_away_and_come_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    let url = format!("--redis-url=redis://127.0.0.1:{port}");
+    let mut server = RedisServer::with(Options::durable(Appendfsync::Everysec)).await;
+    server.kill();
+    let url = format!("--redis-url={}", server.url());
     let settings = config(&[&url, "--redis-timeout=500ms", "--delivery-concurrency=0"]);
     // The service is started first, and waits.
     let starting = tokio::spawn(identity_service::start(settings));
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let server = Server::start(port, folder.path());
+    server.start_again().await;
     let it = Served::by(timeout(PATIENCE, starting).await.unwrap().unwrap().unwrap()).await;
     let state = store_is(&it, |state| *state != State::Ready).await;
     let State::Degraded(words) = state else {
@@ -58,7 +37,7 @@ async fn redis_may_go_away_and_come_back() {
     assert!(words.contains("appendfsync everysec"), "{words}");
     it.user("odile").await.unwrap();
 
-    drop(server);
+    server.kill();
     store_is(&it, |state| matches!(state, State::NotReady(_))).await;
     assert!(!it.running.readiness().report().is_ready());
     let refused = it.user("anders").await.unwrap_err();
@@ -67,7 +46,7 @@ async fn redis_may_go_away_and_come_back() {
     assert_eq!(details.reason, ErrorReason::StoreUnavailable);
     assert!(details.retry_after.is_some());
 
-    let _server = Server::start(port, folder.path());
+    server.start_again().await;
     store_is(&it, |state| matches!(state, State::Degraded(_))).await;
     it.user("anders").await.unwrap();
     let taken = it.user("odile").await.unwrap_err();

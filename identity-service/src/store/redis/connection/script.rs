@@ -30,47 +30,25 @@ impl Script {
         self.0.name
     }
 
-    /// Sends it by its hash or with its source.
+    /// Sends it by its hash or, `with_source`, such as it is.
     pub(super) async fn send(
         &self,
         connection: &MultiplexedConnection,
-        how: How,
-        call: &Call<'_>,
+        with_source: bool,
+        key: &str,
+        args: &[Vec<u8>],
     ) -> RedisResult<Value> {
-        let mut connection = connection.clone();
-        let mut command = match how.with_source {
+        let mut command = match with_source {
             true => redis::cmd("EVAL"),
             false => redis::cmd("EVALSHA"),
         };
-        command.arg(if how.with_source { &self.0.source } else { &self.0.hash });
-        command.arg(1).arg(call.key);
-        for arg in call.args {
+        command.arg(if with_source { &self.0.source } else { &self.0.hash });
+        command.arg(1).arg(key);
+        for arg in args {
             command.arg(arg.as_slice());
         }
-        if !how.asking {
-            return command.query_async(&mut connection).await;
-        }
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("ASKING").ignore();
-        pipeline.add_command(command);
-        let (answer,): (Value,) = pipeline.query_async(&mut connection).await?;
-        Ok(answer)
+        command.query_async(&mut connection.clone()).await
     }
-}
-
-/// What a script is called with.
-pub(super) struct Call<'a> {
-    pub(super) key: &'a str,
-    pub(super) args: &'a [Vec<u8>],
-}
-
-/// How a script is sent.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct How {
-    /// With its source: the server does not know the hash.
-    pub(super) with_source: bool,
-    /// After ASKING: the slot is on its way to that node.
-    pub(super) asking: bool,
 }
 
 /// What an error means for the call.
@@ -80,8 +58,6 @@ pub(super) enum Verdict {
     Unknown,
     /// Not run: the key is at another node.
     Moved(Option<Host>),
-    /// Not run: the key is on its way to another node.
-    Ask(Option<Host>),
     /// Not run: the server may take it in a moment.
     Later,
     /// Not run: this is no master.
@@ -98,15 +74,19 @@ impl Verdict {
         match error.kind() {
             ErrorKind::Server(ServerErrorKind::NoScript) => Self::Unknown,
             ErrorKind::Server(ServerErrorKind::Moved) => Self::Moved(host()),
-            ErrorKind::Server(ServerErrorKind::Ask) => Self::Ask(host()),
+            // A slot is on its way, key by key. ASK would send us to where some of the tenant's keys are and others are not yet,
+            // and a script names only one of them: so it is waited for until the slot has moved.
             ErrorKind::Server(
-                ServerErrorKind::TryAgain
+                ServerErrorKind::Ask
+                | ServerErrorKind::TryAgain
                 | ServerErrorKind::ClusterDown
                 | ServerErrorKind::BusyLoading
                 | ServerErrorKind::MasterDown,
             ) => Self::Later,
             ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::NotMaster,
             ErrorKind::Io | ErrorKind::Parse => Self::Broken,
+            // Another script runs for too long.
+            _ if error.code() == Some("BUSY") => Self::Later,
             _ => Self::Refused,
         }
     }
@@ -136,7 +116,12 @@ mod tests {
                 Verdict::Moved(Some(Host::new("10.0.0.2", 7001))),
             ),
             ("MOVED 866 :7001", Verdict::Moved(Some(Host::new("", 7001)))),
-            ("ASK 866 fe80::1:7001", Verdict::Ask(Some(Host::new("fe80::1", 7001)))),
+            (
+                "MOVED 866 fe80::1:7001",
+                Verdict::Moved(Some(Host::new("fe80::1", 7001))),
+            ),
+            ("ASK 866 10.0.0.2:7001", Verdict::Later),
+            ("BUSY Redis is busy running a script.", Verdict::Later),
             ("CLUSTERDOWN Hash slot not served", Verdict::Later),
             (
                 "TRYAGAIN Multiple keys request during rehashing of slot",

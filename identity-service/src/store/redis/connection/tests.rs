@@ -2,14 +2,14 @@
 
 mod checks;
 mod credentials;
-mod fail_over;
+mod long;
 mod outages;
 mod replicas;
 mod servers;
 
 use redis::Value;
 
-use self::servers::{Server, until};
+use self::servers::{ask, start, until};
 use super::{CallError, Connection, Script, Settings};
 
 const KEY: &str = "scim:{default}:";
@@ -30,7 +30,7 @@ fn counted() -> Script {
 
 #[tokio::test]
 async fn a_script_is_sent_with_its_source_when_the_server_does_not_know_it() {
-    let server = Server::start("").await;
+    let server = start(&[]).await;
     let connection = open(&Settings::new(&server.url())).await;
     for expected in 1..=2 {
         assert_eq!(
@@ -38,7 +38,7 @@ async fn a_script_is_sent_with_its_source_when_the_server_does_not_know_it() {
             Value::Int(expected)
         );
     }
-    let () = server.ask("SCRIPT FLUSH").await;
+    let () = ask(&server, "SCRIPT FLUSH").await;
     assert_eq!(connection.run(&count(), KEY, vec![]).await.unwrap(), Value::Int(3));
     let echo = Script::new("echo", "return {KEYS[1], ARGV[1], ARGV[2], false}");
     let args = vec![b"a\0\xff".to_vec(), vec![]];
@@ -51,7 +51,7 @@ async fn a_script_is_sent_with_its_source_when_the_server_does_not_know_it() {
 
 #[tokio::test]
 async fn a_script_that_fails_is_refused_by_name() {
-    let server = Server::start("").await;
+    let server = start(&[]).await;
     let connection = open(&Settings::new(&server.url())).await;
     let wrong = Script::new("wrong", "return nothing.at_all");
     let error = connection
@@ -64,7 +64,7 @@ async fn a_script_that_fails_is_refused_by_name() {
 
 #[tokio::test]
 async fn many_share_one_connection() {
-    let server = Server::start("").await;
+    let server = start(&[]).await;
     let connection = open(&Settings::new(&server.url())).await;
     let calls = (0..500).map(|_| {
         let connection = connection.clone();
@@ -74,11 +74,11 @@ async fn many_share_one_connection() {
         call.await.unwrap();
     }
     assert_eq!(connection.read(&counted(), KEY, vec![]).await.unwrap(), Value::Int(500));
-    let clients: String = server.ask("CLIENT LIST TYPE normal").await;
+    let clients: String = ask(&server, "CLIENT LIST TYPE normal").await;
     assert_eq!(clients.lines().count(), 2, "ours, and the one that asks: {clients}");
     drop(connection);
     until("the connection is closed", async || {
-        server.ask::<String>("CLIENT LIST TYPE normal").await.lines().count() == 1
+        ask::<String>(&server, "CLIENT LIST TYPE normal").await.lines().count() == 1
     })
     .await;
 }

@@ -1,10 +1,12 @@
 //! Users, passwords and certificates.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
+
+use redis_for_tests::{Options as ServerOptions, RedisServer};
 
 use super::{
     CallError, KEY, Settings, count, open,
-    servers::{Server, free_port},
+    servers::{ask, start},
 };
 use crate::{
     id::Tenant,
@@ -18,12 +20,13 @@ use crate::{
 fn recommended() -> String {
     let page = include_str!("../../../../../../docs/redis.md");
     let rule = page.lines().find(|line| line.starts_with("user scim ")).unwrap();
-    format!("--{}", rule.replace("PASSWORD", "s3cret"))
+    rule.replace("user ", "ACL SETUSER ").replace("PASSWORD", "s3cret")
 }
 
 #[tokio::test]
 async fn the_documented_acl_is_enough() {
-    let server = Server::start(&format!("{} --user default off", recommended())).await;
+    let server = start(&[]).await;
+    let () = ask(&server, &recommended()).await;
     let url = server.url().replace("//", "//scim:s3cret@");
     let connection = open(&Settings::new(&url)).await;
     connection.run(&count(), KEY, vec![]).await.unwrap();
@@ -46,7 +49,8 @@ async fn the_documented_acl_is_enough() {
 
 #[tokio::test]
 async fn a_wrong_password_is_said_at_once_and_never_repeated() {
-    let server = Server::start("--requirepass s3cret").await;
+    let server = start(&[]).await;
+    let () = ask(&server, "CONFIG SET requirepass s3cret").await;
     for credentials in ["", "//:wr0ng@", "//nobody:wr0ng@"] {
         let url = match credentials {
             "" => server.url(),
@@ -61,8 +65,9 @@ async fn a_wrong_password_is_said_at_once_and_never_repeated() {
 
 #[tokio::test]
 async fn a_password_file_is_read_anew_for_each_connection() {
-    let server = Server::start("--user scim on >old ~* +@all").await;
-    let file = server.folder.path().join("password");
+    let server = start(&[]).await;
+    let () = ask(&server, "ACL SETUSER scim on >old ~* +@all").await;
+    let file = server.folder().join("password");
     std::fs::write(&file, "old\n").unwrap();
     let settings = Settings {
         password_file: Some(file.clone()),
@@ -71,42 +76,26 @@ async fn a_password_file_is_read_anew_for_each_connection() {
     let connection = open(&settings).await;
     connection.run(&count(), KEY, vec![]).await.unwrap();
     std::fs::write(&file, "new").unwrap();
-    let () = server.ask("ACL SETUSER scim >new <old").await;
-    let _: i64 = server.ask("CLIENT KILL USER scim").await;
+    let () = ask(&server, "ACL SETUSER scim >new <old").await;
+    let _: i64 = ask(&server, "CLIENT KILL USER scim").await;
     super::until("it is connected by the new password", async || {
         connection.run(&count(), KEY, vec![]).await.is_ok()
     })
     .await;
 }
 
-/// A certificate of a new authority for this machine.
-fn certificates(folder: &Path) {
-    let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem &&
-        printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' > san &&
-        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout key.pem -out csr &&
-        openssl x509 -req -in csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san -out cert.pem";
-    let made = Command::new("sh")
-        .args(["-ec", script])
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
-
 #[tokio::test]
 async fn tls_with_certificates_on_both_sides() {
-    let folder = tempfile::tempdir().unwrap();
-    certificates(folder.path());
-    let file = |name: &str| folder.path().join(name);
-    let (port, at) = (free_port(), folder.path().display());
-    let options = format!(
-        "--port 0 --tls-port {port} --tls-cert-file {at}/cert.pem --tls-key-file {at}/key.pem --tls-ca-cert-file {at}/ca.pem --tls-auth-clients yes"
-    );
-    let _server = Server::on(port, &options).await;
+    let server = RedisServer::with(ServerOptions {
+        tls: true,
+        ..ServerOptions::settings(&["tls-auth-clients yes"])
+    })
+    .await;
+    let (port, file) = (server.port(), |path: &Path| Some(path.to_owned()));
     let settings = Settings {
-        ca_file: Some(file("ca.pem")),
-        cert_file: Some(file("cert.pem")),
-        key_file: Some(file("key.pem")),
+        ca_file: file(server.ca_file()),
+        cert_file: file(server.cert_file()),
+        key_file: file(server.key_file()),
         ..Settings::new(&format!("rediss://localhost:{port}"))
     };
     open(&settings).await.run(&count(), KEY, vec![]).await.unwrap();

@@ -9,6 +9,7 @@ use std::{
 };
 
 use redis::Value;
+use redis_for_tests::RedisServer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -17,10 +18,10 @@ use tokio::{
 
 use super::{
     CallError, Connection, KEY, Settings, count, counted, open,
-    servers::{Server, until},
+    servers::{ask, start, until},
 };
 
-fn quick(server: &Server) -> Settings {
+fn quick(server: &RedisServer) -> Settings {
     Settings {
         timeout: Duration::from_millis(500),
         ..Settings::new(&server.url())
@@ -37,7 +38,7 @@ async fn works_again(connection: &Connection) {
 
 #[tokio::test]
 async fn a_server_that_dies_is_missed_for_no_longer_than_it_is_away() {
-    let mut server = Server::start("--appendonly yes --appendfsync always").await;
+    let mut server = start(&["appendonly yes", "appendfsync always"]).await;
     let connection = open(&quick(&server)).await;
     assert_eq!(connection.run(&count(), KEY, vec![]).await.unwrap(), Value::Int(1));
     server.kill();
@@ -61,7 +62,7 @@ async fn a_server_that_dies_is_missed_for_no_longer_than_it_is_away() {
 
 #[tokio::test]
 async fn a_short_absence_is_waited_for() {
-    let mut server = Server::start("").await;
+    let mut server = start(&[]).await;
     let patient = Settings {
         timeout: Duration::from_secs(20),
         ..quick(&server)
@@ -79,9 +80,9 @@ async fn a_short_absence_is_waited_for() {
 
 #[tokio::test]
 async fn a_server_that_falls_silent_is_given_up() {
-    let server = Server::start("").await;
+    let server = start(&[]).await;
     let connection = open(&quick(&server)).await;
-    server.signal("-STOP");
+    server.pause();
     let begun = Instant::now();
     let error = connection.run(&count(), KEY, vec![]).await.unwrap_err();
     assert!(
@@ -92,7 +93,7 @@ async fn a_server_that_falls_silent_is_given_up() {
     assert!(matches!(error, CallError::Away(_)), "{error:?}");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert!(connection.health().is_err());
-    server.signal("-CONT");
+    server.resume();
     works_again(&connection).await;
 }
 
@@ -103,10 +104,10 @@ struct Cutter {
 }
 
 impl Cutter {
-    async fn before(server: &Server) -> Self {
+    async fn before(server: &RedisServer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("redis://{}", listener.local_addr().unwrap());
-        let (cut, port) = (Arc::new(AtomicBool::new(false)), server.port);
+        let (cut, port) = (Arc::new(AtomicBool::new(false)), server.port());
         let told = cut.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -139,7 +140,7 @@ impl Cutter {
 
 #[tokio::test]
 async fn a_script_that_may_have_run_is_not_sent_again_but_one_that_reads_is() {
-    let server = Server::start("").await;
+    let server = start(&[]).await;
     let cutter = Cutter::before(&server).await;
     let connection = open(&Settings::new(&cutter.url)).await;
     connection.run(&count(), KEY, vec![]).await.unwrap();
@@ -160,15 +161,15 @@ async fn a_script_that_may_have_run_is_not_sent_again_but_one_that_reads_is() {
 
 #[tokio::test]
 async fn a_server_that_becomes_a_replica_is_left_until_it_is_master_again() {
-    let (server, other) = (Server::start("").await, Server::start("").await);
+    let (server, other) = (start(&[]).await, start(&[]).await);
     let connection = open(&quick(&server)).await;
-    let () = server.ask(&format!("REPLICAOF 127.0.0.1 {}", other.port)).await;
+    let () = ask(&server, &format!("REPLICAOF 127.0.0.1 {}", other.port())).await;
     let error = connection.run(&count(), KEY, vec![]).await.unwrap_err();
     assert!(
         matches!(error, CallError::Away(_) | CallError::Busy(_)),
         "not run: {error:?}"
     );
     assert!(connection.health().is_err());
-    let () = server.ask("REPLICAOF NO ONE").await;
+    let () = ask(&server, "REPLICAOF NO ONE").await;
     works_again(&connection).await;
 }

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
+use redis_for_tests::RedisServer;
+
 use super::{
     CallError, KEY, Settings, count, open,
-    servers::{Server, until},
+    servers::{ask, start, until},
 };
 
-async fn with_replica() -> (Server, Server, Settings) {
-    let master = Server::start("--repl-diskless-sync-delay 0").await;
-    let replica = Server::start(&format!("--replicaof 127.0.0.1 {}", master.port)).await;
+async fn with_replica() -> (RedisServer, RedisServer, Settings) {
+    let master = start(&[]).await;
+    let replica = start(&[&format!("replicaof 127.0.0.1 {}", master.port())]).await;
     until("the replica follows", async || {
-        master.ask::<String>("INFO replication").await.contains("state=online")
+        ask::<String>(&master, "INFO replication")
+            .await
+            .contains("state=online")
     })
     .await;
     let settings = Settings {
@@ -28,8 +32,8 @@ async fn what_is_confirmed_is_on_the_replica() {
     let connection = open(&settings).await;
     connection.run(&count(), KEY, vec![]).await.unwrap();
     connection.replicated(KEY).await.unwrap();
-    assert_eq!(replica.ask::<i64>(&format!("GET {KEY}count")).await, 1);
-    assert_eq!(master.ask::<i64>("EXISTS scim:{default}:wait").await, 1);
+    assert_eq!(ask::<i64>(&replica, &format!("GET {KEY}count")).await, 1);
+    assert_eq!(ask::<i64>(&master, "EXISTS scim:{default}:wait").await, 1);
 
     replica.kill();
     connection.run(&count(), KEY, vec![]).await.unwrap();
@@ -49,7 +53,7 @@ async fn what_is_confirmed_is_on_the_replica() {
 async fn many_share_one_wait() {
     let (master, _replica, settings) = with_replica().await;
     let connection = open(&settings).await;
-    let () = master.ask("CONFIG RESETSTAT").await;
+    let () = ask(&master, "CONFIG RESETSTAT").await;
     let calls = (0..200).map(|_| {
         let connection = connection.clone();
         tokio::spawn(async move {
@@ -60,7 +64,7 @@ async fn many_share_one_wait() {
     for call in calls.collect::<Vec<_>>() {
         call.await.unwrap();
     }
-    let stats: String = master.ask("INFO commandstats").await;
+    let stats: String = ask(&master, "INFO commandstats").await;
     let waits = stats
         .lines()
         .find_map(|line| line.strip_prefix("cmdstat_wait:calls="))
