@@ -44,6 +44,10 @@ pub struct PlatformConfig {
     /// The Platform, such as `https://example.delinea.app`.
     #[arg(long, env = "PLATFORM_URL", value_name = "URL")]
     pub platform_url: Option<String>,
+    /// Host of a simulated Platform on another machine or in another container, such as platform-simulator: the one host
+    /// but this machine that PLATFORM_URL may reach by plain http. A name without a dot, which no tenant has.
+    #[arg(long, env = "PLATFORM_SIMULATOR_HOST", value_name = "NAME")]
+    pub platform_simulator_host: Option<String>,
     /// Login name of the service user, such as scim-gateway@example.com.
     #[arg(long, env = "PLATFORM_CLIENT_ID", value_name = "NAME")]
     pub platform_client_id: Option<String>,
@@ -228,7 +232,11 @@ impl PlatformConfig {
             return Err(wrong("must be set"));
         }
         let url: reqwest::Url = text.parse().map_err(|_| wrong("is not a URL"))?;
-        if url.scheme() == "http" && !self.is_on_this_machine() {
+        let is_simulator = match &self.platform_simulator_host {
+            Some(host) => names_simulator(host, &url)?,
+            None => false,
+        };
+        if url.scheme() == "http" && !is_simulator && !self.is_on_this_machine() {
             return Err(wrong(
                 "must begin with https://: the secret and the tokens would go over the network in the clear",
             ));
@@ -245,8 +253,12 @@ impl PlatformConfig {
         }
     }
 
-    /// Whether the Platform is a simulated one beside us.
-    pub(crate) fn is_on_this_machine(&self) -> bool {
+    /// Whether the Platform is a simulated one beside us, which a proxy of the environment does not lead to.
+    pub(crate) fn is_beside_us(&self) -> bool {
+        self.platform_simulator_host.is_some() || self.is_on_this_machine()
+    }
+
+    fn is_on_this_machine(&self) -> bool {
         let url = self.platform_url.as_deref().unwrap_or_default().parse();
         url.is_ok_and(|url: reqwest::Url| url.host_str().is_some_and(service_runtime::is_this_machine))
     }
@@ -281,6 +293,23 @@ impl PlatformConfig {
             .iter()
             .any(|protected| crate::platform::same_name(protected, name))
     }
+}
+
+/// Whether `url` leads to the simulated Platform on `host`. A setting that would let plain http lead to anything else, or that was
+/// left over from a trial, is refused.
+fn names_simulator(host: &str, url: &reqwest::Url) -> Result<bool, Error> {
+    let wrong = |reason| Error::setting("PLATFORM_SIMULATOR_HOST", reason);
+    // A tenant's host has a domain; so has whatever is reached by an address.
+    let is_label = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if host.is_empty() || !host.bytes().all(is_label) {
+        return Err(wrong(
+            "must be a name without a dot: a tenant is reached by https alone",
+        ));
+    }
+    if !url.host_str().is_some_and(|asked| asked.eq_ignore_ascii_case(host)) {
+        return Err(wrong("is not the host of PLATFORM_URL; leave it unset for a tenant"));
+    }
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -401,5 +430,39 @@ pub(crate) mod tests {
             ..platform(&[]).unwrap()
         };
         assert_eq!(config.base_url().unwrap(), "https://h.example");
+    }
+
+    #[test]
+    fn plain_http_leads_to_a_simulator_that_is_named_and_nowhere_else() {
+        let base_url = |url: &str, host: &str| {
+            let config = PlatformConfig {
+                platform_url: Some(url.to_owned()),
+                ..platform(&["--platform-simulator-host", host]).unwrap()
+            };
+            config.base_url().map(str::to_owned).map_err(|error| error.to_string())
+        };
+        let simulator = "http://platform-simulator:8090";
+        assert_eq!(base_url(simulator, "platform-simulator").unwrap(), simulator);
+        for (url, host) in [
+            ("http://tenant.delinea.app", "tenant.delinea.app"),
+            ("http://tenant.delinea.app", "tenant"),
+            ("http://tenant.delinea.app", "platform-simulator"),
+            ("https://tenant.delinea.app", "platform-simulator"),
+            ("http://10.0.0.1", "10.0.0.1"),
+            ("http://[fd00::1]", "fd00::1"),
+            ("http://167772161", "167772161"),
+            ("http://0xa000001", "0xa000001"),
+            ("http://tenant.delinea.app.", "tenant.delinea.app."),
+            ("http://platform-simulator", "simulator"),
+            ("http://platform-simulator", ""),
+        ] {
+            let refused = base_url(url, host).unwrap_err();
+            assert!(refused.contains("PLATFORM_SIMULATOR_HOST"), "{url} {host}: {refused}");
+        }
+        let unnamed = PlatformConfig {
+            platform_url: Some(simulator.to_owned()),
+            ..platform(&[]).unwrap()
+        };
+        assert!(unnamed.base_url().is_err());
     }
 }

@@ -37,8 +37,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(config: &PlatformConfig, metrics: Metrics) -> Result<Self, Error> {
-        let transport =
-            Transport::new(config.platform_timeout, config.is_on_this_machine()).map_err(Error::HttpClient)?;
+        let transport = Transport::new(config.platform_timeout, config.is_beside_us()).map_err(Error::HttpClient)?;
         Ok(Self {
             base: format!("{}/{}", config.base_url()?, config.identity_base_path.trim_matches('/')),
             tokens: Tokens::new(config, transport.clone(), metrics.clone())?,
