@@ -3,19 +3,27 @@
 use std::io::Write;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use platform_simulator::Config;
-use service_runtime::{EX_START, EX_USAGE, TelemetryArgs, telemetry};
+use service_runtime::{EX_START, EX_USAGE, TelemetryArgs, healthcheck, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A stand-in for the Delinea Platform that speaks its real protocol, with faults on request
 #[derive(Parser)]
 #[command(version)]
 struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     config: Config,
     #[command(flatten)]
     telemetry: TelemetryArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Ask the running simulator on PLATFORM_SIMULATOR_LISTEN whether it answers
+    Healthcheck,
 }
 
 #[tokio::main]
@@ -24,6 +32,9 @@ async fn main() -> anyhow::Result<()> {
         let _ = error.print();
         std::process::exit(if error.use_stderr() { EX_USAGE } else { 0 })
     });
+    if let Some(Command::Healthcheck) = options.command {
+        return Ok(healthcheck(options.config.listen).await?);
+    }
     let telemetry = telemetry::init("platform-simulator", &options.telemetry).context("cannot start telemetry")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;

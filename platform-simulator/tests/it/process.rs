@@ -83,3 +83,17 @@ async fn settings_that_cannot_be_used_exit_with_64_and_a_failed_start_with_1() {
     let status = command().args(["--data-dir", "/dev/null/x"]).status().await.unwrap();
     assert_eq!(status.code(), Some(1));
 }
+
+#[tokio::test]
+async fn a_health_check_tells_by_its_exit_status_whether_it_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut child, url) = run(folder.path()).await;
+    let check = async || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_platform-simulator"));
+        command.args(["--listen", url.trim_start_matches("http://"), "healthcheck"]);
+        command.stderr(Stdio::null()).status().await.unwrap().code()
+    };
+    assert_eq!(check().await, Some(0));
+    child.kill().await.unwrap();
+    assert_eq!(check().await, Some(1));
+}
