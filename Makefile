@@ -4,6 +4,8 @@
 #   make test           every test but the long ones
 #   make test-long      the long ones: clusters, fail-overs, replicas killed under load, large groups
 #   make conformance    outside judges of SCIM (scim2-tester, from the Python registry) against a fresh all-in-one
+#   make compose-up     build the images and start docker-compose.yml with the engine that DOCKER_HOST names
+#   make compose-test   the same beside it, with containers killed under the simulated Entra; PROFILE=release: as deployed
 #   make fuzz           random input for the SCIM language, FUZZ_SECONDS=60 for each target   (FUZZ_TARGETS: which)
 #   make bench          micro-benchmarks of the SCIM language
 #   make lint           formatting, clippy, dependency rules, documentation
@@ -64,6 +66,21 @@ install-test-packages:
 .PHONY: conformance
 conformance:
 	CARGO=$(CARGO) ./scripts/conformance.sh
+
+# A person of 2021 has docker-compose, one of today `docker compose`.
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+
+.PHONY: compose-up compose-test
+compose-up:
+	./scripts/compose-env.sh .env
+	$(COMPOSE) --profile entra build
+	$(COMPOSE) up -d
+	@echo "SCIM base URL       http://$$($(COMPOSE) port gateway 8080)/scim/v2"
+	@echo "bearer token        SCIM_TOKEN in .env"
+	@echo "simulated Platform  http://$$($(COMPOSE) port platform-simulator 8090)/_sim"
+
+compose-test:
+	./scripts/compose-test.sh
 
 # On the stable toolchain: without a sanitizer, which Rust without `unsafe` has little need of. What is found stays in
 # target/fuzz; an input that breaks a target belongs into scim/fuzz/seeds, and a test, once it is understood.
