@@ -1,0 +1,219 @@
+//! The plan of a run: what is started, which comparisons are made, and what each should come to.
+
+mod groups;
+mod size;
+mod speed;
+
+use std::{collections::BTreeMap, fs, path::PathBuf, thread};
+
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+use jiff::Timestamp;
+
+use crate::{
+    floor::Floor,
+    report::{Figure, Report, Row, Table},
+    slice::Pace,
+    system::{Engine, Setup, System},
+};
+
+/// What the sizes should not change: the least ratio of the rates.
+const SAME: f64 = 0.85;
+/// Members of large groups, where there are enough users.
+const LARGE_GROUPS: [usize; 2] = [100_000, 500_000];
+
+/// A part of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Section {
+    /// Each request against the floor.
+    Floor,
+    /// Each request at the large size against the small one.
+    Size,
+    /// Members of a large group against those of a small one.
+    Members,
+    /// Pages of a list, at its start, middle and end.
+    Pages,
+    /// Resident memory under load.
+    Memory,
+    /// What Redis takes for a user.
+    Redis,
+    /// Time until ready.
+    Start,
+}
+
+/// What a run is to be like.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The engine.
+    pub engine: Engine,
+    /// Users of the large instance.
+    pub users: usize,
+    /// Users of the small one.
+    pub small: usize,
+    /// `appendfsync` of Redis: the first for everything, the others for the floor's comparison.
+    pub fsync: Vec<String>,
+    /// Only these parts; all when empty.
+    pub only: Vec<Section>,
+    /// How long and how often.
+    pub pace: Pace,
+    /// Where the tables go.
+    pub out: PathBuf,
+    /// Where the services' programs are.
+    pub programs: PathBuf,
+    /// This program, which serves the floor.
+    pub program: PathBuf,
+}
+
+/// A run under way.
+struct Run<'a> {
+    settings: &'a Settings,
+    report: Report,
+}
+
+/// Does it all.
+pub async fn run(settings: &Settings) -> Result<()> {
+    let first = settings.fsync.first().context("--fsync is empty")?;
+    ensure!(settings.small >= 1000, "--small must be at least 1000");
+    ensure!(settings.users >= 2 * settings.small, "--users must be twice --small");
+    fs::create_dir_all(&settings.out)?;
+    let folder = fs::canonicalize(&settings.out)?;
+    let mut run = Run {
+        settings,
+        report: Report {
+            conditions: conditions(settings),
+            ..Report::default()
+        },
+    };
+
+    let setup = Setup {
+        programs: settings.programs.clone(),
+        folder: folder.clone(),
+        engine: settings.engine,
+        appendfsync: first.clone(),
+        users: settings.small,
+        groups: Vec::new(),
+    };
+    say(&format!("starting the small instance, {} users", settings.small));
+    let small = System::start(&setup).await?;
+    if run.wants(Section::Floor) {
+        let folder = tempfile::Builder::new().prefix("floor-").tempdir_in(&folder)?;
+        let floor = Floor::start(&settings.program, folder.path(), first).await?;
+        run.against_floor(&small, &floor).await?;
+    }
+    if run.settings.only != [Section::Floor] {
+        say(&format!("starting the large instance, {} users", settings.users));
+        let setup = Setup {
+            users: settings.users,
+            groups: groups(settings),
+            ..setup
+        };
+        let mut large = System::start(&setup).await?;
+        run.large(&mut large, &small).await?;
+    }
+
+    let name = format!("{:?}-{}", settings.engine, settings.users).to_lowercase();
+    run.report.write(&folder, &name)?;
+    say(&format!("wrote {}/{name}.md and .json\n", folder.display()));
+    say(&run.report.markdown());
+    Ok(())
+}
+
+impl Run<'_> {
+    async fn large(&mut self, large: &mut System, small: &System) -> Result<()> {
+        let filled = large.filled;
+        let way = if filled.imported { "import" } else { "POSTs" };
+        let figure = Figure {
+            what: format!("filling the large instance by {way}"),
+            value: filled.took.as_secs_f64(),
+            unit: "s",
+            at_most: None,
+        };
+        self.figure(figure);
+        if self.wants(Section::Redis) {
+            self.redis_memory(large).await?;
+        }
+        if self.wants(Section::Members) {
+            self.members(large).await?;
+        }
+        if self.wants(Section::Pages) {
+            self.pages(large).await?;
+        }
+        if self.wants(Section::Size) {
+            self.sizes(large, small).await?;
+        }
+        if self.wants(Section::Memory) {
+            self.resident(large).await?;
+        }
+        if self.wants(Section::Start) {
+            self.start_up(large).await?;
+        }
+        Ok(())
+    }
+
+    fn wants(&self, section: Section) -> bool {
+        self.settings.only.is_empty() || self.settings.only.contains(&section)
+    }
+
+    fn table(&mut self, title: impl Into<String>) -> usize {
+        let title = title.into();
+        say(&format!("\n{title}"));
+        self.report.tables.push(Table {
+            title,
+            rows: Vec::new(),
+        });
+        self.report.tables.len() - 1
+    }
+
+    fn row(&mut self, row: Row) {
+        say(&row.line());
+        if let Some(table) = self.report.tables.last_mut() {
+            table.rows.push(row);
+        }
+    }
+
+    fn figure(&mut self, figure: Figure) {
+        say(&format!("{}: {:.1} {}", figure.what, figure.value, figure.unit));
+        self.report.figures.push(figure);
+    }
+}
+
+/// An empty group, one of the small size, and large ones.
+fn groups(settings: &Settings) -> Vec<usize> {
+    let mut sizes = vec![0, settings.small];
+    sizes.extend(LARGE_GROUPS.into_iter().filter(|size| *size <= settings.users / 2));
+    if sizes.len() == 2 {
+        sizes.push(settings.users / 2);
+    }
+    sizes
+}
+
+fn conditions(settings: &Settings) -> BTreeMap<&'static str, String> {
+    let pace = settings.pace;
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let cores = thread::available_parallelism().map_or(0, usize::from);
+    BTreeMap::from([
+        ("at", Timestamp::now().to_string()),
+        (
+            "engine",
+            format!("{:?}, appendfsync {}", settings.engine, settings.fsync.join(" and ")).to_lowercase(),
+        ),
+        ("sizes", format!("{} and {} users", settings.small, settings.users)),
+        (
+            "pace",
+            format!(
+                "{} connections, {} slices of {:?} of each side, in turn",
+                pace.connections, pace.rounds, pace.slice
+            ),
+        ),
+        ("machine", format!("{cores} cores, load before the run {}", load.trim())),
+        (
+            "delivery",
+            "off (DELIVERY_CONCURRENCY=0): changes stay pending".to_owned(),
+        ),
+    ])
+}
+
+/// Tells whoever watches.
+fn say(line: &str) {
+    eprintln!("{line}");
+}
