@@ -7,7 +7,8 @@
 #   make compose-up     build the images and start docker-compose.yml with the engine that DOCKER_HOST names
 #   make compose-test   the same beside it, with containers killed under the simulated Entra; PROFILE=release: as deployed
 #   make fuzz           random input for the SCIM language, FUZZ_SECONDS=60 for each target   (FUZZ_TARGETS: which)
-#   make bench          micro-benchmarks of the SCIM language
+#   make bench          micro-benchmarks of the SCIM language, then the system against a floor and a small directory against a
+#                       large one, in some minutes; BENCH_USERS=1000000 for the whole, BENCH_ARGS for `load bench --help`
 #   make lint           formatting, clippy, dependency rules, documentation
 #   make install-tools  what the targets above need and the Rust toolchain does not bring
 
@@ -109,9 +110,20 @@ install-fuzz:
 		$(CARGO) install cargo-fuzz --version 0.13.2 --locked; \
 	}
 
-.PHONY: bench
-bench:
+# Of the system only ratios within a run mean anything. The tables are in target/bench.
+BENCH_USERS ?= 20000
+BENCH_ARGS ?=
+
+.PHONY: bench bench-language bench-system
+bench: bench-language bench-system
+
+bench-language:
 	$(CARGO) bench --locked --package scim $(ARGS)
+
+bench-system: install-test-packages
+	$(CARGO) build --locked --release --bins --package gateway --package identity-service --package delinea-adapter \
+		--package load-generator
+	./target/release/load bench --users $(BENCH_USERS) $(BENCH_ARGS)
 
 lint: install-tools
 	$(CARGO) fmt --all --check

@@ -91,7 +91,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
         engine: settings.engine,
         appendfsync: first.clone(),
         users: settings.small,
-        groups: Vec::new(),
+        groups: small_groups(settings),
     };
     say(&format!("starting the small instance, {} users", settings.small));
     let small = System::start(&setup).await?;
@@ -172,7 +172,7 @@ impl Run<'_> {
     }
 
     fn figure(&mut self, figure: Figure) {
-        say(&format!("{}: {:.1} {}", figure.what, figure.value, figure.unit));
+        say(&format!("{}: {} {}", figure.what, figure.shown(), figure.unit));
         self.report.figures.push(figure);
     }
 }
@@ -184,6 +184,15 @@ fn groups(settings: &Settings) -> Vec<usize> {
     if sizes.len() == 2 {
         sizes.push(settings.users / 2);
     }
+    sizes.dedup();
+    sizes
+}
+
+/// Groups of the small instance, so that its users have as many as those of the large one.
+fn small_groups(settings: &Settings) -> Vec<usize> {
+    let of_large = groups(settings).into_iter();
+    let mut sizes: Vec<_> = of_large.map(|size| size * settings.small / settings.users).collect();
+    sizes.dedup();
     sizes
 }
 

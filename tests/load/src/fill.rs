@@ -26,7 +26,8 @@ const MEMBERS_AT_ONCE: usize = 1000;
 /// How many connections fill by requests.
 const CONNECTIONS: usize = 16;
 
-/// A directory: everybody by number, and groups of the first so many.
+/// A directory: everybody by number, and groups whose members are spread evenly over all of them, so that every part of the
+/// list is alike.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     /// The users' ids.
@@ -47,6 +48,11 @@ impl Directory {
     /// The group of so many members.
     pub fn group(&self, size: usize) -> Option<Uuid> {
         self.groups.iter().find(|group| group.0 == size).map(|group| group.1)
+    }
+
+    /// The members of a group of this size.
+    pub fn members(&self, size: usize) -> Vec<Uuid> {
+        (0..size).map(|nth| self.users[nth * self.users.len() / size]).collect()
     }
 
     /// Writes it as an export of a directory at rest: everybody has an account on the Platform, nothing is to be delivered.
@@ -78,7 +84,7 @@ impl Directory {
         let mut memberships = 0;
         for (size, id) in &self.groups {
             memberships += size;
-            for part in self.users[..*size].chunks(MEMBERS_AT_ONCE) {
+            for part in self.members(*size).chunks(MEMBERS_AT_ONCE) {
                 let members: Vec<_> = part.iter().map(|user| json!([user, "user"])).collect();
                 file.line(&json!({"members": {"group": id, "members": members}}))?;
             }
@@ -122,7 +128,7 @@ impl Directory {
             let request = Request::new(Method::POST, "/Groups".to_owned(), body);
             let answer = connection.send(request).await?;
             let group: Named = read(&answer, StatusCode::CREATED).map_err(anyhow::Error::msg)?;
-            for part in self.users[..*size].chunks(MEMBERS_AT_ONCE) {
+            for part in self.members(*size).chunks(MEMBERS_AT_ONCE) {
                 let members: Vec<_> = part.iter().map(|user| json!({"value": user})).collect();
                 let body = people::patch(&json!({"op": "Add", "path": "members", "value": members}));
                 let request = Request::new(Method::PATCH, format!("/Groups/{}", group.id), body);
@@ -174,5 +180,22 @@ impl Lines {
         // The reader knows the last line by how it begins.
         self.line(&json!({"footer": {"counts": counts, "sha256": digest}}))?;
         Ok(self.file.flush()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn members_are_spread_and_each_is_one_once() {
+        let directory = Directory::new(10, &[]);
+        let members = directory.members(5);
+        assert_eq!(members, [0, 2, 4, 6, 8].map(|n| directory.users[n]));
+        assert_eq!(directory.members(7).iter().collect::<HashSet<_>>().len(), 7);
+        assert_eq!(directory.members(10), directory.users);
+        assert!(directory.members(0).is_empty());
     }
 }

@@ -128,6 +128,16 @@ impl Row {
 }
 
 impl Figure {
+    /// The value with as many places as matter.
+    pub fn shown(&self) -> String {
+        let value = self.value;
+        match value {
+            whole if whole.fract() == 0.0 || whole >= 100.0 => format!("{value:.0}"),
+            small if small < 10.0 => format!("{value:.2}"),
+            _ => format!("{value:.1}"),
+        }
+    }
+
     /// Whether it is within what it may be.
     fn met(&self) -> Option<bool> {
         self.at_most.map(|most| self.value <= most)
@@ -188,11 +198,11 @@ impl Report {
         }
         let _ = write!(text, "\n| what | | target | met |\n|---|---|---|---|\n");
         for figure in &self.figures {
-            let Figure { what, value, unit, .. } = figure;
+            let (Figure { what, unit, .. }, value) = (figure, figure.shown());
             let most = figure
                 .at_most
                 .map_or_else(String::new, |most| format!("≤ {most} {unit}"));
-            let _ = writeln!(text, "| {what} | {value:.1} {unit} | {most} | {} |", said(figure.met()));
+            let _ = writeln!(text, "| {what} | {value} {unit} | {most} | {} |", said(figure.met()));
         }
         text
     }

@@ -45,7 +45,7 @@ pub struct Setup {
     pub appendfsync: String,
     /// How many users.
     pub users: usize,
-    /// Groups of the first so many users.
+    /// The sizes of its groups.
     pub groups: Vec<usize>,
 }
 

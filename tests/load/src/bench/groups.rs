@@ -98,9 +98,10 @@ impl Run<'_> {
 }
 
 fn membership(system: &System, size: usize, group: Uuid, pace: Pace) -> Membership {
-    let users = &system.directory.users[size..];
-    let count = users.len().min(OUTSIDERS * pace.connections);
-    Membership::new(group, &users[..count], pace.connections)
+    let inside: HashSet<Uuid> = system.directory.members(size).into_iter().collect();
+    let outside = system.directory.users.iter().filter(|user| !inside.contains(user));
+    let outside: Vec<_> = outside.take(OUTSIDERS * pace.connections).copied().collect();
+    Membership::new(group, &outside, pace.connections)
 }
 
 #[derive(Deserialize)]
@@ -120,7 +121,7 @@ async fn no_update_is_lost(system: &System, size: usize, changed: &Membership) -
     let answer = Connection::new(&system.target).send(Request::get(path)).await?;
     let group: Group = read(&answer, StatusCode::OK).map_err(anyhow::Error::msg)?;
     let mut wanted: HashSet<Uuid> = changed.inside();
-    wanted.extend(&system.directory.users[..size]);
+    wanted.extend(system.directory.members(size));
     let found: HashSet<Uuid> = group.members.iter().map(|member| member.value).collect();
     ensure!(
         found == wanted && group.members.len() == wanted.len(),
