@@ -29,8 +29,10 @@ use crate::error::is_connection_lost;
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// The pauses before a call is sent again; each is drawn between half of it and the whole.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(250)];
-/// How often identity-service is asked for its health, and how long it may take to say.
+/// How often identity-service is asked for its health; while it is away, more often, so that a start or restart of both
+/// is not longer for it. And how long it may take to say.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(2);
+const AWAY_INTERVAL: Duration = Duration::from_millis(250);
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The clients of identity-service. Cloning shares the connection.
@@ -140,11 +142,15 @@ pub(crate) async fn follow_health(connection: Connection, dependency: Dependency
         let mut question = Request::new(HealthCheckRequest::default());
         question.set_timeout(HEALTH_TIMEOUT);
         let late = |_| Err(Status::deadline_exceeded("no answer to a health check"));
+        let mut pause = AWAY_INTERVAL;
         match tokio::time::timeout(HEALTH_TIMEOUT, health.check(question))
             .await
             .unwrap_or_else(late)
         {
-            Ok(answer) if answer.get_ref().status() == ServingStatus::Serving => dependency.ready(),
+            Ok(answer) if answer.get_ref().status() == ServingStatus::Serving => {
+                dependency.ready();
+                pause = HEALTH_INTERVAL;
+            }
             Ok(_) => dependency.not_ready("identity-service answers, but is not ready"),
             // It has no health service, so it must be another.
             Err(status) if status.code() == Code::Unimplemented => {
@@ -154,7 +160,7 @@ pub(crate) async fn follow_health(connection: Connection, dependency: Dependency
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(HEALTH_INTERVAL) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
