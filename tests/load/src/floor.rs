@@ -13,7 +13,7 @@ use axum::{
     routing::get,
 };
 use bytes::Bytes;
-use redis::{Script, aio::ConnectionManager};
+use redis::{Script, aio::MultiplexedConnection};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -58,7 +58,7 @@ impl Floor {
 }
 
 struct Scripts {
-    redis: ConnectionManager,
+    redis: MultiplexedConnection,
     read: Script,
     write: Script,
 }
@@ -67,7 +67,7 @@ struct Scripts {
 pub async fn serve(addr: &str, redis_url: &str) -> Result<()> {
     let client = redis::Client::open(redis_url)?;
     let scripts = Scripts {
-        redis: client.get_connection_manager().await?,
+        redis: client.get_multiplexed_async_connection().await?,
         read: Script::new("return redis.call('HGET', KEYS[1], ARGV[1])"),
         write: Script::new("return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])"),
     };

@@ -86,6 +86,16 @@ impl RedisServer {
             .context("no used_memory in INFO")
     }
 
+    /// How many scripts it has run.
+    pub async fn scripts_run(&self) -> Result<u64> {
+        let mut connection = self.connect().await?;
+        let mut command = redis::cmd("INFO");
+        let info: String = command.arg("commandstats").query_async(&mut connection).await?;
+        let scripts = info.lines().filter(|line| line.starts_with("cmdstat_evalsha"));
+        let calls = scripts.filter_map(|line| line.split_once("calls=")?.1.split(',').next()?.parse::<u64>().ok());
+        Ok(calls.sum())
+    }
+
     /// How many bytes each kind of key takes, all its keys together.
     pub async fn parts(&self) -> Result<BTreeMap<String, u64>> {
         let mut connection = self.connect().await?;

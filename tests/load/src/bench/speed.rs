@@ -7,8 +7,8 @@ use anyhow::Result;
 use super::{Run, SAME};
 use crate::{
     floor::{Floor, RECORDS},
-    report::{Goal, Row},
-    slice::{Work, compare},
+    report::{Figure, Goal, Row},
+    slice::{Work, compare, run},
     system::System,
     workload,
 };
@@ -52,9 +52,30 @@ impl Run<'_> {
                 self.row(Row::new(what, compared, Some(goal)));
             }
         }
+        for (what, ours, ..) in plan {
+            self.scripts(system, what, ours).await?;
+        }
         if let (Some(redis), Some(first)) = (&system.redis, self.settings.fsync.first()) {
             redis.set_fsync(first).await?;
         }
+        Ok(())
+    }
+
+    /// How many scripts one request has run, one after the other: the floor's has run one.
+    async fn scripts(&mut self, system: &System, what: &str, work: &Work<'_>) -> Result<()> {
+        let Some(redis) = &system.redis else {
+            return Ok(());
+        };
+        let mut connection = system.target.open(1).await?;
+        let before = redis.scripts_run().await?;
+        let slice = run(&mut connection, self.settings.pace.slice, work).await;
+        let scripts = redis.scripts_run().await? - before;
+        self.figure(Figure {
+            what: format!("scripts run for one {what}"),
+            value: scripts as f64 / slice.micros.len() as f64,
+            unit: "scripts",
+            at_most: None,
+        });
         Ok(())
     }
 
