@@ -123,8 +123,18 @@ impl RedisStore {
         what: &'static str,
         args: Args,
     ) -> Result<Reply, StoreError> {
-        let args = args.led_by(what);
-        let value = self.connection.read(&self.scripts.reads, &prefix(tenant), args).await;
+        self.look(doing, tenant, &self.scripts.reads, args.led_by(what)).await
+    }
+
+    /// Runs a script that only reads.
+    async fn look(
+        &self,
+        doing: &'static str,
+        tenant: &Tenant,
+        script: &Script,
+        args: Vec<Vec<u8>>,
+    ) -> Result<Reply, StoreError> {
+        let value = self.connection.read(script, &prefix(tenant), args).await;
         Ok(Reply::new(value.map_err(|error| error.while_doing(doing))?, doing))
     }
 
@@ -168,8 +178,8 @@ impl Store for RedisStore {
     async fn get_many(&self, tenant: &Tenant, kind: Kind, ids: &[ResourceId]) -> Result<Vec<Record>, StoreError> {
         let mut records = Vec::with_capacity(ids.len());
         for some in ids.chunks(self.options.batch) {
-            let args = Args::new().kind(kind).ids(some);
-            let reply = self.read("read resources", tenant, "get", args).await?;
+            let args = Args::new().kind(kind).ids(some).into_inner();
+            let reply = self.look("read resources", tenant, &self.scripts.get, args).await?;
             records.extend(reply.records(kind, some)?);
         }
         Ok(records)
@@ -179,8 +189,9 @@ impl Store for RedisStore {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let args = Args::new().kind(kind).key(key).number(limit as u64);
-        self.read("look up a key", tenant, "find", args).await?.ids()
+        let args = Args::new().kind(kind).key(key).number(limit as u64).into_inner();
+        let script = &self.scripts.find;
+        self.look("look up a key", tenant, script, args).await?.ids()
     }
 
     async fn list(&self, tenant: &Tenant, kind: Kind, from: From, limit: usize) -> Result<Vec<Record>, StoreError> {

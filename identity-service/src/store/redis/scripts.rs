@@ -14,6 +14,8 @@ macro_rules! script {
 
 /// Every script of the store.
 pub(super) struct Scripts {
+    pub(super) get: Script,
+    pub(super) find: Script,
     pub(super) reads: Script,
     pub(super) write: Script,
     pub(super) stage: Script,
@@ -30,6 +32,8 @@ impl Scripts {
     /// The scripts, which touch at most so many entries each.
     pub(super) fn new(batch: usize) -> Self {
         Self {
+            get: script!(batch "get": "get"),
+            find: script!(batch "find": "find"),
             reads: script!(batch "reads": "base" "records" "work" "links" "pending" "members" "tombstones" "reads"),
             write: script!(batch "write": "base" "records" "work" "links" "pending" "members" "chores" "tombstones" "write"),
             stage: script!(batch "stage": "base" "records" "work" "links" "pending" "members" "stage"),

@@ -1,23 +1,6 @@
--- Everything that only reads. Cost: O(log n) and the answer's length, unless said.
+-- What only reads, but for `get` and `find`. Cost: O(log n) and the answer's length, unless said.
 
 local read = {}
-
-function read.get()
-  local kind = take()
-  return call('HMGET', P .. kind, unpack(take_list()))
-end
-
--- The ids under a unique name, or under a key of the other indexes.
-function read.find()
-  local kind, name, key, limit = take(), take_optional(), take(), take_number()
-  if name then return { call('HGET', P .. kind .. ':names', key) or nil } end
-  local ids = {}
-  local to = '(' .. string.sub(key, 1, -2) .. '\1'
-  for i, found in ipairs(call('ZRANGEBYLEX', P .. kind .. ':keys', '[' .. key, to, 'LIMIT', 0, limit)) do
-    ids[i] = string.sub(found, #key + 1)
-  end
-  return ids
-end
 
 -- Ids and records in the order of creation, after so many or after one.
 function read.list()

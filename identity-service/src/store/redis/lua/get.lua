@@ -1,0 +1,6 @@
+-- The records of some ids, nothing for those that do not exist. Takes what it needs without `base`: it is run the most.
+--
+-- Cost: O(1) for each id.
+
+local kind = ARGV[1]
+return redis.call('HMGET', KEYS[1] .. kind, unpack(ARGV, 3))
