@@ -227,6 +227,18 @@ mod tests {
                 life,
             )
         }
+
+        fn commands() -> Vec<Command> {
+            vec![Command::new("say").arg(Arg::new("word"))]
+        }
+
+        async fn run_command(name: &str, arguments: &ArgMatches, config: EchoConfig) -> Result<(), Box<dyn StdError>> {
+            let word = arguments.get_one::<String>("word").map(String::as_str);
+            match (name, config.token.as_str(), word) {
+                ("say", "t", Some("hello")) => Ok(()),
+                _ => Err("nothing to say".into()),
+            }
+        }
     }
 
     fn outcome(arguments: &[&str]) -> Result<Result<(), Failure>, clap::Error> {
@@ -244,6 +256,10 @@ mod tests {
             matches!(no_address, Ok(Err(Failure::Usage(_)))),
             "a health check needs no other setting"
         );
+        assert!(matches!(outcome(&["echo", "--token", "t", "say", "hello"]), Ok(Ok(()))));
+        let silent = outcome(&["echo", "--token", "t", "say"]);
+        assert!(matches!(silent, Ok(Err(Failure::Run(_)))));
+        assert!(outcome(&["echo", "--token", "t", "shout"]).is_err());
         let nobody = outcome(&["echo", "--ops-listen", "127.0.0.1:1", "healthcheck"]);
         assert!(matches!(nobody, Ok(Err(Failure::Run(_)))));
         let broken_filter = outcome(&["echo", "--token", "t", "--log", "=,="]);

@@ -11,6 +11,7 @@ use crate::{
 
 /// How many entries of each kind; memberships and unconfirmed members are counted one by one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Users.
     pub users: u64,

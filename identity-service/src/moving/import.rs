@@ -14,8 +14,9 @@ use crate::{
     store::{Entry, ImportMark, MOVED_AT_ONCE, Store, Summary},
 };
 
-/// How many steps are on their way at once, so that they share one `fsync` or one round trip.
-const AT_ONCE: usize = 16;
+/// How many steps are on their way at once, so that they share one `fsync` or one round trip. As many more are read ahead,
+/// and all of them are in memory.
+const AT_ONCE: usize = 4;
 
 /// Puts a file into a store and compares the counts.
 pub async fn import(store: &dyn Store, tenant: &Tenant, path: &Path) -> Result<Counts, MovingError> {
@@ -36,6 +37,8 @@ pub async fn import(store: &dyn Store, tenant: &Tenant, path: &Path) -> Result<C
         lines,
         complete,
     };
+    // What another version left is refused before anything is put beside it.
+    store.feed_id(tenant).await?;
     match store.importing(tenant).await? {
         Some(begun) if begun.source == footer.sha256 => lines.skip_to(begun.lines)?,
         Some(_) => return Err(MovingError::AnotherImport),

@@ -254,6 +254,7 @@ macro_rules! contract {
             }
             moving {
                 what_was_moved_is_the_same_for_every_reader
+                a_move_to_another_engine_and_back_loses_nothing
                 deliveries_go_on_after_a_move
                 an_export_gives_the_same_twice_and_in_pages_of_any_size
                 an_entry_put_twice_or_in_another_order_is_as_one_put_once

@@ -74,6 +74,13 @@ fn single(entries: &[Entry]) -> Vec<Entry> {
     entries.iter().flat_map(one).collect()
 }
 
+/// The same in an order of their own: engines differ in theirs.
+fn sorted(entries: &[Entry]) -> Vec<String> {
+    let mut shown: Vec<_> = single(entries).iter().map(|entry| format!("{entry:?}")).collect();
+    shown.sort_unstable();
+    shown
+}
+
 /// A directory in which there is some of everything, and the ids of all that is or was in it.
 async fn directory(bench: &Bench) -> Vec<ResourceId> {
     let boss = bench.user("boss").await;
@@ -208,6 +215,28 @@ pub(super) async fn what_was_moved_is_the_same_for_every_reader(engine: &dyn Eng
     }
 }
 
+pub(super) async fn a_move_to_another_engine_and_back_loses_nothing(engine: &dyn Engine) {
+    let here = Bench::new(engine).await;
+    let ids = directory(&here).await;
+    // A hold upon a removal that is under way stays behind, and with it the wait for what is gone.
+    let old = here.user("held").await;
+    here.deliver_all(at(5)).await;
+    here.delete(Kind::User, old).await.unwrap();
+    assert_eq!(here.claim_all(at(6)).await.len(), 1);
+    here.user("held").await;
+    let there = moved(&super::InMemory, &here).await;
+    assert_eq!(
+        sorted(&export(&there, MOVED_AT_ONCE).await),
+        sorted(&export(&here, MOVED_AT_ONCE).await)
+    );
+    let back = moved(engine, &there).await;
+    assert_eq!(everything(&back, &ids).await, everything(&there, &ids).await);
+    assert_eq!(
+        sorted(&export(&back, 7).await),
+        sorted(&export(&here, MOVED_AT_ONCE).await)
+    );
+}
+
 pub(super) async fn deliveries_go_on_after_a_move(engine: &dyn Engine) {
     let here = Bench::new(engine).await;
     let ids = directory(&here).await;
@@ -267,7 +296,7 @@ pub(super) async fn an_entry_put_twice_or_in_another_order_is_as_one_put_once(en
     import(&other, &backwards).await;
     for there in [there, other] {
         assert_eq!(everything(&there, &ids).await, everything(&here, &ids).await);
-        assert_eq!(export(&there, MOVED_AT_ONCE).await, entries);
+        assert_eq!(sorted(&export(&there, MOVED_AT_ONCE).await), sorted(&entries));
     }
 }
 

@@ -214,6 +214,10 @@ impl Reading {
         for row in self.table(WAITING)?.range(range)?.take(page.left) {
             let (_, on, waiter) = row?.0.value();
             page.pass([on, waiter, 0]);
+            // What is gone wakes nobody.
+            if self.kind_of(tenant, on)?.is_none() {
+                continue;
+            }
             page.entries.push(Entry::Waiting {
                 on: ResourceId::from_u128(on),
                 waiter: ResourceId::from_u128(waiter),
