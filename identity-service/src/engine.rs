@@ -118,17 +118,30 @@ impl Engine {
     }
 }
 
+/// Makes the embedded store's file as small as may be.
+pub(crate) async fn compact(config: &Config) -> Result<embedded::Compacted, StartError> {
+    let (path, options) = (config.data_dir.join(STORE_FILE), options(config.store_cache));
+    let compacting = tokio::task::spawn_blocking(move || EmbeddedStore::compact(&path, options));
+    let compacted = compacting
+        .await
+        .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;
+    Ok(compacted)
+}
+
+fn options(cache: u64) -> embedded::Options {
+    embedded::Options {
+        cache_bytes: usize::try_from(cache).unwrap_or(usize::MAX),
+        ..embedded::Options::default()
+    }
+}
+
 fn open_file(folder: &Path, cache: u64) -> Result<EmbeddedStore, StartError> {
     // Who is in which group is nobody else's.
     private::make_folder(folder).map_err(|source| StartError::DataDir {
         path: folder.display().to_string(),
         source,
     })?;
-    let options = embedded::Options {
-        cache_bytes: usize::try_from(cache).unwrap_or(usize::MAX),
-        ..embedded::Options::default()
-    };
-    Ok(EmbeddedStore::open(&folder.join(STORE_FILE), options)?)
+    Ok(EmbeddedStore::open(&folder.join(STORE_FILE), options(cache))?)
 }
 
 /// Only opening the file again can help, and whoever supervises the service starts it again.

@@ -4,6 +4,7 @@
 //! ([`delivery`]) brings it to the Platform through delinea-adapter, as often as it takes. This service knows what is
 //! wanted, versions, uniqueness and membership. It must never know HTTP, nor the Platform's fields.
 
+mod compact;
 pub mod config;
 pub mod delivery;
 pub mod directory;

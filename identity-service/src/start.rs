@@ -16,6 +16,7 @@ use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind,
 use tonic::service::Routes;
 
 use crate::{
+    compact,
     config::{Config, ConfigError},
     delivery::Relay,
     directory::Directory,
@@ -90,11 +91,14 @@ impl Service for IdentityService {
     }
 
     fn commands() -> Vec<Command> {
-        moving::commands()
+        moving::commands().into_iter().chain([compact::command()]).collect()
     }
 
     async fn run_command(name: &str, arguments: &ArgMatches, config: Config) -> Result<(), Box<dyn std::error::Error>> {
-        moving::run(name, arguments, &config).await
+        match name {
+            compact::NAME => compact::run(&config).await,
+            _ => moving::run(name, arguments, &config).await,
+        }
     }
 }
 

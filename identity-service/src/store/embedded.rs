@@ -6,6 +6,7 @@
 //! nothing helps but opening the file again: [`EmbeddedStore::failed`] tells.
 
 mod chores;
+mod compact;
 mod feed;
 mod health;
 mod links;
@@ -43,6 +44,8 @@ use crate::{
     index::Key,
     record::Record,
 };
+
+pub use self::compact::Compacted;
 
 /// The layout that this version writes and reads.
 pub const LAYOUT: u64 = 2;
@@ -124,14 +127,7 @@ impl EmbeddedStore {
     /// Opens the file, or makes it, for its owner alone. Reads and writes the file: not for a runtime's thread.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
         let shown = path.display().to_string();
-        let mut file = std::fs::OpenOptions::new();
-        file.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
-        let failed = |error| OpenError::new(&shown, redb::Error::Io(error));
-        let file = file.open(path).map_err(failed)?;
-        let backend = FileBackend::new(file).map_err(|error| OpenError::of_engine(&shown, error))?;
-        Self::on(backend, &shown, options)
+        Self::on(open_file(path, true)?, &shown, options)
     }
 
     /// A store that lives in memory, and is gone with the process; for tests, by the same code.
@@ -145,17 +141,7 @@ impl EmbeddedStore {
     }
 
     fn on(backend: impl StorageBackend, path: &str, options: Options) -> Result<Self, OpenError> {
-        let database = Builder::new()
-            .set_cache_size(options.cache_bytes)
-            .create_with_backend(backend)
-            .map_err(|error| OpenError::of_engine(path, error))?;
-        let facts = prepare(&database).map_err(|error| OpenError::new(path, error))?;
-        if facts.layout != LAYOUT {
-            return Err(OpenError::Layout {
-                path: path.to_owned(),
-                found: facts.layout,
-            });
-        }
+        let (database, facts) = open_database(backend, path, options)?;
         let (database, health) = (Arc::new(database), Health::new());
         let writer = Writer::start(Arc::clone(&database), options.feed_length, health.clone())
             .map_err(|error| OpenError::new(path, redb::Error::Io(error)))?;
@@ -202,6 +188,34 @@ impl EmbeddedStore {
             Err(_) => Err(Failed::Panicked.while_doing(doing)),
         }
     }
+}
+
+/// Opens the file for its owner alone; makes it, if that is wanted.
+fn open_file(path: &Path, create: bool) -> Result<FileBackend, OpenError> {
+    let shown = path.display().to_string();
+    let mut file = std::fs::OpenOptions::new();
+    file.read(true).write(true).create(create).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    let file = file
+        .open(path)
+        .map_err(|error| OpenError::new(&shown, redb::Error::Io(error)))?;
+    FileBackend::new(file).map_err(|error| OpenError::of_engine(&shown, error))
+}
+
+fn open_database(backend: impl StorageBackend, path: &str, options: Options) -> Result<(Database, Facts), OpenError> {
+    let database = Builder::new()
+        .set_cache_size(options.cache_bytes)
+        .create_with_backend(backend)
+        .map_err(|error| OpenError::of_engine(path, error))?;
+    let facts = prepare(&database).map_err(|error| OpenError::new(path, error))?;
+    if facts.layout != LAYOUT {
+        return Err(OpenError::Layout {
+            path: path.to_owned(),
+            found: facts.layout,
+        });
+    }
+    Ok((database, facts))
 }
 
 /// Facts of a file.

@@ -275,3 +275,31 @@ fn what_is_no_store_is_refused_and_named() {
     assert!(refused.source().is_some(), "with the engine's reason");
     assert_eq!(std::fs::read(&path).unwrap(), b"this is a letter, not a store");
 }
+
+#[tokio::test]
+async fn a_file_that_was_emptied_is_made_smaller_and_keeps_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("identity.redb");
+    let bench = open(&path);
+    let stays = bench.user("stays").await;
+    let mut users = Vec::new();
+    for number in 0..400 {
+        let mut document = serde_json::json!({"userName": format!("u{number}")});
+        document["title"] = "x".repeat(10_000).into();
+        let write = super::bench::create_with(Kind::User, document, &[]);
+        users.push(bench.write(write).await.unwrap().record.id);
+    }
+    for user in users {
+        bench.delete(Kind::User, user).await.unwrap();
+    }
+    let in_use = EmbeddedStore::compact(&path, Options::default()).unwrap_err();
+    assert!(matches!(in_use, OpenError::InUse { .. }), "{in_use:?}");
+    drop(bench);
+    let compacted = EmbeddedStore::compact(&path, Options::default()).unwrap();
+    assert!(compacted.after < compacted.before / 2, "{compacted:?}");
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), compacted.after);
+    assert_eq!(open(&path).named(Kind::User, "stays").await, Some(stays));
+    let missing = folder.path().join("missing.redb");
+    EmbeddedStore::compact(&missing, Options::default()).unwrap_err();
+    assert!(!missing.exists(), "nothing is made where nothing was");
+}
