@@ -186,6 +186,6 @@ mod tests {
             ..Compared::default()
         };
         assert_eq!(compared(&[0.9, 0.1, 1.0]).ratio(), 0.9);
-        assert_eq!(compared(&[0.9, 0.1, 1.0, 0.8]).ratio(), 0.85);
+        assert_eq!(compared(&[0.75, 0.1, 1.0, 0.5]).ratio(), 0.625);
     }
 }
