@@ -9,6 +9,8 @@ use crate::{Error, Settings};
 
 const FILE: &str = "belongs-to";
 const SIMULATED: &str = "the simulated Platform";
+/// The file with the name of the tenant that a rehearsal has in Redis.
+const REHEARSED: &str = "rehearsed-tenant";
 
 /// Makes the folder if need be, and the Platform of these settings its own, unless it belongs to another.
 pub(crate) fn claim(settings: &Settings) -> Result<(), Error> {
@@ -32,6 +34,32 @@ pub(crate) fn claim(settings: &Settings) -> Result<(), Error> {
         }
         Err(error) => Err(failed("read", &path)(error)),
     }
+}
+
+/// In Redis, a tenant that was made up has a name of its own, kept in the folder beside the simulated Platform: whoever later
+/// serves a real one from the same Redis never meets it, and another folder's simulated Platform has another.
+pub(crate) fn keep_rehearsed_apart(settings: &mut Settings) -> Result<(), Error> {
+    if settings.serves_real_tenant() || settings.identity.redis.redis_url.is_none() {
+        return Ok(());
+    }
+    let path = settings.data_dir().join(REHEARSED);
+    let failed = |doing| {
+        let path = path.clone();
+        move |source| Error::File { doing, path, source }
+    };
+    let tenant = match fs::read_to_string(&path) {
+        Ok(there) => there.trim().to_owned(),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let tenant = format!("{}-rehearsed-{:08x}", settings.identity.tenant, rand::random::<u32>());
+            private::write(&path, &tenant).map_err(failed("write"))?;
+            tenant
+        }
+        Err(error) => return Err(failed("read")(error)),
+    };
+    settings.identity.tenant.clone_from(&tenant);
+    settings.adapter.platform.platform_tenant.clone_from(&tenant);
+    settings.gateway.tenant = tenant;
+    Ok(())
 }
 
 fn platform(settings: &Settings) -> String {
@@ -69,5 +97,28 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
         }
+    }
+    #[test]
+    fn in_redis_nobody_who_was_made_up_is_in_a_tenant_that_could_be_real() {
+        let folder = tempfile::tempdir().unwrap();
+        let tenant = |name: &str, rest: &str| {
+            let data = folder.path().join(name);
+            let line = format!("all-in-one --data-dir={} {rest}", data.display());
+            let matches = Settings::command().get_matches_from(line.split_whitespace());
+            let mut settings = Settings::read(&matches).unwrap();
+            claim(&settings).unwrap();
+            keep_rehearsed_apart(&mut settings).unwrap();
+            assert_eq!(settings.gateway.tenant, settings.identity.tenant);
+            assert_eq!(settings.adapter.platform.platform_tenant, settings.identity.tenant);
+            settings.identity.tenant
+        };
+        let redis = "--redis-url=redis://127.0.0.1:1";
+        let rehearsed = tenant("a", redis);
+        assert!(rehearsed.starts_with("default-rehearsed-"), "{rehearsed}");
+        assert_eq!(tenant("a", redis), rehearsed, "the next start goes on with it");
+        assert_ne!(tenant("b", redis), rehearsed, "another simulated Platform is another's");
+        let real = tenant("c", &format!("{redis} --platform-url=https://tenant.example"));
+        assert_eq!(real, "default");
+        assert_eq!(tenant("d", ""), "default");
     }
 }

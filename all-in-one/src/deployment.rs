@@ -37,6 +37,7 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
         settings.identity.data_dir = folder.path().to_owned();
     }
     data_folder::claim(&settings)?;
+    data_folder::keep_rehearsed_apart(&mut settings)?;
     let token = token(settings.data_dir())?;
 
     let simulator = if settings.serves_real_tenant() {
