@@ -1,9 +1,11 @@
 //! End-to-end tests, one binary: whole conversations over HTTP, checked on the simulated Platform.
 //!
 //! `deployment` starts the real services in this process on free ports; `processes` starts them as processes of their own,
-//! so that they can be killed. Everything else is a module for each behaviour.
+//! so that they can be killed;
+//! `balancer` stands before several of one kind. Everything else is a module for each behaviour.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod balancer;
 mod deployment;
 mod processes;
 mod programs;
@@ -19,6 +21,7 @@ mod limits;
 mod page;
 mod providers;
 mod rehearsal;
+mod replicas;
 mod rfc;
 mod schemas;
 mod search;

@@ -4,10 +4,8 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -20,6 +18,8 @@ use tokio::{
 };
 
 use crate::deployment::{Platform, TENANT, TOKEN};
+
+pub(crate) use redis_for_tests::free_port;
 
 /// How long a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,57 +49,12 @@ impl Services {
         let folder = tempfile::tempdir().unwrap();
         let at = |port: u16| format!("127.0.0.1:{port}");
         let [platform, adapter, identity, gateway] = std::array::from_fn(|_| at(free_port()));
-        let data = |name| format!("--data-dir={}", folder.path().join(name).display());
-        let service = |program, listen: &str, own: &[&str]| {
-            let ops = at(free_port());
-            let addresses = [format!("--listen={listen}"), format!("--ops-listen={ops}")];
-            let others = [own, flags].concat().into_iter().map(str::to_owned);
-            let checks = ["healthz", "readyz"].map(|check| format!("http://{ops}/{check}"));
-            Process::new(program, addresses.into_iter().chain(others), checks, folder.path())
-        };
+        let data = format!("--data-dir={}", folder.path().join("identity").display());
         let mut services = Self {
-            platform: Process::new(
-                "platform-simulator",
-                [format!("--listen={platform}"), data("platform")],
-                ["health"; 2].map(|check| format!("http://{platform}/{check}")),
-                folder.path(),
-            ),
-            adapter: service(
-                "delinea-adapter",
-                &adapter,
-                &[
-                    &format!("--platform-url=http://{platform}"),
-                    "--platform-client-id=scim-gateway@example.com",
-                    "--platform-client-secret=simulated-secret",
-                    "--max-rps=0",
-                    "--platform-timeout=2s",
-                    "--read-back-timeout=2s",
-                    "--read-back-interval=20ms",
-                    "--max-concurrency=16",
-                ],
-            ),
-            identity: service(
-                "identity-service",
-                &identity,
-                &[
-                    &data("identity"),
-                    &format!("--adapter-url=http://{adapter}"),
-                    "--backoff-base=50ms",
-                    "--backoff-ceiling=1s",
-                    "--refused-retry=2s",
-                    "--delivery-timeout=8s",
-                    "--delivery-lease=10s",
-                ],
-            ),
-            gateway: service(
-                "gateway",
-                &gateway,
-                &[
-                    &format!("--identity-url=http://{identity}"),
-                    &format!("--bearer-token-sha256={}", gateway::token::hash_token(TOKEN)),
-                    &format!("--public-url=http://{gateway}"),
-                ],
-            ),
+            platform: Process::simulator(&platform, folder.path()),
+            adapter: Process::adapter(&adapter, &platform, flags, folder.path()),
+            identity: Process::identity(&identity, &adapter, &[&[&*data][..], flags].concat(), folder.path()),
+            gateway: Process::gateway(&gateway, &identity, &gateway, flags, folder.path()),
             scim_base: format!("http://{gateway}{}", gateway::BASE_PATH),
             platform_url: format!("http://{platform}"),
             identity_url: format!("http://{identity}"),
@@ -152,20 +107,25 @@ impl Services {
 
     /// Waits until every delivery is done.
     pub(crate) async fn settled(&self) {
-        let connection = service_runtime::connect(&self.identity_url, PATIENCE).unwrap();
-        let mut client = DeliveryServiceClient::new(connection);
-        let began = Instant::now();
-        loop {
-            let request = SummarizeDeliveriesRequest {
-                tenant: TENANT.to_owned(),
-            };
-            let answer = client.summarize_deliveries(request).await;
-            match answer.map(tonic::Response::into_inner) {
-                Ok(summary) if summary.pending == 0 && summary.refused == 0 => return,
-                waiting => assert!(began.elapsed() < PATIENCE, "after {PATIENCE:?}: {waiting:?}"),
-            }
-            tokio::time::sleep(PAUSE).await;
+        settled(&self.identity_url).await;
+    }
+}
+
+/// Waits until every delivery is done, as identity-service at that URL says.
+pub(crate) async fn settled(identity_url: &str) {
+    let connection = service_runtime::connect(identity_url, PATIENCE).unwrap();
+    let mut client = DeliveryServiceClient::new(connection);
+    let began = Instant::now();
+    loop {
+        let request = SummarizeDeliveriesRequest {
+            tenant: TENANT.to_owned(),
+        };
+        let answer = client.summarize_deliveries(request).await;
+        match answer.map(tonic::Response::into_inner) {
+            Ok(summary) if summary.pending == 0 && summary.refused == 0 => return,
+            waiting => assert!(began.elapsed() < PATIENCE, "after {PATIENCE:?}: {waiting:?}"),
         }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -193,6 +153,62 @@ impl Process {
             log: folder.join(format!("{program}.log")),
             child: None,
         }
+    }
+
+    /// The simulated Platform.
+    pub(crate) fn simulator(listen: &str, folder: &Path) -> Self {
+        let flags = [
+            format!("--listen={listen}"),
+            format!("--data-dir={}", folder.join("platform").display()),
+        ];
+        let checks = ["health"; 2].map(|check| format!("http://{listen}/{check}"));
+        Self::new("platform-simulator", flags, checks, folder)
+    }
+
+    /// delinea-adapter for the Platform at that address.
+    pub(crate) fn adapter(listen: &str, platform: &str, flags: &[&str], folder: &Path) -> Self {
+        let own: [&str; 8] = [
+            &format!("--platform-url=http://{platform}"),
+            "--platform-client-id=scim-gateway@example.com",
+            "--platform-client-secret=simulated-secret",
+            "--max-rps=0",
+            "--platform-timeout=2s",
+            "--read-back-timeout=2s",
+            "--read-back-interval=20ms",
+            "--max-concurrency=16",
+        ];
+        Self::service("delinea-adapter", listen, &[&own[..], flags].concat(), folder)
+    }
+
+    /// identity-service with the adapter at that address; the flags say where its store is.
+    pub(crate) fn identity(listen: &str, adapter: &str, flags: &[&str], folder: &Path) -> Self {
+        let own: [&str; 6] = [
+            &format!("--adapter-url=http://{adapter}"),
+            "--backoff-base=50ms",
+            "--backoff-ceiling=1s",
+            "--refused-retry=2s",
+            "--delivery-timeout=8s",
+            "--delivery-lease=10s",
+        ];
+        Self::service("identity-service", listen, &[&own[..], flags].concat(), folder)
+    }
+
+    /// A gateway with identity-service at that address, which clients know by the public one.
+    pub(crate) fn gateway(listen: &str, identity: &str, public: &str, flags: &[&str], folder: &Path) -> Self {
+        let own: [&str; 3] = [
+            &format!("--identity-url=http://{identity}"),
+            &format!("--bearer-token-sha256={}", gateway::token::hash_token(TOKEN)),
+            &format!("--public-url=http://{public}"),
+        ];
+        Self::service("gateway", listen, &[&own[..], flags].concat(), folder)
+    }
+
+    fn service(program: &'static str, listen: &str, flags: &[&str], folder: &Path) -> Self {
+        let ops = format!("127.0.0.1:{}", free_port());
+        let addresses = [format!("--listen={listen}"), format!("--ops-listen={ops}")];
+        let flags = flags.iter().map(|flag| (*flag).to_owned());
+        let checks = ["healthz", "readyz"].map(|check| format!("http://{ops}/{check}"));
+        Self::new(program, addresses.into_iter().chain(flags), checks, folder)
     }
 
     /// Starts it; it is not ready yet.
@@ -235,6 +251,16 @@ impl Process {
         let mut child = self.child.take().unwrap();
         assert_eq!(child.try_wait().unwrap(), None, "{} ended by itself", self.program);
         child.kill().await.unwrap();
+    }
+
+    /// Ends it as an orchestrator does: it may finish what is under way. It must say that it did.
+    pub(crate) async fn stop(&mut self) {
+        let mut child = self.child.take().unwrap();
+        let kill = format!("kill -TERM {}", child.id().unwrap());
+        let sent = Command::new("sh").args(["-c", &kill]).status().await.unwrap();
+        assert!(sent.success(), "{kill}: {sent}");
+        let status = ended(&mut child).await;
+        assert!(status.success(), "{}: {status}", self.program);
     }
 
     /// The program's name.
@@ -295,21 +321,4 @@ pub(crate) fn command(program: &str) -> Command {
 pub(crate) async fn ended(child: &mut Child) -> ExitStatus {
     let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
     ended.expect("the process goes on").unwrap()
-}
-
-/// A port that nobody listens on and that the system gives to nobody as the near end of a connection: those lie higher.
-/// Processes with near ids, and tests of one process, get different ones.
-pub(crate) fn free_port() -> u16 {
-    const FIRST: u32 = 10_000;
-    const COUNT: u32 = 22_000;
-    const A_PROCESS: u32 = 40;
-    static TAKEN: AtomicU16 = AtomicU16::new(0);
-    loop {
-        let nth = u32::from(TAKEN.fetch_add(1, Ordering::Relaxed));
-        let port = FIRST + (std::process::id() % COUNT * A_PROCESS + nth) % COUNT;
-        let port = u16::try_from(port).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }

@@ -32,6 +32,15 @@ impl Scim {
         }
     }
 
+    /// One that opens a connection for each request.
+    pub(crate) fn unpooled(base: &str, token: &str) -> Self {
+        let http = Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        Self {
+            http,
+            ..Self::at(base, token)
+        }
+    }
+
     /// The base URL.
     pub(crate) fn base(&self) -> &str {
         &self.base
@@ -114,12 +123,17 @@ impl Scim {
 impl Answer {
     /// Sends a request and reads the answer.
     pub(crate) async fn of(request: RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
-        Self {
+        Self::try_of(request).await.unwrap()
+    }
+
+    /// The same, if there is an answer.
+    pub(crate) async fn try_of(request: RequestBuilder) -> Result<Self, reqwest::Error> {
+        let response = request.send().await?;
+        Ok(Self {
             status: response.status(),
             headers: response.headers().clone(),
-            text: response.text().await.unwrap(),
-        }
+            text: response.text().await?,
+        })
     }
 
     /// A header as text; empty when it is not there.
