@@ -160,6 +160,7 @@ macro_rules! contract {
                 a_large_change_shows_all_at_once
                 a_large_change_that_is_cut_off_is_there_wholly_or_not_at_all
                 a_large_change_that_is_refused_leaves_no_trace
+                a_repeat_beside_a_large_creation_gets_its_answer
                 a_user_in_many_groups_leaves_them_all_at_once
             }
             chores {
@@ -309,6 +310,7 @@ mod redis_in_small_batches {
             a_large_change_shows_all_at_once
             a_large_change_that_is_cut_off_is_there_wholly_or_not_at_all
             a_large_change_that_is_refused_leaves_no_trace
+                a_repeat_beside_a_large_creation_gets_its_answer
             a_user_in_many_groups_leaves_them_all_at_once
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     store::{Action, MemberChange, Store, StoreError, Write, WriteError, Written},
 };
 
-/// How long a layer may be staged before it counts as abandoned, from its newest batch on.
+/// How long after the time of its write a layer that is still being staged counts as abandoned.
 const STAGING: Duration = Duration::from_secs(60);
 /// How long a large change waits for another one of the same group.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -47,15 +47,15 @@ fn members(write: &Write) -> (&[ResourceId], &[ResourceId]) {
 impl RedisStore {
     /// Writes what has more members than one script may touch.
     pub(super) async fn write_large(&self, tenant: &Tenant, write: &Write) -> Result<Written, WriteError> {
-        // A repeat is answered before anything is staged.
-        if let Some(request) = &write.request
-            && let Some(written) = self.answered(tenant, request, write.now).await?
-        {
-            return Ok(written);
-        }
         let token = format!("{:016x}", rand::random::<u64>());
         let deadline = Instant::now() + PATIENCE;
         loop {
+            // A repeat is answered before anything is staged, also when it had to wait for the first one to come to its end.
+            if let Some(request) = &write.request
+                && let Some(written) = self.answered(tenant, request, write.now).await?
+            {
+                return Ok(written);
+            }
             let attempt = match self.stage(tenant, write, &token).await {
                 Ok(Attempt::Staged) => self.attempt(tenant, write, Some(&token)).await,
                 other => other,

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use futures_util::future::{join, join_all};
 use identity_service::{
     id::{Kind, ResourceId},
-    store::{MemberChange, WriteError},
+    store::{MemberChange, RequestKey, WriteError},
 };
 
 use super::{
@@ -191,6 +191,19 @@ pub(super) async fn a_large_change_that_is_refused_leaves_no_trace(engine: &dyn 
         !bench.set_members(group, replacing(&users)).await.unwrap().changed,
         "it is so already"
     );
+}
+
+pub(super) async fn a_repeat_beside_a_large_creation_gets_its_answer(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let users = users(&bench, 40).await;
+    let mut write = create(Kind::Group, "everybody", &users);
+    write.request = Some(RequestKey {
+        id: "r1".to_owned(),
+        digest: [7; 32],
+    });
+    let (first, repeat) = join(bench.write(write.clone()), bench.write(write)).await;
+    assert_eq!(first.unwrap().record, repeat.unwrap().record);
+    assert_eq!(bench.store.count(&bench.tenant, Kind::Group).await.unwrap(), 1);
 }
 
 pub(super) async fn a_user_in_many_groups_leaves_them_all_at_once(engine: &dyn Engine) {
