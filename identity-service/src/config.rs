@@ -138,11 +138,12 @@ pub struct DeliveryConfig {
     /// How many deliveries of a tenant run at a time; 0 delivers nothing and keeps everything pending.
     #[arg(long, env = "DELIVERY_CONCURRENCY", default_value_t = 8)]
     pub delivery_concurrency: usize,
-    /// How long a delivery may hold its work before another may take it.
-    #[arg(long, env = "DELIVERY_LEASE", default_value = "120s", value_parser = parse_duration)]
+    /// How long the work of a process that died stays untouched before another takes it. A delivery under way renews its
+    /// lease. 0 is refused; clocks of replicas must differ by less.
+    #[arg(long, env = "DELIVERY_LEASE", default_value = "30s", value_parser = parse_duration)]
     pub delivery_lease: Duration,
-    /// How long one call of the adapter may take; 0 is refused. Must be shorter than the lease, and longer than the adapter's
-    /// PLATFORM_TIMEOUT and READ_BACK_TIMEOUT together.
+    /// How long one call of the adapter may take; 0 is refused. Must be longer than the adapter's PLATFORM_TIMEOUT and
+    /// READ_BACK_TIMEOUT together.
     #[arg(long, env = "DELIVERY_TIMEOUT", default_value = "90s", value_parser = parse_duration)]
     pub delivery_timeout: Duration,
     /// The first pause after a failed delivery; each further one is up to twice as long. 0 is refused.
@@ -234,16 +235,6 @@ pub enum ConfigError {
         #[source]
         source: scim::DeclarationError,
     },
-    /// A delivery could outlive its lease.
-    #[error(
-        "DELIVERY_TIMEOUT ({timeout:?}) must be shorter than DELIVERY_LEASE ({lease:?}), or two deliveries of one resource may run at once"
-    )]
-    LeaseTooShort {
-        /// The time-out set.
-        timeout: Duration,
-        /// The lease set.
-        lease: Duration,
-    },
     /// Redis cannot be reached by these settings.
     #[error(transparent)]
     Redis(#[from] OpenError),
@@ -283,6 +274,7 @@ impl Config {
             return Err(ConfigError::AnswerWait);
         }
         let times = [
+            ("DELIVERY_LEASE", lease),
             ("DELIVERY_TIMEOUT", timeout),
             ("BACKOFF_BASE", base),
             ("REFUSED_RETRY", refused_retry),
@@ -292,9 +284,6 @@ impl Config {
         }
         if ceiling < base {
             return Err(ConfigError::CeilingTooLow { ceiling, base });
-        }
-        if timeout >= lease {
-            return Err(ConfigError::LeaseTooShort { timeout, lease });
         }
         if member_batch == 0 {
             return Err(ConfigError::Zero("MEMBER_BATCH"));
@@ -366,7 +355,7 @@ mod tests {
             ("--backoff-ceiling=0", "BACKOFF_CEILING"),
             ("--refused-retry=0s", "REFUSED_RETRY"),
             ("--member-batch=0", "MEMBER_BATCH"),
-            ("--delivery-lease=5s", "DELIVERY_LEASE"),
+            ("--delivery-lease=0", "DELIVERY_LEASE"),
         ] {
             let refused = check(&[flag]).unwrap_err();
             assert!(refused.contains(setting), "{flag}: {refused}");

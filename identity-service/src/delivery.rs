@@ -8,6 +8,7 @@ mod apply;
 mod backoff;
 mod ending;
 mod groups;
+mod lease;
 mod users;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -111,6 +112,7 @@ impl Relay {
                 free.push(another);
             }
             let wanted = free.len();
+            let claimed = Instant::now();
             let sleep = match self
                 .store
                 .claim(&tenant, Timestamp::now(), self.config.delivery_lease, wanted)
@@ -122,7 +124,7 @@ impl Relay {
                         let (relay, cut) = (self.clone(), cut.clone());
                         under_way.spawn(async move {
                             tokio::select! {
-                                () = relay.deliver(claim) => {}
+                                () = relay.deliver(claim, claimed) => {}
                                 () = cut.cancelled() => {}
                             }
                             drop(slot);
@@ -149,8 +151,8 @@ impl Relay {
         }
     }
 
-    /// Delivers one claim and settles it.
-    async fn deliver(&self, claim: Claim) {
+    /// Delivers one claim, made at that moment, and settles it.
+    async fn deliver(&self, claim: Claim, claimed: Instant) {
         let span = tracing::info_span!(
             "deliver",
             otel.kind = "internal",
@@ -168,7 +170,14 @@ impl Relay {
             }
         }
         let settled = async {
-            let settlement = self.try_deliver(&claim).await?;
+            let Some(settlement) = self.within_lease(&claim, claimed, self.try_deliver(&claim)).await else {
+                tracing::warn!(
+                    scim.resource.id = %claim.id,
+                    "a delivery was cut off: its lease is over and could not be renewed"
+                );
+                return Ok(());
+            };
+            let settlement = settlement?;
             note(&claim, &settlement);
             self.store.settle(&claim, settlement, Timestamp::now()).await
         };

@@ -111,6 +111,10 @@ pub trait Store: Send + Sync + 'static {
     async fn claim(&self, tenant: &Tenant, now: Timestamp, lease: Duration, limit: usize)
     -> Result<Claims, StoreError>;
 
+    /// Lets a claim hold until then, if it still holds; gives whether it does. Who claims renews for as long as the delivery
+    /// takes, so that a lease may be short: the work of a replica that died is taken again as soon as its lease is over.
+    async fn renew(&self, claim: &Claim, until: Timestamp) -> Result<bool, StoreError>;
+
     /// What a claimed piece of work is about, as it is now: at most `batch` members whose wanted state is unconfirmed come
     /// along. `None` when there is nothing left to deliver to.
     async fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, StoreError>;

@@ -8,7 +8,6 @@ use proto::{
     error::{Details, ErrorReason},
 };
 use scim::fold_case;
-use tokio::time::Instant;
 use tonic::Status;
 
 use super::{Relay, ending::failure};
@@ -65,22 +64,18 @@ impl Relay {
         F: Future<Output = Result<Answer<T>, Status>>,
     {
         let mut exchange = Exchange::begin(claim, link);
-        // A further call is begun only where it must end within the lease: else another might deliver beside it.
-        let last_begin = Instant::now() + self.config.delivery_lease.saturating_sub(self.config.delivery_timeout);
         for _ in 0..MOST_CALLS {
             let next = match call(exchange.standing.clone()).await {
                 Ok(Answer::Applied(applied)) => {
                     self.adapter_state.ready();
                     return Ok(Outcome::Applied(applied));
                 }
-                Ok(Answer::IntentRequired(_) | Answer::Found(_)) if Instant::now() > last_begin => break,
                 Ok(Answer::IntentRequired(required)) => self.record(&mut exchange, required).await?,
                 Ok(Answer::Found(found)) => self.ask_whose(&mut exchange, found).await?,
                 Err(status) => self.after_failure(&mut exchange, &status).await?,
             };
             match next {
                 Next::Ends(settlement) => return Ok(Outcome::Ends(settlement)),
-                Next::Call if Instant::now() > last_begin => break,
                 Next::Call => {}
             }
         }

@@ -374,6 +374,12 @@ impl Store for EmbeddedStore {
         .await
     }
 
+    async fn renew(&self, claim: &Claim, until: Timestamp) -> Result<bool, StoreError> {
+        let claim = claim.clone();
+        self.step("renew a claim", move |tables| work::renew(tables, &claim, until))
+            .await
+    }
+
     async fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, StoreError> {
         let claim = claim.clone();
         self.read("read an order", move |file| file.order(&claim, batch)).await

@@ -317,6 +317,13 @@ impl Store for RedisStore {
         reply.claims(tenant)
     }
 
+    async fn renew(&self, claim: &Claim, until: Timestamp) -> Result<bool, StoreError> {
+        let args = Args::new().id(claim.id).number(claim.token).time(until);
+        let script = &self.scripts.renew;
+        let reply = self.step("renew a claim", &claim.tenant, script, args).await?;
+        Ok(reply.number::<u8>()? == 1)
+    }
+
     async fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, StoreError> {
         let args = Args::new().kind(claim.kind).id(claim.id).number(batch as u64);
         let reply = self.read("read an order", &claim.tenant, "order", args).await?;

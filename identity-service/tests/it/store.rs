@@ -189,6 +189,8 @@ macro_rules! contract {
             claims {
                 a_change_makes_work_that_is_claimed_once
                 a_claim_comes_again_when_its_lease_is_over
+                a_renewed_claim_holds_until_its_new_end
+                what_no_longer_holds_is_not_renewed
                 the_longest_due_comes_first_and_the_limit_is_kept
                 the_next_due_time_is_told
                 many_claimers_share_the_work_without_overlap

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use redb::ReadableTable;
 
 pub(super) use self::{
-    claim::{claim, record_intent, release_leases, subject},
+    claim::{claim, record_intent, release_leases, renew, subject},
     settle::settle,
     waiting::{hold, wait_for, wake_waiters},
 };

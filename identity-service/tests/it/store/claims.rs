@@ -37,6 +37,36 @@ pub(super) async fn a_claim_comes_again_when_its_lease_is_over(engine: &dyn Engi
     assert_ne!(second.token, first.token);
 }
 
+pub(super) async fn a_renewed_claim_holds_until_its_new_end(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let user = bench.user("odile").await;
+    let claim = bench.claim(at(1)).await;
+    bench.touch(Kind::User, user).await;
+    assert!(bench.store.renew(&claim, at(90)).await.unwrap());
+    assert!(bench.claim_all(at(89)).await.is_empty(), "beyond its first end");
+    let second = bench.claim(at(90)).await;
+    assert_eq!((second.id, second.attempts), (user, 0), "renewing is no try");
+    assert_eq!(bench.state(user).await, Some(WorkState::Pending));
+}
+
+pub(super) async fn what_no_longer_holds_is_not_renewed(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    bench.user("odile").await;
+    let lost = bench.claim(at(1)).await;
+    let present = bench.claim(at(61)).await;
+    assert!(
+        !bench.store.renew(&lost, at(1_000)).await.unwrap(),
+        "another took the work"
+    );
+    bench.settle(&present, postponed(at(70)), at(62)).await;
+    assert!(!bench.store.renew(&present, at(1_000)).await.unwrap(), "it was settled");
+    assert_eq!(
+        bench.claim_all(at(70)).await.len(),
+        1,
+        "renewing what is lost moved nothing"
+    );
+}
+
 pub(super) async fn the_longest_due_comes_first_and_the_limit_is_kept(engine: &dyn Engine) {
     let bench = Bench::new(engine).await;
     let mut users = Vec::new();

@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, Setup};
 
 const ODILE: &str = "odile@kestrel.example";
 const ROY: &str = "odile.roy@kestrel.example";
@@ -175,4 +175,19 @@ async fn an_object_removed_by_hand_is_made_anew_by_the_next_change() {
     assert_eq!(it.platform.account(ODILE).await["DisplayName"], "Changed");
     assert_eq!(it.platform.group_names().await, ["Changed"]);
     assert_eq!(it.platform.members("Changed").await, [ODILE.to_owned()].into());
+}
+
+#[tokio::test]
+async fn a_delivery_that_takes_longer_than_its_lease_is_not_begun_twice() {
+    let setup = Setup::default()
+        .identity(&["--delivery-lease=300ms"])
+        .adapter(&["--platform-timeout=20s"]);
+    let it = setup.start().await;
+    it.platform
+        .fault(json!({"method": "CDirectoryService/CreateUser", "fault": "slow", "times": 1, "delay_ms": 1500}))
+        .await;
+    it.scim.create_user(ODILE).await;
+    it.settled().await;
+    assert_eq!(it.platform.names().await, [ODILE]);
+    assert_eq!(it.platform.calls_of("CDirectoryService/CreateUser").await, 1);
 }

@@ -21,7 +21,7 @@ async fn settings_that_cannot_be_used_end_with_64() {
         (&["--backoff-base=soon"][..], "is not a duration"),
         (&["--no-such-setting"], "--no-such-setting"),
         (&["--ephemeral", "--log==,="], "LOG"),
-        (&["--ephemeral", "--delivery-lease=1s"], "DELIVERY_LEASE"),
+        (&["--ephemeral", "--delivery-lease=0"], "DELIVERY_LEASE"),
         (&["--ephemeral", "--adopt=listed"], "ADOPT_LIST"),
         (&["--ephemeral", "--answer-wait=2s"], "ANSWER_WAIT"),
         (&["--ephemeral", "--public-url=scim.example.com"], "--public-url"),

@@ -95,6 +95,25 @@ fn take(
     })
 }
 
+/// Lets a claim hold until a later time, if it still holds.
+pub(in crate::store::embedded) fn renew(
+    tables: &mut Tables<'_>,
+    claim: &Claim,
+    until: Timestamp,
+) -> Result<bool, Failed> {
+    let (tenant, id) = (claim.tenant.as_str(), claim.id.as_u128());
+    let present = tables.work(tenant, id)?;
+    let Some(old) = present.filter(|work| work.lease == Some(claim.token)) else {
+        return Ok(false);
+    };
+    let renewed = Work {
+        due: until,
+        ..old.clone()
+    };
+    put(tables, tenant, id, Some(&old), &renewed)?;
+    Ok(true)
+}
+
 /// Takes back every lease, and every hold on account of one: whoever held it is gone. What it had begun on the Platform
 /// may still be under way for a moment, so the work is due a little later.
 pub(in crate::store::embedded) fn release_leases(tables: &mut Tables<'_>, due: Timestamp) -> Result<usize, Failed> {
