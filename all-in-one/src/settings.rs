@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
+use identity_service::config::Brake;
 use service_runtime::{
     Service,
     settings::{self, Setting, join, part},
@@ -98,6 +99,18 @@ impl Settings {
             identity: part(matches, IDENTITY, OWN)?,
             adapter: part(matches, ADAPTER, OWN)?,
         };
+        // Whoever tries things out on a simulated Platform deletes many, and nobody is harmed.
+        if !settings.serves_real_tenant() {
+            let policy = &mut settings.identity.policy;
+            for (id, brake) in [
+                ("max_removals_per_hour", &mut policy.max_removals_per_hour),
+                ("max_deactivations_per_hour", &mut policy.max_deactivations_per_hour),
+            ] {
+                if matches.value_source(id) == Some(ValueSource::DefaultValue) {
+                    *brake = Brake::Most(0);
+                }
+            }
+        }
         settings.adapter.platform.platform_tenant = settings.identity.tenant.clone();
         settings.gateway.tenant = settings.identity.tenant.clone();
         if settings.options.ephemeral {
@@ -160,6 +173,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use identity_service::store::Brakes;
+
     use super::*;
 
     fn read(line: &str) -> Settings {
@@ -208,10 +223,19 @@ mod tests {
     }
 
     #[test]
+    fn brakes_are_on_where_there_is_a_real_tenant() {
+        let brakes = |line: &str| read(line).identity.policy.brakes();
+        assert_eq!(brakes("all-in-one"), Brakes::default());
+        assert!(brakes("all-in-one --max-removals-per-hour 5").removals.is_some());
+        let real = brakes("all-in-one --platform-url https://t.example");
+        assert!(real.removals.is_some() && real.deactivations.is_some());
+    }
+
+    #[test]
     fn settings_that_do_not_fit_together_are_found_before_the_start() {
         read("all-in-one").check().unwrap();
         for line in [
-            "all-in-one --delivery-lease 1s",
+            "all-in-one --delivery-lease 0",
             "all-in-one --adopt listed",
             "all-in-one --public-url scim.example.com",
             "all-in-one --platform-url https://tenant.example",

@@ -10,7 +10,10 @@ use service_runtime::{
     settings::{parse_bytes, parse_duration, parse_secret},
 };
 
-use crate::store::redis::{OpenError, Settings};
+use crate::store::{
+    Brakes, Limit,
+    redis::{OpenError, Settings},
+};
 
 /// Settings: each is a flag and an environment variable.
 #[derive(Debug, Clone, clap::Args)]
@@ -127,6 +130,15 @@ pub struct Policy {
     /// File with the names that may be taken over, one a line; needed by `listed`. Lines that begin with `#` are comments.
     #[arg(long, env = "ADOPT_LIST")]
     pub adopt_list: Option<PathBuf>,
+    /// How many users and groups may be deleted in an hour, and members be taken out of a group by the many; what is beyond is
+    /// held until a person releases it, users with their accounts disabled. `auto` is the larger of 20 and 5 % of the users; 0
+    /// lets everything through.
+    #[arg(long, env = "MAX_REMOVALS_PER_HOUR", value_name = "N", default_value = "auto", value_parser = brake)]
+    pub max_removals_per_hour: Brake,
+    /// How many users may be deactivated in an hour, or disabled because their removal is held; what is beyond is held. `auto` is
+    /// the larger of 100 and 20 % of the users; 0 lets everything through.
+    #[arg(long, env = "MAX_DEACTIVATIONS_PER_HOUR", value_name = "N", default_value = "auto", value_parser = brake)]
+    pub max_deactivations_per_hour: Brake,
     /// How many resources one filter may look at when no index helps; more is answered with `tooMany`.
     #[arg(long, env = "SCAN_LIMIT", default_value_t = 50_000)]
     pub scan_limit: usize,
@@ -162,6 +174,44 @@ pub struct DeliveryConfig {
     /// How many members one delivery of a group puts in or out.
     #[arg(long, env = "MEMBER_BATCH", default_value_t = 100)]
     pub member_batch: usize,
+}
+
+/// How many may pass a brake in an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brake {
+    /// As many as the brake's own rule says.
+    Auto,
+    /// So many; 0 is no brake.
+    Most(u64),
+}
+
+impl Brake {
+    fn limit(self, least: u64, percent: u64) -> Option<Limit> {
+        match self {
+            Self::Auto => Some(Limit { least, percent }),
+            Self::Most(0) => None,
+            Self::Most(least) => Some(Limit { least, percent: 0 }),
+        }
+    }
+}
+
+impl std::fmt::Display for Brake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Most(most) => write!(f, "{most}"),
+        }
+    }
+}
+
+fn brake(text: &str) -> Result<Brake, String> {
+    if text == "auto" {
+        return Ok(Brake::Auto);
+    }
+    let most = text
+        .parse()
+        .map_err(|_| format!("`{text}` is neither `auto` nor a number"));
+    most.map(Brake::Most)
 }
 
 /// See [`Policy::unknown_members`].
@@ -313,6 +363,14 @@ impl Config {
 }
 
 impl Policy {
+    /// The brakes, as the store knows them.
+    pub fn brakes(&self) -> Brakes {
+        Brakes {
+            removals: self.max_removals_per_hour.limit(20, 5),
+            deactivations: self.max_deactivations_per_hour.limit(100, 20),
+        }
+    }
+
     /// The names that may be taken over, case-folded.
     pub fn read_adopt_list(&self) -> Result<HashSet<String>, ConfigError> {
         let Some(path) = &self.adopt_list else {
@@ -360,6 +418,29 @@ mod tests {
             let refused = check(&[flag]).unwrap_err();
             assert!(refused.contains(setting), "{flag}: {refused}");
         }
+    }
+
+    #[test]
+    fn a_brake_is_a_rule_a_number_or_none() {
+        let brakes = |flags: &[&str]| {
+            let command = Command::try_parse_from([&["identity-service"], flags].concat());
+            command.map(|command| command.config.policy.brakes())
+        };
+        let auto = brakes(&[]).unwrap();
+        assert_eq!(
+            (auto.removals.unwrap().of(100), auto.removals.unwrap().of(10_000)),
+            (20, 500)
+        );
+        assert_eq!(
+            (
+                auto.deactivations.unwrap().of(100),
+                auto.deactivations.unwrap().of(10_000)
+            ),
+            (100, 2_000)
+        );
+        let set = brakes(&["--max-removals-per-hour=7", "--max-deactivations-per-hour=0"]).unwrap();
+        assert_eq!((set.removals.unwrap().of(10_000), set.deactivations), (7, None));
+        brakes(&["--max-removals-per-hour=5%"]).unwrap_err();
     }
 
     #[test]

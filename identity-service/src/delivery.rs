@@ -25,7 +25,7 @@ use crate::{
     config::{DeliveryConfig, Policy},
     id::{Kind, Tenant},
     metrics,
-    store::{Applied, Claim, Settlement, Store, StoreError},
+    store::{Applied, Brake, Claim, Held, Settlement, Store, StoreError},
     wake::Wake,
 };
 
@@ -170,7 +170,10 @@ impl Relay {
             }
         }
         let settled = async {
-            let Some(settlement) = self.within_lease(&claim, claimed, self.try_deliver(&claim)).await else {
+            let Some(settlement) = self
+                .within_lease(&claim, claimed, Box::pin(self.try_deliver(&claim)))
+                .await
+            else {
                 tracing::warn!(
                     scim.resource.id = %claim.id,
                     "a delivery was cut off: its lease is over and could not be renewed"
@@ -195,6 +198,10 @@ impl Relay {
         let Some(order) = self.store.order(claim, self.config.member_batch).await? else {
             return Ok(Settlement::Applied(Applied::default()));
         };
+        // A brake on removals lets a user's account be disabled.
+        if claim.braked.is_some() && !(claim.kind == Kind::User && claim.braked == Some(Brake::Removals)) {
+            return Ok(Settlement::Held(Held::default()));
+        }
         match claim.kind {
             Kind::User => self.deliver_user(claim, order).await,
             Kind::Group => self.deliver_group(claim, order).await,
@@ -215,6 +222,8 @@ fn note(claim: &Claim, settlement: &Settlement) {
     let (outcome, failure) = match settlement {
         Settlement::Applied(_) => ("applied", None),
         Settlement::Postponed { failure, .. } => ("later", Some(failure)),
+        // The brake told when it came on.
+        Settlement::Held(_) => ("held", None),
         Settlement::Refused { failure, .. } => ("refused", Some(failure)),
     };
     tracing::Span::current().record("delivery.outcome", outcome);

@@ -17,13 +17,14 @@ pub use members::MEMBER_PAGE;
 pub(crate) use users::may_be_used;
 
 use crate::{
-    config::{Policy, UnknownMembers},
+    config::{DeleteMode, Policy, UnknownMembers},
     error::{Error, Holder},
     id::{Kind, ResourceId, Tenant},
     index::{Key, name_attribute},
+    metrics,
     query::{Page, Query, Search},
     record::{Record, bytes, etag, version_of_etag},
-    store::{Action, RequestKey, Store, StoreError, Write, WriteError, Written},
+    store::{Action, Brake, Brakes, RequestKey, Store, StoreError, Usable, Write, WriteError, Written},
     wake::Wake,
 };
 
@@ -41,6 +42,7 @@ pub struct Directory {
     schemas: Arc<Schemas>,
     schemas_hash: Arc<str>,
     policy: Arc<Policy>,
+    brakes: Brakes,
     tenant: Tenant,
     /// Rings whenever something changed.
     wake: Wake,
@@ -64,6 +66,7 @@ impl Directory {
             store,
             schemas_hash: hash(&schemas).into(),
             schemas,
+            brakes: policy.brakes(),
             policy: Arc::new(policy),
             tenant,
             wake,
@@ -123,11 +126,15 @@ impl Directory {
                 expected: record.document_version,
                 keys,
             };
-            if self
-                .attempt(tenant, self.step(kind, parsed, action, &caller), id, &caller)
-                .await?
-                .is_some()
-            {
+            let usable = Usable {
+                before: kind == Kind::Group || may_be_used(&record.document),
+                after: false,
+            };
+            let step = Write {
+                usable,
+                ..self.step(kind, parsed, action, &caller)
+            };
+            if self.attempt(tenant, step, id, &caller).await?.is_some() {
                 return Ok(());
             }
         }
@@ -191,6 +198,9 @@ impl Directory {
             if_version,
             keep_unknown_members: self.policy.unknown_members == UnknownMembers::Keep,
             request: caller.request.clone(),
+            usable: Usable::ALWAYS,
+            brakes: self.brakes,
+            deletion_disables: self.policy.delete_mode == DeleteMode::Disable,
             now: Timestamp::now(),
             traceparent: caller.traceparent.clone(),
         }
@@ -222,9 +232,13 @@ impl Directory {
     async fn write(&self, tenant: &Tenant, write: Write) -> Result<Written, WriteError> {
         let (store, wake, tenant) = (self.store.clone(), self.wake.clone(), tenant.clone());
         let writing = async move {
+            let (kind, id) = (write.kind, write.id);
             let written = store.write(&tenant, write).await?;
             if written.changed {
                 wake.ring();
+            }
+            if let Some(brake) = written.braked {
+                braked(&tenant, kind, id, brake);
             }
             Ok(written)
         };
@@ -234,6 +248,23 @@ impl Directory {
             // The runtime is going down.
             Err(_) => Err(StoreError::Closed.into()),
         })
+    }
+}
+
+/// Says that a brake came on. Too many who lose all access is the most urgent: either a leaver still has access, or everybody
+/// is about to lose it.
+fn braked(tenant: &Tenant, kind: Kind, id: ResourceId, brake: Brake) {
+    metrics::braked(tenant, brake);
+    let (kind, what) = (kind.name(), brake.name());
+    match brake {
+        Brake::Deactivations => tracing::error!(
+            scim.tenant = %tenant, scim.resource.type = kind, scim.resource.id = %id, delivery.brake = what,
+            "more are deactivated than MAX_DEACTIVATIONS_PER_HOUR: {kind} {id} is held as it is, until somebody releases it"
+        ),
+        Brake::Removals => tracing::warn!(
+            scim.tenant = %tenant, scim.resource.type = kind, scim.resource.id = %id, delivery.brake = what,
+            "more is removed than MAX_REMOVALS_PER_HOUR: what is left of {kind} {id} is held, until somebody releases it"
+        ),
     }
 }
 

@@ -72,6 +72,9 @@ pub enum Error {
         /// The hash of the present ones.
         present: String,
     },
+    /// There is nothing to release.
+    #[error("nothing of {0} is held")]
+    NotHeld(String),
     /// Too many others changed the same resource at the same time.
     #[error("the resource kept changing while the request was tried; try again")]
     Contention,
@@ -141,6 +144,7 @@ impl Error {
                 Code::FailedPrecondition,
                 details(Reason::SchemasChanged).with("hash", present),
             ),
+            Self::NotHeld(id) => (Code::FailedPrecondition, details(Reason::NotHeld).with("id", id)),
             Self::Contention => (Code::Aborted, details(Reason::Contention)),
             Self::ResumeTokenExpired(token) => (
                 Code::OutOfRange,

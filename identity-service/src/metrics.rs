@@ -4,11 +4,15 @@ use std::sync::LazyLock;
 
 use opentelemetry::{KeyValue, metrics::Counter};
 
-use crate::id::{Kind, Tenant};
+use crate::{
+    id::{Kind, Tenant},
+    store::Brake,
+};
 
 struct Instruments {
     members_dropped: Counter<u64>,
     deliveries: Counter<u64>,
+    braked: Counter<u64>,
 }
 
 /// Instruments are made once, on first use, from whatever meter the process has by then.
@@ -25,7 +29,12 @@ static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| {
         deliveries: meter
             .u64_counter("scim.deliveries")
             .with_unit("{delivery}")
-            .with_description("Deliveries to the Platform by outcome: applied, later, refused.")
+            .with_description("Deliveries to the Platform by outcome: applied, later, refused, held.")
+            .build(),
+        braked: meter
+            .u64_counter("scim.brakes.held")
+            .with_unit("{change}")
+            .with_description("Changes that a brake held, by brake: removals, deactivations.")
             .build(),
     }
 });
@@ -35,6 +44,17 @@ pub(crate) fn members_dropped_by_replace(tenant: &Tenant, members: u64) {
     INSTRUMENTS
         .members_dropped
         .add(members, &[KeyValue::new("scim.tenant", tenant.to_string())]);
+}
+
+/// Counts a change that a brake held.
+pub(crate) fn braked(tenant: &Tenant, brake: Brake) {
+    INSTRUMENTS.braked.add(
+        1,
+        &[
+            KeyValue::new("scim.tenant", tenant.to_string()),
+            KeyValue::new("brake", brake.name()),
+        ],
+    );
 }
 
 /// Counts a delivery.

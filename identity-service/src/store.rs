@@ -4,6 +4,7 @@
 //! keys, sets and work that is due; it must not know SCIM attributes, the Platform, or why something is written. The steps
 //! are cut so that an engine with scripts needs one script for each.
 
+mod brakes;
 mod delivery;
 pub mod embedded;
 mod error;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tonic::async_trait;
 
-pub use self::{delivery::*, error::*, kept::*, moving::*, wanted::*};
+pub use self::{brakes::*, delivery::*, error::*, kept::*, moving::*, wanted::*};
 
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -36,6 +37,8 @@ use crate::{
 ///   when it moved. Changes of members need not say: they are changes of a set, so none is lost, and none holds up a
 ///   change of the document.
 /// - **Versions move by one, and only when something changed**, which is then in the feed, in order, and in the outbox.
+/// - **What takes access away is claimed before anything else**; apart from that, what is due for the longest.
+/// - **What a brake holds is not claimed** before it is released, or is wanted no longer.
 /// - **Work is claimed by one at a time**, and no tenant's before another's. A claim holds until it is settled or its lease is over; who lost it settles
 ///   nothing and records no intent. A change during a delivery leaves the work due. Work waits for nothing that cannot
 ///   come: what it waited for wakes it when it gets on or is gone.
@@ -122,6 +125,15 @@ pub trait Store: Send + Sync + 'static {
     /// Notes that a create call of that name may be sent now: the caller has just found it free. A name is intended by one
     /// resource at a time, so another loses it, unless its delivery is under way.
     async fn record_intent(&self, claim: &Claim, name: &str) -> Result<Intent, StoreError>;
+
+    /// Lets what is held go on: it is due now, and its brake does not hold it again. `false` when nothing of it is held.
+    async fn release(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Has nothing of a tenant claimed until it is paused no longer (`None`). What is under way comes to its end.
+    async fn set_pause(&self, tenant: &Tenant, pause: Option<Pause>) -> Result<(), StoreError>;
+
+    /// Why nothing of a tenant is claimed, if it is paused.
+    async fn pause(&self, tenant: &Tenant) -> Result<Option<Pause>, StoreError>;
 
     /// Ends a claim. A claim that no longer holds settles nothing.
     async fn settle(&self, claim: &Claim, settlement: Settlement, now: Timestamp) -> Result<(), StoreError>;

@@ -18,7 +18,7 @@ use crate::{
     directory::may_be_used,
     id::{Kind, ResourceId},
     record::{Malformed, Record},
-    store::{Applied, Claim, Failure, Order, Settlement, StoreError},
+    store::{Applied, Claim, Failure, Held, Order, Settlement, StoreError},
 };
 
 /// What is known of a user's manager.
@@ -35,10 +35,11 @@ impl Relay {
             .record
             .as_ref()
             .map_or((0, 0), |record| (record.version, record.document_version));
+        let mut disabled = true;
         let (wanted, manager) = match order.record {
             None => (
                 Wanted::Removal(Removal {
-                    mode: self.removal_mode() as i32,
+                    mode: self.removal_mode(claim) as i32,
                 }),
                 Manager::default(),
             ),
@@ -46,6 +47,7 @@ impl Relay {
                 let manager = self.manager(claim, &record).await?;
                 // Said always: an attribute that was removed must not leave open what the account shall be.
                 let active = Some(may_be_used(&record.document));
+                disabled = active == Some(false);
                 match record.into_message::<User>() {
                     Ok(user) => (Wanted::User(User { active, ..user }), manager),
                     Err(error) => return Ok(self.malformed(&error)),
@@ -68,8 +70,15 @@ impl Relay {
             .await?;
         Ok(match outcome {
             Outcome::Ends(settlement) => *settlement,
+            // An account that was gone already needs nobody to release it.
+            Outcome::Applied(applied) if claim.braked.is_some() && applied.link.is_some() => Settlement::Held(Held {
+                object: applied.link.map(|link| (link.platform_id, link.backend)),
+                disabled,
+                failure: None,
+            }),
             Outcome::Applied(applied) => Settlement::Applied(Applied {
                 object: applied.link.map(|link| (link.platform_id, link.backend)),
+                disabled,
                 versions,
                 waits_for: manager.waits_for,
                 retry_at: Some(self.look_again_at()),
@@ -117,10 +126,11 @@ impl Relay {
         })
     }
 
-    fn removal_mode(&self) -> RemovalMode {
+    /// Where a brake is on, a leaver loses access all the same.
+    fn removal_mode(&self, claim: &Claim) -> RemovalMode {
         match self.policy.delete_mode {
-            DeleteMode::Remove => RemovalMode::Remove,
-            DeleteMode::Disable => RemovalMode::Disable,
+            DeleteMode::Remove if claim.braked.is_none() => RemovalMode::Remove,
+            DeleteMode::Remove | DeleteMode::Disable => RemovalMode::Disable,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     index::{keys, name_key},
     record::Record,
-    store::{Action, DocumentChange},
+    store::{Action, DocumentChange, Usable, Write},
 };
 
 /// How many groups of a user are shown; a user in more is rare, and each costs a look-up.
@@ -113,14 +113,19 @@ impl Directory {
             if document.get("userName") != present.document.get("userName") {
                 without_outer_blanks(&document)?;
             }
+            let usable = Usable {
+                before: may_be_used(&present.document),
+                after: may_be_used(&document),
+            };
             let action = Action::Update {
                 document: document_change(Kind::User, &present, document)?,
                 members: None,
             };
-            if let Some(written) = self
-                .attempt(tenant, self.step(Kind::User, parsed, action, caller), id, caller)
-                .await?
-            {
+            let step = Write {
+                usable,
+                ..self.step(Kind::User, parsed, action, caller)
+            };
+            if let Some(written) = self.attempt(tenant, step, id, caller).await? {
                 return Ok((written.record, written.changed));
             }
         }

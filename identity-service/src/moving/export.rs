@@ -69,7 +69,7 @@ async fn state(store: &dyn Store, tenant: &Tenant) -> Result<State, StoreError> 
     let no_cursor: Option<ExportCursor> = None;
     let (first, _) = store.export(tenant, no_cursor, 1).await?;
     let stamp = first.iter().find_map(|entry| match entry {
-        Entry::Counters { stamp } => Some(*stamp),
+        Entry::Counters { stamp, .. } => Some(*stamp),
         _ => None,
     });
     Ok(State {

@@ -140,8 +140,10 @@ async fn verify(store: &dyn Store, tenant: &Tenant, wanted: Counts) -> Result<Co
         groups,
         pending,
         refused,
+        held,
+        ..
     } = store.summary(tenant).await?;
-    let work = pending + refused;
+    let work = pending + refused + held;
     if found == wanted && (users, groups, work) == (wanted.users, wanted.groups, wanted.work) {
         return Ok(found);
     }

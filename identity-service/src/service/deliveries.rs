@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use proto::identity::v1::{
-    Delivery, DeliveryState, GetDeliveryRequest, GetDeliveryResponse, ListDeliveriesRequest, ListDeliveriesResponse,
-    RetryDeliveryRequest, RetryDeliveryResponse, SummarizeDeliveriesRequest, SummarizeDeliveriesResponse,
+    self as wire, Delivery, DeliveryState, GetDeliveryRequest, GetDeliveryResponse, ListDeliveriesRequest,
+    ListDeliveriesResponse, PauseDeliveriesRequest, PauseDeliveriesResponse, ReleaseDeliveryRequest,
+    ReleaseDeliveryResponse, ResumeDeliveriesRequest, ResumeDeliveriesResponse, RetryDeliveryRequest,
+    RetryDeliveryResponse, SummarizeDeliveriesRequest, SummarizeDeliveriesResponse,
     delivery_service_server::DeliveryService,
 };
 use tonic::{Request, Response, Status, async_trait};
@@ -15,7 +17,7 @@ use crate::{
     directory::Directory,
     error::Error,
     id::{Kind, ResourceId, Tenant},
-    store::{self, Store, WorkState},
+    store::{self, Brake, Pause, Store, WorkState},
     wake::Wake,
 };
 
@@ -64,6 +66,7 @@ impl DeliveryService for Deliveries {
             DeliveryState::Unspecified => None,
             DeliveryState::Pending => Some(WorkState::Pending),
             DeliveryState::Refused => Some(WorkState::Refused),
+            DeliveryState::Held => Some(WorkState::Held),
             DeliveryState::Applied => {
                 let problem = "applied deliveries are not listed; ask for a resource's own with GetDelivery".to_owned();
                 return Err(Error::InvalidRequest {
@@ -98,12 +101,16 @@ impl DeliveryService for Deliveries {
     ) -> Result<Response<SummarizeDeliveriesResponse>, Status> {
         let tenant = self.directory.tenant(&request.into_inner().tenant)?;
         let summary = self.store.summary(&tenant).await.map_err(Error::from)?;
+        let pause = self.store.pause(&tenant).await.map_err(Error::from)?;
         let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         Ok(Response::new(SummarizeDeliveriesResponse {
             pending: count(summary.pending),
             refused: count(summary.refused),
             users: count(summary.users),
             groups: count(summary.groups),
+            held: count(summary.held),
+            oldest_pending_at: summary.oldest_pending.map(proto::time::to_proto),
+            pause: pause.map(told),
         }))
     }
 
@@ -131,6 +138,75 @@ impl DeliveryService for Deliveries {
             delivery: Some(shown(delivery)),
         }))
     }
+
+    async fn release_delivery(
+        &self,
+        request: Request<ReleaseDeliveryRequest>,
+    ) -> Result<Response<ReleaseDeliveryResponse>, Status> {
+        let request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        let id = self.read(&tenant, &request.resource_id).await?.id;
+        let released = self.store.release(&tenant, id, Timestamp::now()).await;
+        if !released.map_err(Error::from)? {
+            return Err(Error::NotHeld(id.to_string()).into());
+        }
+        tracing::info!(scim.tenant = %tenant, scim.resource.id = %id, "what was held is released");
+        self.wake.ring();
+        let delivery = self.read(&tenant, &request.resource_id).await?;
+        Ok(Response::new(ReleaseDeliveryResponse {
+            delivery: Some(shown(delivery)),
+        }))
+    }
+
+    async fn pause_deliveries(
+        &self,
+        request: Request<PauseDeliveriesRequest>,
+    ) -> Result<Response<PauseDeliveriesResponse>, Status> {
+        let request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        let pause = Pause {
+            at: Timestamp::now(),
+            by: bounded("paused_by", request.paused_by, 200)?,
+            reason: bounded("reason", request.reason, 1_000)?,
+        };
+        let paused = self.store.set_pause(&tenant, Some(pause.clone())).await;
+        paused.map_err(Error::from)?;
+        tracing::warn!(scim.tenant = %tenant, "paused: nothing is delivered before it is resumed");
+        Ok(Response::new(PauseDeliveriesResponse {
+            pause: Some(told(pause)),
+        }))
+    }
+
+    async fn resume_deliveries(
+        &self,
+        request: Request<ResumeDeliveriesRequest>,
+    ) -> Result<Response<ResumeDeliveriesResponse>, Status> {
+        let tenant = self.directory.tenant(&request.into_inner().tenant)?;
+        let ended = self.store.pause(&tenant).await.map_err(Error::from)?;
+        self.store.set_pause(&tenant, None).await.map_err(Error::from)?;
+        if ended.is_some() {
+            tracing::info!(scim.tenant = %tenant, "resumed");
+        }
+        self.wake.ring();
+        Ok(Response::new(ResumeDeliveriesResponse { ended: ended.map(told) }))
+    }
+}
+
+/// A text that somebody says about what they do.
+fn bounded(field: &'static str, text: String, most: usize) -> Result<String, Error> {
+    if text.chars().count() > most {
+        let problem = format!("longer than {most} characters");
+        return Err(Error::InvalidRequest { field, problem });
+    }
+    Ok(text)
+}
+
+fn told(pause: Pause) -> proto::identity::v1::Pause {
+    proto::identity::v1::Pause {
+        paused_at: Some(proto::time::to_proto(pause.at)),
+        paused_by: pause.by,
+        reason: pause.reason,
+    }
 }
 
 /// The id may be of either kind; it is spoken of as a user's.
@@ -147,6 +223,13 @@ fn shown(delivery: store::Delivery) -> Delivery {
         None => DeliveryState::Applied,
         Some(WorkState::Pending) => DeliveryState::Pending,
         Some(WorkState::Refused) => DeliveryState::Refused,
+        Some(WorkState::Held) => DeliveryState::Held,
+    };
+    let due = work.as_ref().filter(|work| work.state != WorkState::Held);
+    let brake = match (state, work.as_ref().and_then(|work| work.braked)) {
+        (_, Some(Brake::Removals)) | (DeliveryState::Held, None) => wire::Brake::Removals,
+        (_, Some(Brake::Deactivations)) => wire::Brake::Deactivations,
+        _ => wire::Brake::Unspecified,
     };
     let failure = work.as_ref().and_then(|work| work.failure.clone());
     Delivery {
@@ -164,8 +247,10 @@ fn shown(delivery: store::Delivery) -> Delivery {
         attempts: work.as_ref().map_or(0, |work| work.attempts),
         last_error: failure.as_ref().map(|failure| failure.message.clone()),
         last_error_reason: failure.map(|failure| failure.reason),
-        next_attempt_at: work.as_ref().map(|work| proto::time::to_proto(work.due)),
+        next_attempt_at: due.map(|work| proto::time::to_proto(work.due)),
         pending_since: work.as_ref().map(|work| proto::time::to_proto(work.since)),
         pending_members: i64::try_from(delivery.pending_members).unwrap_or(i64::MAX),
+        brake: brake as i32,
+        urgent: work.as_ref().is_some_and(|work| work.urgent),
     }
 }

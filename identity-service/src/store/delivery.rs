@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Brake;
 use crate::{
     id::{Kind, ResourceId, Tenant},
     record::Record,
@@ -23,12 +24,14 @@ pub struct Claim {
     pub stamp: u64,
     /// Tries since the last success, this one not counted.
     pub attempts: u32,
+    /// The brake that is on: it allows what is less than what is wanted, or nothing.
+    pub braked: Option<Brake>,
     /// The trace context of the newest change.
     pub traceparent: Option<String>,
 }
 
 /// What [`Store::claim`](super::Store::claim) gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claims {
     /// The work taken.
     pub claims: Vec<Claim>,
@@ -78,6 +81,9 @@ pub struct Link {
     /// The document's version when it was last applied; 0 when it never was.
     #[serde(default)]
     pub applied_document: u64,
+    /// Whether the account of a user was left disabled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
 }
 
 /// Who owns a Platform object, or has the intent to create it.
@@ -118,6 +124,8 @@ pub enum Settlement {
         /// The intents that turned out void: nothing was created under those names, or what stands there is another's.
         void_intents: Vec<String>,
     },
+    /// A brake is on: a person must release it. What it allows was done.
+    Held(Held),
     /// The Platform, or a rule, said no.
     Refused {
         /// Why.
@@ -129,6 +137,17 @@ pub enum Settlement {
     },
 }
 
+/// What a brake allowed of a delivery.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The object's id and the interface that wrote it, if something was done about it.
+    pub object: Option<(String, String)>,
+    /// Whether the account was left disabled.
+    pub disabled: bool,
+    /// Why it is held, in words.
+    pub failure: Option<Failure>,
+}
+
 /// The Platform matches an [`Order`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -136,6 +155,8 @@ pub struct Applied {
     pub object: Option<(String, String)>,
     /// The record's versions that were applied: `version`, `document_version`.
     pub versions: (u64, u64),
+    /// Whether the account of a user was left disabled.
+    pub disabled: bool,
     /// The members of the batch that are confirmed.
     pub confirmed: Vec<PendingMember>,
     /// The members of the batch that the Platform refused.
@@ -167,6 +188,8 @@ pub enum WorkState {
     Pending,
     /// Refused; tried again slowly.
     Refused,
+    /// A brake is on; not tried before it is released.
+    Held,
 }
 
 impl WorkState {
@@ -175,6 +198,7 @@ impl WorkState {
         match self {
             Self::Pending => 1,
             Self::Refused => 2,
+            Self::Held => 3,
         }
     }
 }
@@ -229,7 +253,13 @@ pub struct Work {
     pub attempts: u32,
     /// When the oldest change not yet applied was made.
     pub since: Timestamp,
-    /// Pending or refused.
+    /// Whether it takes access away, and so comes before everything that does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub urgent: bool,
+    /// The brake that is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub braked: Option<Brake>,
+    /// Pending, refused or held.
     pub state: WorkState,
     /// The last failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -268,4 +298,8 @@ pub struct Summary {
     pub pending: u64,
     /// Resources whose work was refused.
     pub refused: u64,
+    /// Resources whose work a brake holds.
+    pub held: u64,
+    /// When the oldest change was made that is still pending.
+    pub oldest_pending: Option<Timestamp>,
 }

@@ -5,6 +5,7 @@
 //! fault of its own fails alone. Readers see a snapshot and never wait for the writer. When the engine itself has failed,
 //! nothing helps but opening the file again: [`EmbeddedStore::failed`] tells.
 
+mod brakes;
 mod chores;
 mod compact;
 mod feed;
@@ -36,7 +37,7 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Changes, Claim, Claims, Delivery, Entry, ExportCursor, From, ImportMark, Intent, Link, Member, Order, Owner,
+    Changes, Claim, Claims, Delivery, Entry, ExportCursor, From, ImportMark, Intent, Link, Member, Order, Owner, Pause,
     RequestKey, Settlement, Store, StoreError, Summary, WorkState, Write, WriteError, Written,
 };
 use crate::{
@@ -449,6 +450,27 @@ impl Store for EmbeddedStore {
             work::retry(tables, tenant.as_str(), id, now)
         })
         .await
+    }
+
+    async fn release(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError> {
+        let tenant = tenant.clone();
+        self.step("release what is held", move |tables| {
+            work::release(tables, tenant.as_str(), id, now)
+        })
+        .await
+    }
+
+    async fn set_pause(&self, tenant: &Tenant, pause: Option<Pause>) -> Result<(), StoreError> {
+        let tenant = tenant.clone();
+        self.step("pause a tenant", move |tables| {
+            brakes::set_pause(tables, tenant.as_str(), pause.as_ref())
+        })
+        .await
+    }
+
+    async fn pause(&self, tenant: &Tenant) -> Result<Option<Pause>, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read a pause", move |file| file.pause(tenant.as_str())).await
     }
 
     async fn summary(&self, tenant: &Tenant) -> Result<Summary, StoreError> {

@@ -64,7 +64,12 @@ pub enum Stage {
     Waiting,
     /// The Platform said no, in that round.
     Refused(u64),
+    /// It left with many others, and a brake is on.
+    Held,
 }
+
+/// The number of [`Stage::Held`]: no round comes that far.
+const HELD_STAGE: u64 = 1 << 40;
 
 impl Stage {
     /// The stage's number in the store's keys. Never change one.
@@ -73,6 +78,7 @@ impl Stage {
             Self::Ready => 0,
             Self::Waiting => 1,
             Self::Refused(round) => round.saturating_add(2),
+            Self::Held => HELD_STAGE,
         }
     }
 
@@ -81,6 +87,7 @@ impl Stage {
         match number {
             0 => Self::Ready,
             1 => Self::Waiting,
+            HELD_STAGE => Self::Held,
             round => Self::Refused(round - 2),
         }
     }
@@ -101,16 +108,19 @@ pub enum Chore {
     Ready = 4,
     /// Put a group's members in anew: its object is another.
     Refill = 5,
+    /// Take those members out of a group whom a brake held.
+    Release = 11,
 }
 
 impl Chore {
     /// Every chore.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Dissolve,
         Self::Reports,
         Self::JoinAgain,
         Self::Ready,
         Self::Refill,
+        Self::Release,
     ];
 
     /// The chore's number in the store's keys.

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chore, KeptLink, Stage, Tombstone, Work};
+use super::{Chore, KeptLink, Pause, Stage, Tombstone, Work};
 use crate::{
     id::{Kind, ResourceId},
     record::Record,
@@ -23,6 +23,9 @@ pub enum Entry {
     Counters {
         /// The newest stamp or token given out: new ones are higher.
         stamp: u64,
+        /// Why nothing of the tenant is delivered, if it is paused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pause: Option<Pause>,
     },
     /// A user or group. Its keys are those of its document.
     Resource(Record),
@@ -124,7 +127,10 @@ mod tests {
         let id = ResourceId::from_u128(1);
         let shown = "00000000-0000-0000-0000-000000000001";
         let entries = [
-            (Entry::Counters { stamp: 7 }, json!({"counters": {"stamp": 7}})),
+            (
+                Entry::Counters { stamp: 7, pause: None },
+                json!({"counters": {"stamp": 7}}),
+            ),
             (
                 Entry::Members {
                     group: id,

@@ -31,7 +31,7 @@ pub use self::{
     keys::LAYOUT,
 };
 use super::{
-    Changes, Claim, Claims, Delivery, Entry, ExportCursor, From, ImportMark, Intent, Link, Member, Order, Owner,
+    Changes, Claim, Claims, Delivery, Entry, ExportCursor, From, ImportMark, Intent, Link, Member, Order, Owner, Pause,
     RequestKey, Settlement, Store, StoreError, Summary, WorkState, Write, WriteError, Written,
 };
 use crate::{
@@ -43,7 +43,7 @@ use crate::{
 /// How long a piece of work that cannot be read is left alone.
 const CORRUPT_PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// The chores from this number on are of this engine alone.
+/// The chores from this number on are of this engine alone, or take a moment only.
 const OUR_OWN_CHORES: u64 = 6;
 
 /// What is to be swept.
@@ -385,6 +385,7 @@ impl Store for RedisStore {
             None => vec![
                 keys::state_name(WorkState::Pending),
                 keys::state_name(WorkState::Refused),
+                keys::state_name(WorkState::Held),
             ],
         };
         let (mut deliveries, mut after) = (Vec::new(), after);
@@ -406,6 +407,26 @@ impl Store for RedisStore {
         let args = Args::new().id(id).time(now);
         let reply = self.step("make work due", tenant, &self.scripts.retry, args).await?;
         Ok(reply.number::<u8>()? == 1)
+    }
+
+    async fn release(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError> {
+        let args = Args::new().id(id).time(now);
+        let script = &self.scripts.release;
+        let reply = self.step("release what is held", tenant, script, args).await?;
+        Ok(reply.number::<u8>()? == 1)
+    }
+
+    async fn set_pause(&self, tenant: &Tenant, pause: Option<Pause>) -> Result<(), StoreError> {
+        let args = match pause {
+            Some(pause) => Args::new().text(serde_json::json!(pause).to_string()),
+            None => Args::new().nothing(),
+        };
+        self.step("pause a tenant", tenant, &self.scripts.pause, args).await?;
+        Ok(())
+    }
+
+    async fn pause(&self, tenant: &Tenant) -> Result<Option<Pause>, StoreError> {
+        self.read("read a pause", tenant, "pause", Args::new()).await?.pause()
     }
 
     async fn summary(&self, tenant: &Tenant) -> Result<Summary, StoreError> {

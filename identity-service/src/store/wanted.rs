@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{Brake, Brakes, Usable};
 use crate::{
     id::{Kind, ResourceId},
     index::Key,
@@ -25,6 +26,12 @@ pub struct Write {
     pub keep_unknown_members: bool,
     /// Makes a repeat harmless.
     pub request: Option<RequestKey>,
+    /// Whether the user may be used, before and after.
+    pub usable: Usable,
+    /// The tenant's brakes.
+    pub brakes: Brakes,
+    /// Whether a deletion only disables the account, so that it counts as a deactivation.
+    pub deletion_disables: bool,
     /// The time of the change.
     pub now: Timestamp,
     /// The W3C trace context of the caller, kept with the work.
@@ -103,6 +110,8 @@ pub struct Written {
     pub changed: bool,
     /// How many members a `replace` took out.
     pub replaced_out: u64,
+    /// The brake that came on for this write: what it takes away is held.
+    pub braked: Option<Brake>,
 }
 
 /// Where a listing begins.

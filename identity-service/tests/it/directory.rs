@@ -8,7 +8,7 @@ mod users;
 use std::sync::Arc;
 
 use identity_service::{
-    config::{Adopt, DeleteMode, MembersReplace, Policy, UnknownMembers},
+    config::{Adopt, Brake, DeleteMode, MembersReplace, Policy, UnknownMembers},
     directory::{Caller, Directory},
     id::{Kind, ResourceId, Tenant},
     record::Record,
@@ -22,6 +22,8 @@ const ENTERPRISE: &str = scim::URN_ENTERPRISE_USER;
 
 fn policy() -> Policy {
     Policy {
+        max_removals_per_hour: Brake::Most(0),
+        max_deactivations_per_hour: Brake::Most(0),
         unknown_members: UnknownMembers::Reject,
         members_replace: MembersReplace::Exact,
         delete_mode: DeleteMode::Remove,

@@ -58,7 +58,10 @@ impl Home {
             at,
         );
         group.member_count = users as u64;
-        let mut entries = vec![Entry::Counters { stamp: 9 }, Entry::Resource(group.clone())];
+        let mut entries = vec![
+            Entry::Counters { stamp: 9, pause: None },
+            Entry::Resource(group.clone()),
+        ];
         for number in 0..users {
             let document = json!({"userName": format!("user {number}"), "externalId": format!("x{number}")});
             let user = Record::new(ResourceId::generate(), Kind::User, document, at);
@@ -286,7 +289,7 @@ async fn an_export_that_was_cut_off_goes_on_where_it_was() {
     // Not on a store that has changed meanwhile.
     cut_off(&home, "old", &file, 3).await;
     let store = home.open("old");
-    let stamp = Entry::Counters { stamp: 10 };
+    let stamp = Entry::Counters { stamp: 10, pause: None };
     store.import(&Tenant::new("default"), vec![stamp]).await.unwrap();
     drop(store);
     succeeded(&home.run("export", "old", &file));

@@ -2,6 +2,7 @@
 //! by one `contract!` line; the random test then drives it against the reference model, too.
 
 pub(crate) mod bench;
+mod brakes;
 pub(crate) mod chores;
 mod claims;
 pub(crate) mod engine;
@@ -198,6 +199,23 @@ macro_rules! contract {
                 a_claim_knows_what_is_wanted_now
                 a_tenants_work_is_its_own
             }
+            brakes {
+                deactivations_beyond_the_limit_are_held
+                a_brake_lets_go_after_an_hour
+                a_limit_grows_with_the_directory
+                who_has_no_account_passes_every_brake
+                who_may_be_used_again_is_held_no_longer
+                what_is_released_goes_on
+                a_removal_beyond_the_limit_is_held_when_the_account_is_disabled
+                too_many_disabled_by_held_removals_are_held_as_they_are
+                a_new_user_of_the_name_ends_a_held_removal
+                a_large_groups_deletion_counts_for_its_members
+                many_who_leave_a_group_at_once_are_held
+                who_is_put_in_again_is_held_no_longer
+                what_takes_access_away_is_taken_first
+                the_oldest_that_is_pending_is_told
+                nothing_is_claimed_of_a_tenant_that_is_paused
+            }
             settling {
                 what_was_applied_needs_nothing_more
                 a_settlement_of_a_lost_claim_is_ignored
@@ -306,6 +324,11 @@ mod redis_server {
 
 mod redis_in_small_batches {
     contract! { @ crate::store::REDIS_IN_SMALL_BATCHES;
+        brakes {
+            a_large_groups_deletion_counts_for_its_members
+            many_who_leave_a_group_at_once_are_held
+            who_is_put_in_again_is_held_no_longer
+        }
         large {
             large_and_small_changes_of_one_group_all_survive
             a_large_change_and_small_ones_of_the_same_members_agree

@@ -123,6 +123,8 @@ impl Setup {
             "--backoff-base=10ms".to_owned(),
             "--backoff-ceiling=200ms".to_owned(),
             "--refused-retry=1h".to_owned(),
+            "--max-removals-per-hour=0".to_owned(),
+            "--max-deactivations-per-hour=0".to_owned(),
         ];
         if let Some(list) = self.adopt_list {
             let path = folder.path().join("adopt.txt");
@@ -214,7 +216,7 @@ impl Deployment {
         ChangeServiceClient::new(self.connection.clone())
     }
 
-    fn deliveries(&self) -> DeliveryServiceClient<Connection> {
+    pub(crate) fn deliveries(&self) -> DeliveryServiceClient<Connection> {
         DeliveryServiceClient::new(self.connection.clone())
     }
 

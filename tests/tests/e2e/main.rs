@@ -11,6 +11,7 @@ mod processes;
 mod programs;
 
 mod bad_input;
+mod brakes;
 mod bulk;
 mod documented;
 mod entra;

@@ -182,11 +182,13 @@ impl Process {
 
     /// identity-service with the adapter at that address; the flags say where its store is.
     pub(crate) fn identity(listen: &str, adapter: &str, flags: &[&str], folder: &Path) -> Self {
-        let own: [&str; 6] = [
+        let own: [&str; 8] = [
             &format!("--adapter-url=http://{adapter}"),
             "--backoff-base=50ms",
             "--backoff-ceiling=1s",
             "--refused-retry=2s",
+            "--max-removals-per-hour=0",
+            "--max-deactivations-per-hour=0",
             "--delivery-timeout=8s",
             "--delivery-lease=10s",
         ];

@@ -58,6 +58,7 @@ fn advance(
         Chore::JoinAgain => page(&tables.groups_of, tenant, id, cursor)?,
         Chore::Ready => page(&tables.pending_of, tenant, id, cursor)?,
         Chore::Refill => page(&tables.members, tenant, id, cursor)?,
+        Chore::Release => return release(tables, tenant, id, now),
     };
     for other in &batch {
         let other = ResourceId::from_u128(*other);
@@ -88,7 +89,7 @@ fn touch(
     now: Timestamp,
 ) -> Result<(), Failed> {
     match chore {
-        Chore::Dissolve => Ok(()),
+        Chore::Dissolve | Chore::Release => Ok(()),
         Chore::Reports if other == id => Ok(()),
         Chore::Reports => work::mark(tables, tenant, Kind::User, other, now, None),
         Chore::JoinAgain | Chore::Ready if !is_group(tables, tenant, other)? => Ok(()),
@@ -178,6 +179,26 @@ fn dissolve(tables: &mut Tables<'_>, tenant: &str, id: ResourceId) -> Result<usi
         tables.pending_of.remove((tenant, *member, group))?;
     }
     note(tables, tenant, Chore::Dissolve, id, members.len() + pending.len(), 0)
+}
+
+/// Lets up to a batch of a group's held members be taken out.
+fn release(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now: Timestamp) -> Result<usize, Failed> {
+    let (group, stage) = (id.as_u128(), Stage::Held.number());
+    let mut held = Vec::new();
+    for entry in tables
+        .pending
+        .range((tenant, group, stage, 0)..=(tenant, group, stage, u128::MAX))?
+        .take(BATCH)
+    {
+        held.push(ResourceId::from_u128(entry?.0.value().3));
+    }
+    for member in &held {
+        pending::restage(tables, tenant, id, *member, Stage::Ready)?;
+    }
+    if !held.is_empty() && is_group(tables, tenant, id)? {
+        work::mark(tables, tenant, Kind::Group, id, now, None)?;
+    }
+    note(tables, tenant, Chore::Release, id, held.len(), 0)
 }
 
 fn first(

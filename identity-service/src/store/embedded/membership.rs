@@ -15,10 +15,12 @@ use crate::{
 };
 
 /// How many members came and went.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Moved {
     pub(super) added: u64,
     pub(super) removed: u64,
+    /// Who went.
+    pub(super) gone: Vec<ResourceId>,
 }
 
 /// What each id is, or which of them cannot be a member.
@@ -84,6 +86,7 @@ pub(super) fn apply(
         }
         tables.groups_of.remove((tenant, member.as_u128(), group.as_u128()))?;
         moved.removed += 1;
+        moved.gone.push(member);
         pending::leave(tables, tenant, group, member, &mut stamp)?;
     }
     Ok(moved)

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     links, pending,
     tables::{
-        COUNTERS, Counter, FEED, Failed, GROUPS_OF, INTENTS, LINKS, LOOKUPS, MEMBERS, NAMES, OWNERS, PENDING,
+        AGES, COUNTERS, Counter, FEED, Failed, GROUPS_OF, INTENTS, LINKS, LOOKUPS, MEMBERS, NAMES, OWNERS, PENDING,
         PENDING_COUNTS, RECORDS, REQUESTS, Reading, TOMBSTONES, WORK, WORK_STATES, from_json, get, read_counter,
     },
     tombstone,
@@ -298,6 +298,16 @@ impl Reading {
         Ok(deliveries)
     }
 
+    fn oldest_pending(&self, tenant: &str) -> Result<Option<Timestamp>, Failed> {
+        let ages = self.table(AGES)?;
+        let mut ages = ages.range((tenant, 0, 0)..=(tenant, u64::MAX, u128::MAX))?;
+        let Some(oldest) = ages.next() else { return Ok(None) };
+        let (_, since, _) = oldest?.0.value();
+        Ok(i64::try_from(since)
+            .ok()
+            .and_then(|since| Timestamp::from_millisecond(since).ok()))
+    }
+
     pub(super) fn summary(&self, tenant: &str) -> Result<Summary, Failed> {
         let counters = self.table(COUNTERS)?;
         let read = |counter| read_counter(&counters, tenant, counter);
@@ -306,6 +316,8 @@ impl Reading {
             groups: read(Counter::Groups)?,
             pending: read(Counter::Pending)?,
             refused: read(Counter::Refused)?,
+            held: read(Counter::Held)?,
+            oldest_pending: self.oldest_pending(tenant)?,
         })
     }
 }

@@ -31,8 +31,12 @@ pub(super) const TOMBSTONES: TableDefinition<'_, (&str, u128), &[u8]> = TableDef
 pub(super) const TOMBSTONE_NAMES: TableDefinition<'_, (&str, u8, &str), u128> = TableDefinition::new("tombstone_names");
 /// (tenant, id) → work to do.
 pub(super) const WORK: TableDefinition<'_, (&str, u128), &[u8]> = TableDefinition::new("work");
-/// (tenant, due in ms, id): the order of the work. Leased work stands at the end of its lease.
+/// (tenant, due in ms, id): the order of the work. Leased work stands at the end of its lease; held work does not stand here.
 pub(super) const DUE: TableDefinition<'_, (&str, u64, u128), ()> = TableDefinition::new("due");
+/// The same, of work that takes access away: it is taken before all other.
+pub(super) const URGENT: TableDefinition<'_, (&str, u64, u128), ()> = TableDefinition::new("urgent");
+/// (tenant, since in ms, id): pending work by its oldest change.
+pub(super) const AGES: TableDefinition<'_, (&str, u64, u128), ()> = TableDefinition::new("ages");
 /// (tenant, state, id): the work by its state.
 pub(super) const WORK_STATES: TableDefinition<'_, (&str, u8, u128), ()> = TableDefinition::new("work_states");
 /// (tenant, group, stage, member) → stamp: members whose wanted state is not confirmed on the Platform.
@@ -55,6 +59,10 @@ pub(super) const REQUESTS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefin
 pub(super) const REQUEST_AGES: TableDefinition<'_, (&str, u64, &str), ()> = TableDefinition::new("request_ages");
 /// (tenant) → how far an import is that has not come to its end. Not in files of earlier versions of this layout.
 pub(super) const IMPORTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("imports");
+/// (tenant, brake, when in ms, stamp) → how many passed the brake.
+pub(super) const BRAKES: TableDefinition<'_, (&str, u8, u64, u64), u64> = TableDefinition::new("brakes");
+/// (tenant) → why nothing of it is delivered.
+pub(super) const PAUSES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("pauses");
 /// Facts of the file itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
@@ -72,6 +80,10 @@ pub(super) enum Counter {
     Stamp = 6,
     /// Position up to which the feed was trimmed.
     Trimmed = 7,
+    Held = 8,
+    /// How many passed each brake in the last hour.
+    RemovalsPassed = 9,
+    DeactivationsPassed = 10,
 }
 
 /// All tables, open for writing.
@@ -88,6 +100,8 @@ pub(super) struct Tables<'t> {
     pub(super) tombstone_names: Table<'t, (&'static str, u8, &'static str), u128>,
     pub(super) work: Table<'t, (&'static str, u128), &'static [u8]>,
     pub(super) due: Table<'t, (&'static str, u64, u128), ()>,
+    pub(super) urgent: Table<'t, (&'static str, u64, u128), ()>,
+    pub(super) ages: Table<'t, (&'static str, u64, u128), ()>,
     pub(super) work_states: Table<'t, (&'static str, u8, u128), ()>,
     pub(super) pending: Table<'t, (&'static str, u128, u64, u128), u64>,
     pub(super) pending_of: Table<'t, (&'static str, u128, u128), u64>,
@@ -99,6 +113,8 @@ pub(super) struct Tables<'t> {
     pub(super) requests: Table<'t, (&'static str, &'static str), &'static [u8]>,
     pub(super) request_ages: Table<'t, (&'static str, u64, &'static str), ()>,
     pub(super) imports: Table<'t, &'static str, &'static [u8]>,
+    pub(super) brakes: Table<'t, (&'static str, u8, u64, u64), u64>,
+    pub(super) pauses: Table<'t, &'static str, &'static [u8]>,
     /// How many changes a tenant's feed keeps.
     pub(super) feed_length: u64,
     /// Whether anything was written: a step that changes nothing costs no commit.
@@ -121,6 +137,8 @@ impl<'t> Tables<'t> {
             tombstone_names: transaction.open_table(TOMBSTONE_NAMES)?,
             work: transaction.open_table(WORK)?,
             due: transaction.open_table(DUE)?,
+            urgent: transaction.open_table(URGENT)?,
+            ages: transaction.open_table(AGES)?,
             work_states: transaction.open_table(WORK_STATES)?,
             pending: transaction.open_table(PENDING)?,
             pending_of: transaction.open_table(PENDING_OF)?,
@@ -132,6 +150,8 @@ impl<'t> Tables<'t> {
             requests: transaction.open_table(REQUESTS)?,
             request_ages: transaction.open_table(REQUEST_AGES)?,
             imports: transaction.open_table(IMPORTS)?,
+            brakes: transaction.open_table(BRAKES)?,
+            pauses: transaction.open_table(PAUSES)?,
             feed_length,
             dirty: false,
         })

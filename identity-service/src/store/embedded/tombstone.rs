@@ -12,7 +12,7 @@ use crate::{
     id::{Kind, ResourceId},
     index::{Index, Key},
     record::Record,
-    store::{Tombstone, Write},
+    store::{Brake, Tombstone, Write},
 };
 
 /// Reads a tombstone back.
@@ -34,6 +34,7 @@ pub(super) fn bury(
     write: &Write,
     version: u64,
     keys: &[Key],
+    braked: Option<Brake>,
 ) -> Result<(), Failed> {
     let id = write.id.as_u128();
     let link = tables.link(tenant, id)?;
@@ -55,14 +56,7 @@ pub(super) fn bury(
     };
     tables.tombstones.insert((tenant, id), to_json(&tombstone).as_slice())?;
     tables.tombstone_names.insert((tenant, write.kind.number(), name), id)?;
-    work::mark(
-        tables,
-        tenant,
-        write.kind,
-        write.id,
-        write.now,
-        write.traceparent.as_deref(),
-    )
+    work::change(tables, tenant, write, true, Some(braked))
 }
 
 /// A user created under the name of a deleted one takes its account over and cancels a removal not yet done. A group

@@ -13,12 +13,13 @@ pub(super) use self::{
     waiting::{hold, wait_for, wake_waiters},
 };
 use super::{
+    chores, pending,
     tables::{Counter, Failed, Tables, millis, to_json},
     tombstone,
 };
 use crate::{
     id::{Kind, ResourceId},
-    store::{Link, Work, WorkState},
+    store::{Brake, Chore, Link, Stage, Work, WorkState, Write},
 };
 
 /// Says that a resource needs work now. Work under a lease stays where it is; its settlement sees the newer stamp. A change
@@ -31,6 +32,42 @@ pub(super) fn mark(
     now: Timestamp,
     traceparent: Option<&str>,
 ) -> Result<(), Failed> {
+    let (old, work) = marked(tables, tenant, kind, id, now, traceparent)?;
+    put(tables, tenant, id.as_u128(), old.as_ref(), &work)
+}
+
+/// Says that a write made work: whether it takes access away, and whether a brake is on (`Some(None)`: no longer).
+pub(super) fn change(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    write: &Write,
+    urgent: bool,
+    braked: Option<Option<Brake>>,
+) -> Result<(), Failed> {
+    let (kind, id, trace) = (write.kind, write.id, write.traceparent.as_deref());
+    let (old, mut work) = marked(tables, tenant, kind, id, write.now, trace)?;
+    work.urgent |= urgent;
+    if let Some(braked) = braked {
+        work.braked = braked;
+        work.state = WorkState::Pending;
+    }
+    // A brake on the removal of a user lets the account be disabled first.
+    let allows_nothing = work.braked == Some(Brake::Deactivations) || kind == Kind::Group;
+    if work.braked.is_some() && work.lease.is_none() && allows_nothing {
+        work.state = WorkState::Held;
+    }
+    put(tables, tenant, id.as_u128(), old.as_ref(), &work)
+}
+
+/// The work as it was, and as it is when a resource needs work now.
+fn marked(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    kind: Kind,
+    id: ResourceId,
+    now: Timestamp,
+    traceparent: Option<&str>,
+) -> Result<(Option<Work>, Work), Failed> {
     let stamp = tables.add(tenant, Counter::Stamp, 1)?;
     let old = tables.work(tenant, id.as_u128())?;
     let mut work = match &old {
@@ -47,6 +84,8 @@ pub(super) fn mark(
             lease: None,
             attempts: 0,
             since: now,
+            urgent: false,
+            braked: None,
             state: WorkState::Pending,
             failure: None,
             traceparent: None,
@@ -56,7 +95,10 @@ pub(super) fn mark(
     if work.not_before.is_none() {
         work.attempts = 0;
     }
-    work.state = WorkState::Pending;
+    // What a brake holds is let go by a person, or by a change that takes back what it held.
+    if work.state != WorkState::Held || work.braked.is_none() {
+        work.state = WorkState::Pending;
+    }
     if work.lease.is_none() {
         let earliest = [work.not_before, work.held_until].into_iter().flatten().max();
         work.due = earliest.map_or(now, |earliest| earliest.max(now));
@@ -64,7 +106,31 @@ pub(super) fn mark(
     if let Some(traceparent) = traceparent {
         work.traceparent = Some(traceparent.to_owned());
     }
-    put(tables, tenant, id.as_u128(), old.as_ref(), &work)
+    Ok((old, work))
+}
+
+/// Lets what is held go on; `false` when nothing of it is held.
+pub(super) fn release(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now: Timestamp) -> Result<bool, Failed> {
+    let Some(old) = tables.work(tenant, id.as_u128())? else {
+        return Ok(false);
+    };
+    let has_held_members = old.kind == Kind::Group && pending::has(tables, tenant, id, Stage::Held)?;
+    if old.braked.is_none() && !has_held_members {
+        return Ok(false);
+    }
+    let free = Work {
+        braked: None,
+        state: WorkState::Pending,
+        not_before: None,
+        failure: None,
+        ..old.clone()
+    };
+    put(tables, tenant, id.as_u128(), Some(&old), &free)?;
+    mark(tables, tenant, old.kind, id, now, None)?;
+    if has_held_members {
+        chores::begin(tables, tenant, Chore::Release, id, now)?;
+    }
+    Ok(true)
 }
 
 /// Forgets a resource's work and gives it.
@@ -74,9 +140,8 @@ pub(super) fn remove(tables: &mut Tables<'_>, tenant: &str, id: u128) -> Result<
     };
     tables.dirty = true;
     tables.work.remove((tenant, id))?;
-    tables.due.remove((tenant, millis(work.due), id))?;
-    tables.work_states.remove((tenant, work.state.number(), id))?;
-    tables.add(tenant, counter(work.state), -1)?;
+    leave_order(tables, tenant, id, &work)?;
+    leave_state(tables, tenant, id, &work)?;
     Ok(Some(work))
 }
 
@@ -137,17 +202,38 @@ pub(super) fn put(
     tables.dirty = true;
     if old.map(|old| old.state) != Some(new.state) {
         if let Some(old) = old {
-            tables.work_states.remove((tenant, old.state.number(), id))?;
-            tables.add(tenant, counter(old.state), -1)?;
+            leave_state(tables, tenant, id, old)?;
         }
         tables.work_states.insert((tenant, new.state.number(), id), ())?;
         tables.add(tenant, counter(new.state), 1)?;
+        if new.state == WorkState::Pending {
+            tables.ages.insert((tenant, millis(new.since), id), ())?;
+        }
     }
     if let Some(old) = old {
-        tables.due.remove((tenant, millis(old.due), id))?;
+        leave_order(tables, tenant, id, old)?;
     }
-    tables.due.insert((tenant, millis(new.due), id), ())?;
+    if new.state != WorkState::Held {
+        order(tables, new.urgent).insert((tenant, millis(new.due), id), ())?;
+    }
     tables.work.insert((tenant, id), to_json(new).as_slice())?;
+    Ok(())
+}
+
+/// The order in which work of that urgency is taken.
+fn order<'t, 's>(tables: &'s mut Tables<'t>, urgent: bool) -> &'s mut redb::Table<'t, (&'static str, u64, u128), ()> {
+    if urgent { &mut tables.urgent } else { &mut tables.due }
+}
+
+fn leave_order(tables: &mut Tables<'_>, tenant: &str, id: u128, work: &Work) -> Result<(), Failed> {
+    order(tables, work.urgent).remove((tenant, millis(work.due), id))?;
+    Ok(())
+}
+
+fn leave_state(tables: &mut Tables<'_>, tenant: &str, id: u128, work: &Work) -> Result<(), Failed> {
+    tables.work_states.remove((tenant, work.state.number(), id))?;
+    tables.ages.remove((tenant, millis(work.since), id))?;
+    tables.add(tenant, counter(work.state), -1)?;
     Ok(())
 }
 
@@ -155,5 +241,6 @@ fn counter(state: WorkState) -> Counter {
     match state {
         WorkState::Pending => Counter::Pending,
         WorkState::Refused => Counter::Refused,
+        WorkState::Held => Counter::Held,
     }
 }

@@ -7,7 +7,7 @@ use super::keys::{id_bytes, index_prefix, is_name, kind_name, millis};
 use crate::{
     id::{Kind, ResourceId},
     index::Key,
-    store::{Action, Applied, Claim, DocumentChange, Failure, MemberChange, PendingMember, Settlement, Write},
+    store::{Action, Applied, Claim, DocumentChange, Failure, Limit, MemberChange, PendingMember, Settlement, Write},
 };
 
 /// How long a request id is remembered.
@@ -76,7 +76,7 @@ impl Args {
         }
     }
 
-    fn optional_text(self, text: Option<&str>) -> Self {
+    pub(super) fn optional_text(self, text: Option<&str>) -> Self {
         self.text(text.unwrap_or(""))
     }
 
@@ -109,6 +109,18 @@ impl Args {
         let (names, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| is_name(key));
         let args = self.list(names.iter().map(|key| key.value.as_bytes()));
         (args, others.into_iter().map(index_prefix).collect())
+    }
+
+    fn limit(self, limit: Option<Limit>) -> Self {
+        match limit {
+            Some(limit) => self.number(limit.least).number(limit.percent),
+            None => self.nothing().number(0),
+        }
+    }
+
+    fn object(self, object: Option<&(String, String)>) -> Self {
+        let (platform_id, backend) = object.map_or(("", ""), |(id, backend)| (id, backend));
+        self.text(platform_id).text(backend)
     }
 
     fn failure(self, failure: &Failure) -> Self {
@@ -149,7 +161,12 @@ pub(super) fn write(write: &Write, feed_length: u64, staged: Option<&str>) -> Ar
     };
     args = args
         .flag(write.keep_unknown_members)
-        .optional_text(write.traceparent.as_deref());
+        .optional_text(write.traceparent.as_deref())
+        .flag(write.usable.before)
+        .flag(write.usable.after)
+        .flag(write.deletion_disables)
+        .limit(write.brakes.removals)
+        .limit(write.brakes.deactivations);
     args = match &write.request {
         Some(request) => args.text(&request.id).text(hex(&request.digest)),
         None => args.nothing().nothing(),
@@ -271,6 +288,13 @@ pub(super) fn settle(claim: &Claim, settlement: &Settlement, now: Timestamp) -> 
             .optional_time(*not_before)
             .optional_id(*waits_for)
             .texts(void_intents),
+        Settlement::Held(held) => {
+            let args = args.text("held").object(held.object.as_ref()).flag(held.disabled);
+            match &held.failure {
+                Some(failure) => args.failure(failure),
+                None => args.nothing(),
+            }
+        }
         Settlement::Refused {
             failure,
             retry_at,
@@ -284,15 +308,11 @@ pub(super) fn settle(claim: &Claim, settlement: &Settlement, now: Timestamp) -> 
 }
 
 fn settle_applied(args: Args, applied: &Applied) -> Args {
-    let (platform_id, backend) = match &applied.object {
-        Some((platform_id, backend)) => (platform_id.as_str(), backend.as_str()),
-        None => ("", ""),
-    };
     let args = args
-        .text(platform_id)
-        .text(backend)
+        .object(applied.object.as_ref())
         .number(applied.versions.0)
         .number(applied.versions.1)
+        .flag(applied.disabled)
         .optional_time(applied.contested_until)
         .optional_id(applied.waits_for)
         .optional_time(applied.retry_at);

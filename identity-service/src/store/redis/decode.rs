@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use redis::Value;
 
 use self::values::{
-    answered, bytes, change, corrupt, delivery, id, json, kept_link, link, list, number, parts, position, record, text,
-    time, tombstone,
+    answered, brake, bytes, change, corrupt, delivery, id, json, kept_link, link, list, number, parts, position,
+    record, text, time, tombstone,
 };
 use super::{
     args::REQUEST_MEMORY_MS,
@@ -17,7 +17,7 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     record::Record,
     store::{
-        Change, Changes, Claim, Claims, Delivery, ImportMark, Intent, KeptLink, Link, Member, Order, Owner,
+        Change, Changes, Claim, Claims, Delivery, ImportMark, Intent, KeptLink, Link, Member, Order, Owner, Pause,
         PendingMember, RequestKey, Stage, StoreError, Summary, Tombstone, Write, WriteError, Written,
     },
 };
@@ -131,6 +131,7 @@ impl Reply {
                     record: record(write.kind, write.id, &next()?)?,
                     changed: number::<u8>(&next()?)? == 1,
                     replaced_out: number(&next()?)?,
+                    braked: brake(&next()?)?,
                 }));
             }
             b"large" => return Ok(Attempt::TooLarge),
@@ -205,7 +206,7 @@ impl Reply {
             tracing::error!(scim.resource.id = %shown, "a piece of work cannot be read; it is left alone");
         }
         let claim = |value| {
-            let [of, kind, token, stamp, attempts, traceparent] = parts(value)?;
+            let [of, kind, token, stamp, attempts, traceparent, braked] = parts(value)?;
             let traceparent = text(&traceparent)?;
             Ok(Claim {
                 tenant: tenant.clone(),
@@ -214,6 +215,7 @@ impl Reply {
                 token: number(&token)?,
                 stamp: number(&stamp)?,
                 attempts: number(&attempts)?,
+                braked: brake(&braked)?,
                 traceparent: (!traceparent.is_empty()).then_some(traceparent),
             })
         };
@@ -356,13 +358,25 @@ impl Reply {
         self.list()?.into_iter().map(one).collect()
     }
 
+    pub(super) fn pause(self) -> Result<Option<Pause>, StoreError> {
+        match bytes(&self.value)? {
+            b"" => Ok(None),
+            raw => json("pause", raw).map(Some),
+        }
+    }
+
     pub(super) fn summary(self) -> Result<Summary, StoreError> {
-        let [users, groups, pending, refused] = self.parts()?;
+        let [users, groups, pending, refused, held, oldest] = self.parts()?;
         Ok(Summary {
             users: number(&users)?,
             groups: number(&groups)?,
             pending: number(&pending)?,
             refused: number(&refused)?,
+            held: number(&held)?,
+            oldest_pending: match bytes(&oldest)? {
+                b"" => None,
+                _ => Some(time(number::<f64>(&oldest)? as i64)?),
+            },
         })
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `meta` | hash | `layout`; `feed` (tells this history of changes from others); the counters `stamp` and `position`; `import`, how far an import is |
+//! | `meta` | hash | `layout`; `feed` (tells this history of changes from others); the counters `stamp`, `position` and `passed:B` (how many passed a brake in the last hour); `import`, how far an import is; `pause`, why nothing is delivered, as JSON |
 //! | `K` | hash | id → record: `version document_version created modified members`, a line feed, the document |
 //! | `K:ids` | sorted set | the ids, in the order of creation |
 //! | `K:names` | hash | folded name → id; unique |
@@ -24,9 +24,11 @@
 //! | `tombstones:ids` | sorted set | the same ids, in order |
 //! | `K:buried` | hash | folded name → the tombstone of that name |
 //! | `work` | hash | id → piece of work, as JSON |
-//! | `due` | sorted set | ids by when their work is due, in ms; leased work stands at the end of its lease |
-//! | `work:pending`, `work:refused` | sorted set | ids by the state of their work |
-//! | `pending:GROUP` | sorted set | members whose wanted state is not confirmed, by stage: 0 ready, 1 waiting, 2 + n refused in round n |
+//! | `due`, `urgent` | sorted set | ids by when their work is due, in ms; leased work stands at the end of its lease. What takes access away is `urgent`; what is held is in neither |
+//! | `work:pending`, `work:refused`, `work:held` | sorted set | ids by the state of their work |
+//! | `ages` | sorted set | ids of pending work by its oldest change, in ms |
+//! | `brake:B` | sorted set | what passed the brake on `removals` or `deactivations`, as `weight:stamp`, by when, in ms |
+//! | `pending:GROUP` | sorted set | members whose wanted state is not confirmed, by stage: 0 ready, 1 waiting, 2 + n refused in round n, 2^40 held |
 //! | `stamps:GROUP` | hash | the same members → the stamp of the change |
 //! | `pending_in:MEMBER` | sorted set | the groups in which it is unconfirmed |
 //! | `waiters:ID` | sorted set | who is to be delivered again when this one's delivery gets on |
@@ -78,6 +80,7 @@ pub(super) fn state_name(state: WorkState) -> &'static str {
     match state {
         WorkState::Pending => "pending",
         WorkState::Refused => "refused",
+        WorkState::Held => "held",
     }
 }
 

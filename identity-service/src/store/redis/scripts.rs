@@ -25,6 +25,8 @@ pub(super) struct Scripts {
     pub(super) settle: Script,
     pub(super) retry: Script,
     pub(super) sweep: Script,
+    pub(super) release: Script,
+    pub(super) pause: Script,
     pub(super) prepare: Script,
     pub(super) import: Script,
 }
@@ -36,7 +38,7 @@ impl Scripts {
             get: script!(batch "get": "get"),
             find: script!(batch "find": "find"),
             reads: script!(batch "reads": "base" "records" "work" "links" "pending" "members" "tombstones" "reads"),
-            write: script!(batch "write": "base" "records" "work" "links" "pending" "members" "chores" "tombstones" "write"),
+            write: script!(batch "write": "base" "records" "work" "links" "pending" "members" "chores" "tombstones" "brakes" "write"),
             stage: script!(batch "stage": "base" "records" "work" "links" "pending" "members" "stage"),
             claim: script!(batch "claim": "base" "work" "claim"),
             renew: script!(batch "renew": "base" "work" "renew"),
@@ -44,6 +46,8 @@ impl Scripts {
             settle: script!(batch "settle": "base" "records" "work" "links" "pending" "members" "chores" "tombstones" "settle"),
             retry: script!(batch "retry": "base" "records" "work" "links" "pending" "members" "tombstones" "retry"),
             sweep: script!(batch "sweep": "base" "records" "work" "links" "pending" "members" "chores" "sweep"),
+            release: script!(batch "release": "base" "records" "work" "links" "pending" "members" "chores" "release"),
+            pause: script!(batch "pause": "base" "pause"),
             prepare: script!(batch "prepare": "base" "prepare"),
             import: script!(batch "import": "base" "records" "work" "links" "pending" "import"),
         }

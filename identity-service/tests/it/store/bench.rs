@@ -7,8 +7,8 @@ use identity_service::{
     index::{Index, Key, keys},
     record::Record,
     store::{
-        Action, Applied, Claim, Claims, Delivery, DocumentChange, Failure, MemberChange, Order, Settlement, Store,
-        Summary, WorkState, Write, WriteError, Written,
+        Action, Applied, Brakes, Claim, Claims, Delivery, DocumentChange, Failure, MemberChange, Order, Settlement,
+        Store, Summary, Usable, WorkState, Write, WriteError, Written,
     },
 };
 use jiff::Timestamp;
@@ -225,6 +225,9 @@ fn step(kind: Kind, id: ResourceId, action: Action) -> Write {
         if_version: None,
         keep_unknown_members: false,
         request: None,
+        usable: Usable::ALWAYS,
+        brakes: Brakes::default(),
+        deletion_disables: false,
         now: at(0),
         traceparent: None,
     }

@@ -33,6 +33,8 @@ pub(super) struct Work {
     pub(super) due: Timestamp,
     pub(super) leased: bool,
     pub(super) attempts: u32,
+    /// Whether it takes access away.
+    pub(super) urgent: bool,
     /// Whether it changed since it was claimed.
     changed: bool,
     /// Tells the present claim from earlier ones.
@@ -197,6 +199,9 @@ impl Model {
         }
         self.changes += 1;
         self.mark(group, Kind::Group, now);
+        if before.difference(wanted).next().is_some() {
+            self.hasten(group);
+        }
     }
 
     pub(super) fn delete(&mut self, id: ResourceId, now: Timestamp) {
@@ -212,6 +217,7 @@ impl Model {
             self.leave(group, id);
             self.changes += 1;
             self.mark(group, Kind::Group, now);
+            self.hasten(group);
         }
         self.unconfirmed.retain(|(group, _), _| *group != id);
         self.changes += 1;
@@ -224,6 +230,13 @@ impl Model {
         self.tombstone_names.insert((kind, folded(&resource.name)), id);
         self.tombstones.insert(id, resource);
         self.mark(id, kind, now);
+        self.hasten(id);
+    }
+
+    fn hasten(&mut self, id: ResourceId) {
+        if let Some(work) = self.work.get_mut(&id) {
+            work.urgent = true;
+        }
     }
 
     pub(super) fn groups_of(&self, member: ResourceId) -> Vec<ResourceId> {
@@ -264,6 +277,12 @@ impl Model {
             .filter(|(_, work)| work.due <= now)
             .map(|(id, _)| *id)
             .collect()
+    }
+
+    /// The place in the order in which work is taken.
+    pub(super) fn place(&self, id: ResourceId) -> (bool, Timestamp) {
+        let work = &self.work[&id];
+        (!work.urgent, work.due)
     }
 
     pub(super) fn claim(&mut self, id: ResourceId, now: Timestamp) -> Seen {
@@ -472,6 +491,7 @@ impl Model {
             due: now,
             leased: false,
             attempts: 0,
+            urgent: false,
             changed: true,
             claim: 0,
             held: None,

@@ -316,12 +316,7 @@ impl<'e> Race<'e> {
         let due = self.model.due(self.now);
         let taken = self.bench.take(self.now, limit).await;
         assert_eq!(taken.claims.len(), limit.min(due.len()));
-        let newest = taken
-            .claims
-            .iter()
-            .filter_map(|claim| self.model.work.get(&claim.id))
-            .map(|work| work.due)
-            .max();
+        let last = taken.claims.iter().map(|claim| self.model.place(claim.id)).max();
         let taken_ids: BTreeSet<_> = taken.claims.iter().map(|claim| claim.id).collect();
         for claim in taken.claims {
             assert!(due.contains(&claim.id));
@@ -348,12 +343,13 @@ impl<'e> Race<'e> {
             let answer = applied(&claim, &order);
             self.claims.push((claim, answer, seen));
         }
-        let untaken = self.model.work.iter().filter(|(id, _)| !taken_ids.contains(id));
-        let next = untaken.map(|(_, work)| work.due).min();
-        assert_eq!(taken.next_due, next);
+        let untaken = || self.model.work.iter().filter(|(id, _)| !taken_ids.contains(id));
+        assert_eq!(taken.next_due, untaken().map(|(_, work)| work.due).min());
+        let due = untaken().filter(|(_, work)| work.due <= self.now);
+        let first = due.map(|(id, _)| self.model.place(*id)).min();
         assert!(
-            newest.is_none_or(|newest| next.is_none_or(|next| newest <= next)),
-            "the longest due come first"
+            last.is_none_or(|last| first.is_none_or(|first| last <= first)),
+            "what takes access away comes first, then the longest due"
         );
     }
 

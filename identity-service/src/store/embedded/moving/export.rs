@@ -69,7 +69,8 @@ impl Reading {
             Section::Counters if page.place.last.is_some() => Ok(()),
             Section::Counters => {
                 let stamp = read_counter(&self.table(COUNTERS)?, tenant, Counter::Stamp)?;
-                page.entries.push(Entry::Counters { stamp });
+                let pause = self.pause(tenant)?;
+                page.entries.push(Entry::Counters { stamp, pause });
                 page.pass([0; 3]);
                 Ok(())
             }

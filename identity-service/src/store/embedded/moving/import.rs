@@ -9,7 +9,7 @@ use crate::{
     store::{
         Entry, ImportMark, KeptLink, Tombstone,
         embedded::{
-            pending,
+            brakes, pending,
             tables::{Counter, Failed, Tables, get, to_json},
             work,
             write::{
@@ -40,7 +40,7 @@ pub(in crate::store::embedded) fn import(
 
 fn newest_stamp(entry: &Entry) -> Option<u64> {
     match entry {
-        Entry::Counters { stamp } => Some(*stamp),
+        Entry::Counters { stamp, .. } => Some(*stamp),
         Entry::Work { work, .. } => Some(work.stamp),
         Entry::Unconfirmed { members, .. } => members.iter().map(|(_, _, stamp)| *stamp).max(),
         _ => None,
@@ -49,7 +49,8 @@ fn newest_stamp(entry: &Entry) -> Option<u64> {
 
 fn put(tables: &mut Tables<'_>, tenant: &str, entry: &Entry) -> Result<(), Failed> {
     match entry {
-        Entry::Counters { .. } => Ok(()),
+        Entry::Counters { pause: None, .. } => Ok(()),
+        Entry::Counters { pause, .. } => brakes::set_pause(tables, tenant, pause.as_ref()),
         Entry::Resource(record) => put_resource(tables, tenant, record),
         Entry::Members { group, members } => put_members(tables, tenant, group.as_u128(), members),
         Entry::Link { id, kind, link } => put_link(tables, tenant, *kind, id.as_u128(), link),

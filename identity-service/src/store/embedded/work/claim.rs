@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use redb::ReadableTable;
 
-use super::put;
+use super::{order, put};
 use crate::{
     id::{ResourceId, Tenant},
     record::Record,
@@ -29,34 +29,40 @@ pub(in crate::store::embedded) fn claim(
     lease: Duration,
     limit: usize,
 ) -> Result<Claims, Failed> {
-    let mut due = Vec::new();
-    let mut next_due = None;
-    for entry in tables
-        .due
-        .range((tenant, 0, 0)..=(tenant, u64::MAX, u128::MAX))?
-        .take(limit + 1)
-    {
-        let (_, at, id) = entry?.0.value();
-        if at > millis(now) || due.len() == limit {
-            next_due = Timestamp::from_millisecond(i64::try_from(at).unwrap_or(i64::MAX)).ok();
-            break;
-        }
-        due.push((at, id));
+    if tables.pauses.get(tenant)?.is_some() {
+        return Ok(Claims::default());
     }
+    let mut due = Vec::new();
+    let mut next: Option<u64> = None;
+    for urgent in [true, false] {
+        let order = if urgent { &tables.urgent } else { &tables.due };
+        for entry in order
+            .range((tenant, 0, 0)..=(tenant, u64::MAX, u128::MAX))?
+            .take(limit + 1)
+        {
+            let (_, at, id) = entry?.0.value();
+            if at > millis(now) || due.len() == limit {
+                next = Some(next.map_or(at, |earlier| earlier.min(at)));
+                break;
+            }
+            due.push((urgent, at, id));
+        }
+    }
+    let next_due = next.and_then(|at| Timestamp::from_millisecond(i64::try_from(at).unwrap_or(i64::MAX)).ok());
     let mut claims = Vec::with_capacity(due.len());
-    for (at, id) in due {
+    for (urgent, at, id) in due {
         match tables.work(tenant, id) {
             Ok(Some(old)) => claims.push(take(tables, tenant, id, &old, now, lease)?),
             Ok(None) => {
                 tables.dirty = true;
-                tables.due.remove((tenant, at, id))?;
+                order(tables, urgent).remove((tenant, at, id))?;
             }
             Err(Failed::Corrupt(what, problem)) => {
                 let id_shown = ResourceId::from_u128(id);
                 tracing::error!(scim.resource.id = %id_shown, problem, "a {what} cannot be read; it is left alone");
                 tables.dirty = true;
-                tables.due.remove((tenant, at, id))?;
-                tables.due.insert((tenant, millis(now + CORRUPT_PAUSE), id), ())?;
+                order(tables, urgent).remove((tenant, at, id))?;
+                order(tables, urgent).insert((tenant, millis(now + CORRUPT_PAUSE), id), ())?;
             }
             Err(failed) => return Err(failed),
         }
@@ -91,6 +97,7 @@ fn take(
         token,
         stamp: work.stamp,
         attempts: work.attempts,
+        braked: work.braked,
         traceparent: work.traceparent,
     })
 }

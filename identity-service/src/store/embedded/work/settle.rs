@@ -10,7 +10,7 @@ use super::{
 use crate::{
     id::{Kind, ResourceId},
     store::{
-        Applied, Chore, Claim, Link, Settlement, Stage, Work, WorkState,
+        Applied, Chore, Claim, Held, Link, Settlement, Stage, Work, WorkState,
         embedded::{
             chores, pending,
             tables::{Failed, Tables},
@@ -69,6 +69,7 @@ pub(in crate::store::embedded) fn settle(
             };
             put(tables, tenant, id, Some(&old), &work)
         }
+        Settlement::Held(held) => settle_held(tables, claim, held, &old, newer, now),
         Settlement::Refused {
             failure,
             retry_at,
@@ -93,6 +94,31 @@ pub(in crate::store::embedded) fn settle(
             put(tables, tenant, id, Some(&old), &work)
         }
     }
+}
+
+/// A brake is on; what it allowed was done.
+fn settle_held(
+    tables: &mut Tables<'_>,
+    claim: &Claim,
+    held: &Held,
+    old: &Work,
+    newer: bool,
+    now: Timestamp,
+) -> Result<(), Failed> {
+    let (tenant, id) = (claim.tenant.as_str(), claim.id.as_u128());
+    if held.object.is_some() {
+        keep_object(tables, claim, held.object.as_ref(), held.disabled)?;
+    }
+    let work = Work {
+        lease: None,
+        not_before: None,
+        attempts: 0,
+        due: now,
+        state: if newer { WorkState::Pending } else { WorkState::Held },
+        failure: held.failure.clone(),
+        ..old.clone()
+    };
+    put(tables, tenant, id, Some(old), &work)
 }
 
 /// Forgets intents that turned out void; who waits for one of those names may have it. The others stand: something may yet
@@ -164,6 +190,11 @@ fn settle_applied(
         }
     } else if members.waiting {
         Work { due: later, ..done }
+    } else if members.held {
+        Work {
+            state: WorkState::Held,
+            ..done
+        }
     } else if let Some(on) = applied.waits_for {
         tables.waiting.insert((tenant, on.as_u128(), id), ())?;
         // It may have got its object between the reading of the order and now, or be gone: then no bell will ring.
@@ -188,6 +219,7 @@ struct MembersLeft {
     ready: bool,
     refused: bool,
     waiting: bool,
+    held: bool,
 }
 
 fn members_left(tables: &Tables<'_>, claim: &Claim, work: &Work) -> Result<MembersLeft, Failed> {
@@ -197,6 +229,7 @@ fn members_left(tables: &Tables<'_>, claim: &Claim, work: &Work) -> Result<Membe
         ready: is_group && !pending::ready(&tables.pending, tenant, group, round, 1)?.is_empty(),
         refused: is_group && pending::has(tables, tenant, group, Stage::Refused(round))?,
         waiting: is_group && pending::has(tables, tenant, group, Stage::Waiting)?,
+        held: is_group && pending::has(tables, tenant, group, Stage::Held)?,
     })
 }
 
@@ -261,6 +294,7 @@ fn relink(tables: &mut Tables<'_>, claim: &Claim, applied: &Applied, now: Timest
         intents: Vec::new(),
         applied_version: applied.versions.0,
         applied_document: applied.versions.1,
+        disabled: applied.disabled,
     };
     tables.put_link(tenant, kind.number(), id, &link)?;
     if !moved {
@@ -280,6 +314,31 @@ fn relink(tables: &mut Tables<'_>, claim: &Claim, applied: &Applied, now: Timest
     Ok(())
 }
 
+/// Keeps the Platform object of a tombstone.
+fn keep_object(
+    tables: &mut Tables<'_>,
+    claim: &Claim,
+    object: Option<&(String, String)>,
+    disabled: bool,
+) -> Result<(), Failed> {
+    let (tenant, id, kind) = (claim.tenant.as_str(), claim.id.as_u128(), claim.kind);
+    let Some((platform_id, backend)) = object else {
+        return Ok(());
+    };
+    let before = tables.link(tenant, id)?;
+    if before.platform_id.as_ref() != Some(platform_id) {
+        tables.disown(tenant, kind.number(), id, before.platform_id.as_deref())?;
+    }
+    let link = Link {
+        platform_id: Some(platform_id.clone()),
+        backend: backend.clone(),
+        intents: Vec::new(),
+        disabled,
+        ..before
+    };
+    tables.put_link(tenant, kind.number(), id, &link)
+}
+
 /// A removal was applied: either the object is gone, or its account is disabled and kept.
 fn settle_removal(
     tables: &mut Tables<'_>,
@@ -291,18 +350,8 @@ fn settle_removal(
     now: Timestamp,
 ) -> Result<(), Failed> {
     let (tenant, id, kind) = (claim.tenant.as_str(), claim.id.as_u128(), claim.kind);
-    if let Some((platform_id, backend)) = &applied.object {
-        let before = tables.link(tenant, id)?;
-        if before.platform_id.as_ref() != Some(platform_id) {
-            tables.disown(tenant, kind.number(), id, before.platform_id.as_deref())?;
-        }
-        let link = Link {
-            platform_id: Some(platform_id.clone()),
-            backend: backend.clone(),
-            intents: Vec::new(),
-            ..before
-        };
-        tables.put_link(tenant, kind.number(), id, &link)?;
+    if applied.object.is_some() {
+        keep_object(tables, claim, applied.object.as_ref(), applied.disabled)?;
         if newer {
             return put(
                 tables,

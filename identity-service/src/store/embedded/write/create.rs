@@ -66,6 +66,7 @@ pub(super) fn create(
         record,
         changed: true,
         replaced_out: 0,
+        braked: None,
     }))
 }
 

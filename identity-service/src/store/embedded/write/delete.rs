@@ -4,10 +4,12 @@ use super::{count_of, keys::remove_keys, present, put, read};
 use crate::{
     id::Kind,
     index::Key,
+    record::Record,
     store::{
-        ChangeKind, Chore, Write, WriteError, Written,
+        Brake, Brakes, ChangeKind, Chore, Write, WriteError, Written,
+        brakes::weight,
         embedded::{
-            chores, feed, membership,
+            brakes, chores, feed, membership,
             tables::{Failed, Tables},
             tombstone, work,
         },
@@ -50,14 +52,12 @@ pub(super) fn delete(
             vec!["members".to_owned()],
             write.now,
         )?;
-        work::mark(
-            tables,
-            tenant,
-            Kind::Group,
-            group,
-            write.now,
-            write.traceparent.as_deref(),
-        )?;
+        let leave = Write {
+            kind: Kind::Group,
+            id: group,
+            ..write.clone()
+        };
+        work::change(tables, tenant, &leave, true, None)?;
     }
     match write.kind {
         Kind::Group => membership::dissolve(tables, tenant, write.id, write.now)?,
@@ -66,10 +66,35 @@ pub(super) fn delete(
     let mut deleted = record.clone();
     deleted.version += 1;
     feed::append(tables, tenant, &deleted, ChangeKind::Deleted, Vec::new(), write.now)?;
-    tombstone::bury(tables, tenant, write, deleted.version, keys)?;
+    let braked = braked(tables, tenant, write, &record)?;
+    tombstone::bury(tables, tenant, write, deleted.version, keys, braked)?;
     Ok(Ok(Written {
         record,
         changed: true,
         replaced_out: 0,
+        braked,
     }))
+}
+
+/// The brake that comes on for a deletion. Where it is the one on removals, a user's account is disabled all the same,
+/// unless too many are.
+fn braked(tables: &mut Tables<'_>, tenant: &str, write: &Write, record: &Record) -> Result<Option<Brake>, Failed> {
+    let link = tables.link(tenant, write.id.as_u128())?;
+    if link.platform_id.is_none() && link.intents.is_empty() {
+        return Ok(None);
+    }
+    let Brakes {
+        removals,
+        deactivations,
+    } = write.brakes;
+    let removes = write.kind == Kind::Group || !write.deletion_disables;
+    let weight = weight(write.kind, record.member_count, record.member_count, true);
+    if removes && brakes::pass(tables, tenant, Brake::Removals, removals, weight, write.now)? {
+        return Ok(None);
+    }
+    let disables = write.kind == Kind::User && write.usable.before;
+    if disables && !brakes::pass(tables, tenant, Brake::Deactivations, deactivations, 1, write.now)? {
+        return Ok(Some(Brake::Deactivations));
+    }
+    Ok(removes.then_some(Brake::Removals))
 }

@@ -42,6 +42,7 @@ pub(in crate::store::embedded) fn answered(
                 record: answered.record,
                 changed: answered.changed,
                 replaced_out: 0,
+                braked: None,
             })
         } else {
             Err(WriteError::RequestIdReused)

@@ -4,12 +4,16 @@ use super::{
     keys::{add_keys, names_are_free, remove_keys},
     present, put,
 };
-use crate::store::{
-    ChangeKind, DocumentChange, MemberChange, Write, WriteError, Written,
-    embedded::{
-        feed, membership,
-        tables::{Failed, Tables},
-        work,
+use crate::{
+    id::Kind,
+    store::{
+        Brake, ChangeKind, DocumentChange, MemberChange, Stage, Write, WriteError, Written,
+        brakes::weight,
+        embedded::{
+            brakes, feed, membership, pending,
+            tables::{Failed, Tables},
+            work,
+        },
     },
 };
 
@@ -56,8 +60,10 @@ pub(super) fn update(
             record,
             changed: false,
             replaced_out: 0,
+            braked: None,
         }));
     }
+    let before = record.member_count;
     record.version += 1;
     record.modified = write.now;
     record.member_count = record.member_count + moved.added - moved.removed;
@@ -86,14 +92,13 @@ pub(super) fn update(
     }
     put(tables, tenant, &record)?;
     feed::append(tables, tenant, &record, ChangeKind::Updated, attributes, write.now)?;
-    work::mark(
-        tables,
-        tenant,
-        write.kind,
-        write.id,
-        write.now,
-        write.traceparent.as_deref(),
-    )?;
+    let held_members = hold_members(tables, tenant, write, &moved, before)?;
+    let braked = match document {
+        Some(_) if write.kind == Kind::User => brake_on_use(tables, tenant, write)?,
+        _ => None,
+    };
+    let urgent = write.usable.ends() || moved.removed > 0;
+    work::change(tables, tenant, write, urgent, braked)?;
     let replaced_out = if members.is_some_and(|change| change.replace) {
         moved.removed
     } else {
@@ -103,5 +108,45 @@ pub(super) fn update(
         record,
         changed: true,
         replaced_out,
+        braked: braked.flatten().or(held_members.then_some(Brake::Removals)),
     }))
+}
+
+/// The brake on deactivations: on (`Some(Some)`), off (`Some(None)`), or as it was.
+fn brake_on_use(tables: &mut Tables<'_>, tenant: &str, write: &Write) -> Result<Option<Option<Brake>>, Failed> {
+    if write.usable.after {
+        return Ok(Some(None));
+    }
+    if !write.usable.ends() {
+        return Ok(None);
+    }
+    let has_account = tables.link(tenant, write.id.as_u128())?.platform_id.is_some();
+    let (brake, limit) = (Brake::Deactivations, write.brakes.deactivations);
+    let passes = !has_account || brakes::pass(tables, tenant, brake, limit, 1, write.now)?;
+    Ok(Some((!passes).then_some(brake)))
+}
+
+/// Holds those who went, where they are too many; gives whether they are.
+fn hold_members(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    write: &Write,
+    moved: &membership::Moved,
+    before: u64,
+) -> Result<bool, Failed> {
+    let weight = weight(Kind::Group, before, moved.removed, false);
+    if brakes::pass(
+        tables,
+        tenant,
+        Brake::Removals,
+        write.brakes.removals,
+        weight,
+        write.now,
+    )? {
+        return Ok(false);
+    }
+    for member in &moved.gone {
+        pending::restage(tables, tenant, write.id, *member, Stage::Held)?;
+    }
+    Ok(true)
 }

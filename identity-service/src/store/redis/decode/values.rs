@@ -8,8 +8,8 @@ use crate::{
     id::{Kind, ResourceId},
     record::Record,
     store::{
-        Change, ChangeKind, Delivery, Failure, KeptLink, Link, RequestKey, StoreError, Tombstone, Work, WorkState,
-        WriteError, Written,
+        Brake, Change, ChangeKind, Delivery, Failure, KeptLink, Link, RequestKey, StoreError, Tombstone, Work,
+        WorkState, WriteError, Written,
         redis::{
             args::hex,
             keys::{id_of, kind_of},
@@ -127,7 +127,18 @@ pub(super) fn answered(kept: &[u8], request: &RequestKey) -> Result<Written, Wri
         record: record_of(kind, ResourceId::from_u128(of), raw)?,
         changed: changed == "1",
         replaced_out: 0,
+        braked: None,
     })
+}
+
+/// The brake of that name; none when it is empty.
+pub(super) fn brake(value: &Value) -> Result<Option<Brake>, StoreError> {
+    match bytes(value)? {
+        b"" => Ok(None),
+        b"removals" => Ok(Some(Brake::Removals)),
+        b"deactivations" => Ok(Some(Brake::Deactivations)),
+        _ => Err(corrupt("brake", "of no known name")),
+    }
 }
 
 /// The fields of the first line, and what follows it.
@@ -209,6 +220,9 @@ struct KeptWork {
     lease: Option<u64>,
     attempts: u32,
     since: i64,
+    #[serde(default)]
+    urgent: bool,
+    braked: Option<Brake>,
     state: WorkState,
     failure: Option<Failure>,
     traceparent: Option<String>,
@@ -229,6 +243,8 @@ fn work(raw: &[u8]) -> Result<Work, StoreError> {
         lease: kept.lease,
         attempts: kept.attempts,
         since: time(kept.since)?,
+        urgent: kept.urgent,
+        braked: kept.braked,
         state: kept.state,
         failure: kept.failure,
         traceparent: kept.traceparent,

@@ -4,7 +4,7 @@
 -- that fails; it touches at most BATCH entries, which stands before this. Ids and documents are opaque here; times are milliseconds, but for those of records, which are only kept.
 
 local P = KEYS[1]
-local META, LINKS, WORK, DUE = P .. 'meta', P .. 'links', P .. 'work', P .. 'due'
+local META, LINKS, WORK = P .. 'meta', P .. 'links', P .. 'work'
 local TOMBSTONES, FEED, CHORES, CURSORS = P .. 'tombstones', P .. 'feed', P .. 'chores', P .. 'cursors'
 
 local call = redis.call
@@ -48,4 +48,5 @@ local function step_stamp()
 end
 
 -- What a step may leave to be done in batches (see chores.lua). Numbers are kept in the store: never change one.
-local DISSOLVE, REPORTS, JOIN_AGAIN, NOW_READY, REFILL, MERGE, LEAVE, WAKE, GONE, RENAME = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+local DISSOLVE, REPORTS, JOIN_AGAIN, NOW_READY, REFILL, MERGE, LEAVE, WAKE, GONE, RENAME, RELEASE =
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11

@@ -61,7 +61,7 @@ local function leave_batch(id, now, now_text, feed_length, traceparent)
       left.members = left.members - 1
       put_record('group', group, left)
       feed('updated', 'group', group, left.version, '["members"]', now_text, feed_length)
-      mark('group', group, now, traceparent)
+      mark('group', group, now, traceparent, taking('group', group, true))
     end
   end
   if #groups < BATCH then call('SREM', P .. 'leaving', id) end
@@ -87,6 +87,14 @@ local function rename_batch(old, new)
     if is_group(group) then unconfirm(group, new) end
   end
   return #groups
+end
+
+-- Lets a batch of a group's held members be taken out.
+local function release_batch(group, now)
+  local batch = call('ZRANGEBYSCORE', P .. 'pending:' .. group, HELD, HELD, 'LIMIT', 0, BATCH)
+  for _, member in ipairs(batch) do restage(group, member, READY) end
+  if #batch > 0 and is_group(group) then mark('group', group, now) end
+  return #batch
 end
 
 local function touch(chore, id, other, now)
@@ -137,6 +145,8 @@ local function advance(chore, id, cursor, now, now_text, feed_length, traceparen
       touched = wake_waiters(id, now)
     elseif chore == GONE then
       touched = gone_batch(id, now)
+    elseif chore == RELEASE then
+      touched = release_batch(id, now)
     elseif chore == RENAME then
       touched = rename_batch(id, cursor)
     else

@@ -11,6 +11,8 @@ end
 
 function put.counters()
   raise_stamp(take_number())
+  local pause = take_optional()
+  if pause then call('HSET', META, 'pause', pause) end
 end
 
 function put.resource()

@@ -127,9 +127,9 @@ local function put_out(group, member)
   leave(group, member)
 end
 
--- Puts members in and out; gives how many came and went.
+-- Puts members in and out; gives how many came and who went.
 local function apply_members(group, add, known, remove)
-  local added, removed = 0, 0
+  local added, gone = 0, {}
   for i, member in ipairs(add) do
     if not is_member(group, member) then
       put_in(group, member, known[i])
@@ -139,10 +139,10 @@ local function apply_members(group, add, known, remove)
   for _, member in ipairs(remove) do
     if is_member(group, member) then
       put_out(group, member)
-      removed = removed + 1
+      gone[#gone + 1] = member
     end
   end
-  return added, removed
+  return added, gone
 end
 
 -- The members of a group that are not among those given; nothing when they are more than one script may touch.
@@ -200,6 +200,12 @@ local function commit_layer(group, token, members)
   return layer.new, removed
 end
 
+-- Notes that a member left by a large change, which a brake may hold.
+local function leave_with(layer, group, member)
+  leave(group, member)
+  if layer.held then restage(group, member, HELD) end
+end
+
 -- Merges a batch of what a layer says into the set.
 local function merge_batch(group, layer)
   local members, unknown, key = P .. 'members:' .. group, P .. 'unknown:' .. group, P .. 'layer:' .. group
@@ -216,7 +222,7 @@ local function merge_batch(group, layer)
       local was_in = call('ZREM', members, member) == 1
       call('SREM', unknown, member)
       call('ZREM', P .. 'groups:' .. member, group)
-      if was_in and not told then leave(group, member) end
+      if was_in and not told then leave_with(layer, group, member) end
     end
   end
   if #batch > 0 then
@@ -237,7 +243,7 @@ local function replace_batch(group, layer)
       call('ZREM', members, member)
       call('SREM', P .. 'unknown:' .. group, member)
       call('ZREM', P .. 'groups:' .. member, group)
-      leave(group, member)
+      leave_with(layer, group, member)
     end
   end
   if #batch == BATCH then

@@ -2,6 +2,7 @@
 -- refused in a round. Whether it shall be in or out is the membership itself.
 
 local READY, WAITING, REFUSED = 0, 1, 2 -- refused in round n: REFUSED + n
+local HELD = 1099511627776 -- it left with many others, and a brake is on
 
 local function stand(group, member, stage, stamp)
   call('ZADD', P .. 'pending:' .. group, stage, member)

@@ -159,10 +159,15 @@ function read.deliveries()
   return { answer, ends }
 end
 
+function read.pause()
+  return call('HGET', META, 'pause')
+end
+
 function read.summary()
   return {
     call('ZCARD', P .. 'user:ids'), call('ZCARD', P .. 'group:ids'),
-    call('ZCARD', P .. 'work:pending'), call('ZCARD', P .. 'work:refused'),
+    call('ZCARD', P .. 'work:pending'), call('ZCARD', P .. 'work:refused'), call('ZCARD', P .. 'work:held'),
+    call('ZRANGE', AGES, 0, 0, 'WITHSCORES')[2] or '',
   }
 end
 

@@ -65,6 +65,21 @@ local function refused(work, newer)
   put_work(id, work, old_state)
 end
 
+-- A brake is on; what it allowed was done.
+local function held(work, newer)
+  local platform_id, backend, disabled, failure = take_optional(), take(), take_optional(), take_optional()
+  if platform_id then
+    local link = link_of(id)
+    link.disabled = disabled and true or nil
+    put_object(kind, id, link, platform_id, backend)
+  end
+  local old_state = work.state
+  work.lease, work.not_before, work.attempts, work.due = nil, nil, 0, now
+  work.failure = failure and cjson.decode(failure) or nil
+  if not newer then work.state = 'held' end
+  put_work(id, work, old_state)
+end
+
 -- Two resources came to the same object: who has it keeps it, and is delivered once more, since this one has just written
 -- over it; this one forgets what led it there and looks anew after a pause.
 local function contested(work, owner, until_)
@@ -78,9 +93,11 @@ local function contested(work, owner, until_)
 end
 
 -- A removal was applied: either the object is gone, or its account is disabled and kept.
-local function removed(work, newer, tombstone, platform_id, backend)
+local function removed(work, newer, tombstone, platform_id, backend, disabled)
   if platform_id then
-    put_object(kind, id, link_of(id), platform_id, backend)
+    local link = link_of(id)
+    link.disabled = disabled and true or nil
+    put_object(kind, id, link, platform_id, backend)
     if newer then
       work.lease, work.due = nil, now
       return put_work(id, work, work.state)
@@ -97,8 +114,9 @@ local function removed(work, newer, tombstone, platform_id, backend)
 end
 
 -- Keeps what is now known of the Platform object, and sets going what that makes possible.
-local function relink(platform_id, backend, version, document_version)
+local function relink(platform_id, backend, version, document_version, disabled)
   local link = link_of(id)
+  link.disabled = disabled and true or nil
   local before = link.platform_id
   link.applied_version, link.applied_document = version, document_version
   put_object(kind, id, link, platform_id, backend)
@@ -115,15 +133,16 @@ end
 
 local function applied(work, newer)
   local platform_id, backend = take_optional(), take()
-  local version, document_version, contested_until = take_number(), take_number(), take_optional_number()
+  local version, document_version, disabled = take_number(), take_number(), take_optional()
+  local contested_until = take_optional_number()
   local waits_for, retry_at, failure = take_optional(), take_optional_number() or now, take_optional()
   local confirmed, refused_members = take_list(), take_list()
 
   local owner = platform_id and call('HGET', P .. kind .. ':owners', platform_id)
   if owner and owner ~= id then return contested(work, owner, contested_until) end
   local tombstone = tombstone_of(id)
-  if tombstone then return removed(work, newer, tombstone, platform_id, backend) end
-  if platform_id then relink(platform_id, backend, version, document_version) end
+  if tombstone then return removed(work, newer, tombstone, platform_id, backend, disabled) end
+  if platform_id then relink(platform_id, backend, version, document_version, disabled) end
   wake_waiters(id, now)
   for i = 1, #confirmed, 2 do
     if stamp_of(id, confirmed[i]) == tonumber(confirmed[i + 1]) then confirm(id, confirmed[i]) end
@@ -134,12 +153,13 @@ local function applied(work, newer)
     end
   end
 
-  local is_ready, is_refused, is_waiting = false, false, false
+  local is_ready, is_refused, is_waiting, is_held = false, false, false, false
   if kind == 'group' then
     is_ready = #ready(id, work.refused_round, 1) > 0
     is_refused = has_stage(id, REFUSED + work.refused_round)
     -- Members of a large change that is still being merged are to come.
     is_waiting = has_stage(id, WAITING) or merging(id)
+    is_held = has_stage(id, HELD)
   end
   local old_state, attempts = work.state, work.attempts
   -- Those who were refused first are not kept waiting by those who were refused after them.
@@ -156,6 +176,8 @@ local function applied(work, newer)
     work.state, work.due, work.attempts = 'refused', work.refused_due, attempts + 1
   elseif is_waiting then
     work.due = retry_at
+  elseif is_held then
+    work.state = 'held'
   elseif waits_for then
     add_waiter(waits_for, id)
     -- It may have got its object between the reading of the order and now, or be gone: then no bell will ring.
@@ -177,6 +199,8 @@ elseif work.lease == token then
     applied(work, newer)
   elseif outcome == 'postponed' then
     postponed(work, newer)
+  elseif outcome == 'held' then
+    held(work, newer)
   else
     refused(work, newer)
   end

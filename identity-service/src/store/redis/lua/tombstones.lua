@@ -14,7 +14,7 @@ local function forget_tombstone(id)
 end
 
 -- Leaves a tombstone, unless nothing can have reached the Platform: no link, no intent, and no delivery under way.
-local function bury(kind, id, name, version, now, at_text, traceparent)
+local function bury(kind, id, name, version, now, at_text, traceparent, braked)
   local link, work = link_of(id), work_of(id)
   if not link.platform_id and #link.intents == 0 and not (work and work.lease) then
     remove_work(id)
@@ -25,7 +25,7 @@ local function bury(kind, id, name, version, now, at_text, traceparent)
   call('HSET', TOMBSTONES, id, cjson.encode(tombstone))
   call('ZADD', TOMBSTONES .. ':ids', 0, id)
   call('HSET', P .. kind .. ':buried', name, id)
-  mark(kind, id, now, traceparent)
+  mark(kind, id, now, traceparent, taking(kind, id, true, braked or false))
 end
 
 -- Puts a resource's work off until another's claim has ended, at the latest until then.

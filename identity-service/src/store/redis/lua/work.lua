@@ -1,5 +1,7 @@
 -- The outbox: what needs work, and when each piece is due.
 
+local DUE, URGENT, AGES = P .. 'due', P .. 'urgent', P .. 'ages'
+
 local function work_of(id)
   local raw = call('HGET', WORK, id)
   if not raw then return nil end
@@ -12,23 +14,39 @@ local function has_work(id)
   return call('HEXISTS', WORK, id) == 1
 end
 
+-- What is held is not due.
 local function put_work(id, work, old_state)
   if old_state ~= work.state then
     if old_state then call('ZREM', P .. 'work:' .. old_state, id) end
     call('ZADD', P .. 'work:' .. work.state, 0, id)
+    if work.state == 'pending' then call('ZADD', AGES, work.since, id) else call('ZREM', AGES, id) end
   end
-  call('ZADD', DUE, work.due, id)
+  if work.state == 'held' then
+    call('ZREM', DUE, id)
+    call('ZREM', URGENT, id)
+  else
+    call('ZADD', work.urgent and URGENT or DUE, work.due, id)
+  end
   call('HSET', WORK, id, cjson.encode(work))
 end
 
+-- Says that it takes access away, and so comes before all that does not.
+local function hasten(id, work)
+  if work.urgent then return end
+  work.urgent = true
+  call('ZREM', DUE, id)
+end
+
 -- Says that a resource needs work now. Work under a lease stays where it is; its settlement sees the newer stamp. A change
--- is worth a try of its own, but not while the Platform wants a pause.
-local function mark(kind, id, now, traceparent)
+-- is worth a try of its own, but not while the Platform wants a pause. `change` may say more of the work: what a brake holds is
+-- let go by a person, or by a change that takes back what it held.
+local function mark(kind, id, now, traceparent, change)
   local work = work_of(id) or { kind = kind, refused_round = 0, attempts = 0, since = now }
   local old_state = work.state
   work.stamp = next_stamp()
   if not work.not_before then work.attempts = 0 end
-  work.state = 'pending'
+  if work.state ~= 'held' or not work.braked then work.state = 'pending' end
+  if change then change(work) end
   if not work.lease then work.due = math.max(now, work.not_before or now, work.held_until or now) end
   if traceparent then work.traceparent = traceparent end
   put_work(id, work, old_state)
@@ -39,8 +57,9 @@ local function remove_work(id)
   local work = work_of(id)
   call('HDEL', WORK, id)
   call('ZREM', DUE, id)
-  call('ZREM', P .. 'work:pending', id)
-  call('ZREM', P .. 'work:refused', id)
+  call('ZREM', URGENT, id)
+  call('ZREM', AGES, id)
+  for _, state in ipairs({ 'pending', 'refused', 'held' }) do call('ZREM', P .. 'work:' .. state, id) end
   return work
 end
 
@@ -65,6 +84,18 @@ local function wake_waiters(on, now)
     call('DEL', waiters)
   end
   return #batch
+end
+
+-- Says that a change takes access away, and whether a brake is on: `false` when it is on no longer, nothing when it is as it
+-- was. A brake on the removal of a user lets the account be disabled first.
+local function taking(kind, id, urgent, braked)
+  return function(work)
+    if urgent then hasten(id, work) end
+    if braked ~= nil then
+      work.braked, work.state = braked or nil, 'pending'
+    end
+    if work.braked and not work.lease and (kind == 'group' or work.braked == 'deactivations') then work.state = 'held' end
+  end
 end
 
 -- Has the refused members of a group tried again.

@@ -6,6 +6,8 @@
 local action, kind, id = take(), take(), take()
 local now, now_text, feed_length = take_number(), take(), take_number()
 local if_version, keep_unknown, traceparent = take_optional_number(), take_optional(), take_optional()
+local usable_before, usable_after, deletion_disables = take_optional(), take_optional(), take_optional()
+local removals_limit, deactivations_limit = take_limit(), take_limit()
 local request, digest, memory, horizon = take_optional(), take(), take_number(), take_number()
 
 local IDS, NAMES, INDEX = P .. kind .. ':ids', P .. kind .. ':names', P .. kind .. ':keys'
@@ -57,7 +59,7 @@ local function create()
 
   add_keys(names, keys)
   call('ZADD', IDS, 0, id)
-  added = added or apply_members(id, members, known, {})
+  if not added then added = apply_members(id, members, known, {}) end
   local record = {
     version = 1, document_version = 1, created = now_text, modified = now_text, members = added, document = document,
   }
@@ -65,7 +67,28 @@ local function create()
   feed('created', kind, id, 1, attributes, now_text, feed_length)
   mark(kind, id, now, traceparent)
   for _, name in ipairs(names) do take_over(kind, id, name, now) end
-  return { 'ok', raw, remember(raw, 1), 0 }
+  return { 'ok', raw, remember(raw, 1), 0, '' }
+end
+
+-- The brake on deactivations: its name when it comes on, `false` when it is on no longer, nothing when it is as it was.
+local function brake_on_use()
+  if usable_after then return false end
+  if not usable_before then return nil end
+  if not link_of(id).platform_id or pass(DEACTIVATIONS, deactivations_limit, 1, now) then return false end
+  return DEACTIVATIONS
+end
+
+-- The brake that comes on for a deletion. Where it is the one on removals, a user's account is disabled all the same, unless
+-- too many are.
+local function brake_on_deletion(record)
+  local link = link_of(id)
+  if not link.platform_id and #link.intents == 0 then return nil end
+  local removes = kind == 'group' or not deletion_disables
+  local weight = kind == 'group' and math.max(1, weight_of_members(record.members, record.members)) or 1
+  if removes and pass(REMOVALS, removals_limit, weight, now) then return nil end
+  local disables = kind == 'user' and usable_before
+  if disables and not pass(DEACTIVATIONS, deactivations_limit, 1, now) then return DEACTIVATIONS end
+  return removes and REMOVALS or nil
 end
 
 local function update(record, before)
@@ -81,17 +104,29 @@ local function update(record, before)
   local known, refused = check_members(add, keep_unknown)
   if refused then return refused end
 
-  local added, removed = 0, 0
+  local added, removed, gone = 0, 0, {}
   if staged then
     added, removed = commit_layer(id, staged, record.members)
     if not added then return { 'gone' } end
   elseif changes_members then
     if replace then remove = others(id, add) end
     if not remove then return { 'large' } end
-    added, removed = apply_members(id, add, known, remove)
+    added, gone = apply_members(id, add, known, remove)
+    removed = #gone
   end
   local members_changed = added + removed > 0
-  if not changes_document and not members_changed then return { 'ok', before, remember(before, 0), 0 } end
+  if not changes_document and not members_changed then return { 'ok', before, remember(before, 0), 0, '' } end
+  local held_members = not pass(REMOVALS, removals_limit, weight_of_members(record.members, removed), now)
+  if held_members then
+    for _, member in ipairs(gone) do restage(id, member, HELD) end
+    if staged then
+      local layer = layer_of(id)
+      layer.held = true
+      put_layer(id, layer)
+    end
+  end
+  local braked
+  if changes_document and kind == 'user' then braked = brake_on_use() end
   record.version = record.version + 1
   record.modified = now_text
   record.members = record.members + added - removed
@@ -104,8 +139,8 @@ local function update(record, before)
   local raw = put_record(kind, id, record)
   feed('updated', kind, id, record.version, members_changed and attributes_with_members or attributes, now_text,
     feed_length)
-  mark(kind, id, now, traceparent)
-  return { 'ok', raw, remember(raw, 1), replace and removed or 0 }
+  mark(kind, id, now, traceparent, taking(kind, id, (usable_before and not usable_after) or removed > 0, braked))
+  return { 'ok', raw, remember(raw, 1), replace and removed or 0, braked or held_members and REMOVALS or '' }
 end
 
 local function delete(record, before)
@@ -119,8 +154,9 @@ local function delete(record, before)
   advance(LEAVE, id, '', now, now_text, feed_length, traceparent)
   begin(kind == 'group' and DISSOLVE or REPORTS, id, now)
   feed('deleted', kind, id, record.version + 1, '[]', now_text, feed_length)
-  bury(kind, id, names[1] or '', record.version + 1, now, now_text, traceparent)
-  return { 'ok', before, remember(before, 1), 0 }
+  local braked = brake_on_deletion(record)
+  bury(kind, id, names[1] or '', record.version + 1, now, now_text, traceparent, braked)
+  return { 'ok', before, remember(before, 1), 0, braked or '' }
 end
 
 local answer = request and answered()

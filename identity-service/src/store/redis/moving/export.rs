@@ -122,7 +122,8 @@ impl RedisStore {
         {}
         let reply = self.read("read the counters", tenant, "counters", Args::new()).await?;
         let stamp = reply.newest_stamp()?;
-        Ok((vec![Entry::Counters { stamp }], place.after(None, false)))
+        let pause = self.pause(tenant).await?;
+        Ok((vec![Entry::Counters { stamp, pause }], place.after(None, false)))
     }
 
     async fn resources(

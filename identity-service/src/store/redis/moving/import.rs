@@ -38,7 +38,11 @@ impl RedisStore {
 
     async fn put(&self, tenant: &Tenant, entry: Entry) -> Result<(), StoreError> {
         let (what, args) = match entry {
-            Entry::Counters { stamp } => ("counters", Args::new().text("counters").number(stamp)),
+            Entry::Counters { stamp, pause } => {
+                let args = Args::new().text("counters").number(stamp);
+                let pause = pause.map(|pause| json!(pause).to_string());
+                ("counters", args.optional_text(pause.as_deref()))
+            }
             Entry::Resource(record) => ("resource", self.resource_to_put(tenant, &record).await?),
             Entry::Members { group, members } => ("members", members_to_put(group, &members)),
             Entry::Link { id, kind, link } => {
@@ -138,6 +142,8 @@ fn work_json(work: &Work) -> String {
     });
     if let Some(map) = kept.as_object_mut() {
         let optional = [
+            ("urgent", work.urgent.then_some(json!(true))),
+            ("braked", work.braked.map(|brake| json!(brake))),
             ("not_before", work.not_before.map(|at| json!(millis(at)))),
             ("refused_due", work.refused_due.map(|at| json!(millis(at)))),
             ("failure", work.failure.as_ref().map(|failure| json!(failure))),
