@@ -85,9 +85,11 @@ fn meaning(code: Code, details: Option<&Details>) -> (StatusCode, Option<ErrorKi
 
         Reason::UnknownTenant => (S::INTERNAL_SERVER_ERROR, None, SETTINGS),
         // The request was of our own making.
-        Reason::InvalidRequest | Reason::RequestIdReused | Reason::ResumeTokenExpired | Reason::NotHeld => {
-            (S::INTERNAL_SERVER_ERROR, None, OURS)
-        }
+        Reason::InvalidRequest
+        | Reason::RequestIdReused
+        | Reason::ResumeTokenExpired
+        | Reason::NotHeld
+        | Reason::CannotDiscard => (S::INTERNAL_SERVER_ERROR, None, OURS),
         Reason::Internal | Reason::Unspecified => (S::INTERNAL_SERVER_ERROR, None, OURS),
     }
 }

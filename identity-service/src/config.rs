@@ -167,9 +167,9 @@ pub struct DeliveryConfig {
     /// The pause between two tries of a delivery that was refused and waits for a person. 0 is refused.
     #[arg(long, env = "REFUSED_RETRY", default_value = "1h", value_parser = parse_duration)]
     pub refused_retry: Duration,
-    /// How long the answer to a write waits for the Platform's verdict. There is no such wait as yet: a write is answered as
-    /// soon as it is durable, and anything but 0 is refused.
-    #[arg(long, env = "ANSWER_WAIT", default_value = "0", value_parser = parse_duration)]
+    /// How long the answer to a write waits for the Platform's verdict: refused changes are then answered with the Platform's
+    /// words and taken back. With no verdict by then it is answered as done, and delivered later. 0 never waits.
+    #[arg(long, env = "ANSWER_WAIT", default_value = "2s", value_parser = parse_duration)]
     pub answer_wait: Duration,
     /// How many members one delivery of a group puts in or out.
     #[arg(long, env = "MEMBER_BATCH", default_value_t = 100)]
@@ -288,9 +288,6 @@ pub enum ConfigError {
     /// Redis cannot be reached by these settings.
     #[error(transparent)]
     Redis(#[from] OpenError),
-    /// A wait that does not exist as yet.
-    #[error("ANSWER_WAIT can only be 0: writes are answered as soon as they are durable")]
-    AnswerWait,
     /// A number that must not be 0.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
@@ -317,12 +314,8 @@ impl Config {
             backoff_ceiling: ceiling,
             refused_retry,
             member_batch,
-            answer_wait,
             ..
         } = self.delivery;
-        if !answer_wait.is_zero() {
-            return Err(ConfigError::AnswerWait);
-        }
         let times = [
             ("DELIVERY_LEASE", lease),
             ("DELIVERY_TIMEOUT", timeout),

@@ -6,6 +6,7 @@
 
 mod apply;
 mod backoff;
+mod breaker;
 mod ending;
 mod groups;
 mod lease;
@@ -15,16 +16,18 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use proto::adapter::v1::adapter_service_client::AdapterServiceClient;
+use proto::{adapter::v1::adapter_service_client::AdapterServiceClient, error::ErrorReason};
 use service_runtime::{Connection, Dependency, trace_context};
 use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
+use self::breaker::{Allowed, Breaker};
 use crate::{
     config::{DeliveryConfig, Policy},
     id::{Kind, Tenant},
     metrics,
+    pulse::Pulse,
     store::{Applied, Brake, Claim, Held, Settlement, Store, StoreError},
     wake::Wake,
 };
@@ -52,6 +55,8 @@ pub struct Relay {
     pub adopt_list: HashSet<String>,
     /// Rings when there is new work.
     pub wake: Wake,
+    /// How deliveries go, for those who wait for one.
+    pub pulse: Pulse,
     /// The adapter's state, as the last call showed it.
     pub adapter_state: Dependency,
 }
@@ -71,8 +76,11 @@ impl Relay {
         let cut = CancellationToken::new();
         // Each tenant has slots of its own, so that none waits for another's deliveries.
         let takers = relay.tenants.iter().map(|tenant| {
-            let slots = Arc::new(Semaphore::new(concurrency));
-            relay.clone().take_work(tenant.clone(), slots, &under_way, &stop, &cut)
+            let way = Way {
+                slots: Arc::new(Semaphore::new(concurrency)),
+                breaker: Arc::new(Breaker::new(relay.config.backoff_base, relay.config.backoff_ceiling)),
+            };
+            relay.clone().take_work(tenant.clone(), way, &under_way, &stop, &cut)
         });
         join_all(takers).await;
         under_way.close();
@@ -91,13 +99,22 @@ impl Relay {
     async fn take_work(
         self: Arc<Self>,
         tenant: Tenant,
-        slots: Arc<Semaphore>,
+        way: Way,
         under_way: &TaskTracker,
         stop: &CancellationToken,
         cut: &CancellationToken,
     ) {
+        let Way { slots, breaker } = way;
         let mut wakes = self.wake.listen();
         loop {
+            let allowed = breaker.allowed(Instant::now());
+            self.pulse.is_open(breaker.is_open());
+            if let Allowed::NothingBefore(until) = allowed {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep_until(until) => continue,
+                }
+            }
             // One free slot is enough to go on.
             let first = tokio::select! {
                 () = stop.cancelled() => return,
@@ -108,7 +125,18 @@ impl Relay {
                 return;
             }
             let mut free = vec![first];
-            while let Ok(another) = slots.clone().try_acquire_owned() {
+            // On probation one is tried at a time.
+            if allowed == Allowed::Probe && slots.available_permits() + 1 < self.config.delivery_concurrency {
+                drop(free);
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = wakes.heard() => continue,
+                    () = tokio::time::sleep(STORE_PAUSE) => continue,
+                }
+            }
+            while allowed == Allowed::All
+                && let Ok(another) = slots.clone().try_acquire_owned()
+            {
                 free.push(another);
             }
             let wanted = free.len();
@@ -120,11 +148,12 @@ impl Relay {
             {
                 Ok(claims) => {
                     let full = claims.claims.len() == wanted;
+                    self.pulse.is_behind(since(claims.next_due));
                     for (claim, slot) in claims.claims.into_iter().zip(free) {
-                        let (relay, cut) = (self.clone(), cut.clone());
+                        let (relay, breaker, cut) = (self.clone(), breaker.clone(), cut.clone());
                         under_way.spawn(async move {
                             tokio::select! {
-                                () = relay.deliver(claim, claimed) => {}
+                                () = relay.deliver(claim, claimed, &breaker) => {}
                                 () = cut.cancelled() => {}
                             }
                             drop(slot);
@@ -152,7 +181,7 @@ impl Relay {
     }
 
     /// Delivers one claim, made at that moment, and settles it.
-    async fn deliver(&self, claim: Claim, claimed: Instant) {
+    async fn deliver(&self, claim: Claim, claimed: Instant, breaker: &Breaker) {
         let span = tracing::info_span!(
             "deliver",
             otel.kind = "internal",
@@ -182,6 +211,7 @@ impl Relay {
             };
             let settlement = settlement?;
             note(&claim, &settlement);
+            self.mind(breaker, &claim.tenant, &settlement);
             self.store.settle(&claim, settlement, Timestamp::now()).await
         };
         if let Err(error) = settled.instrument(span).await {
@@ -192,6 +222,24 @@ impl Relay {
                 "a delivery could not be settled; it is repeated when its lease is over"
             );
         }
+    }
+
+    /// Lets the breaker know what came of a delivery.
+    fn mind(&self, breaker: &Breaker, tenant: &Tenant, settlement: &Settlement) {
+        let away = match settlement {
+            Settlement::Postponed { failure, .. } => ErrorReason::from_name(&failure.reason).is_some_and(says_nothing),
+            _ => false,
+        };
+        if away {
+            if let Some(pause) = breaker.failed(Instant::now()) {
+                metrics::breaker(tenant, true);
+                tracing::warn!(scim.tenant = %tenant, pause_ms = pause.as_millis(), "the Platform gives no verdict; nothing is delivered for a while");
+            }
+        } else if breaker.succeeded() {
+            metrics::breaker(tenant, false);
+            tracing::info!(scim.tenant = %tenant, "the Platform is back");
+        }
+        self.pulse.is_open(breaker.is_open());
     }
 
     async fn try_deliver(&self, claim: &Claim) -> Result<Settlement, StoreError> {
@@ -207,6 +255,24 @@ impl Relay {
             Kind::Group => self.deliver_group(claim, order).await,
         }
     }
+}
+
+/// What a tenant's deliveries need to go.
+struct Way {
+    slots: Arc<Semaphore>,
+    breaker: Arc<Breaker>,
+}
+
+/// Whether a failure says nothing of the resource.
+fn says_nothing(reason: ErrorReason) -> bool {
+    use ErrorReason::{PlatformThrottled, PlatformUnavailable};
+    matches!(reason, PlatformThrottled | PlatformUnavailable)
+}
+
+/// For how long that has been due.
+fn since(due: Option<Timestamp>) -> Duration {
+    let late = due.map(|due| Timestamp::now().duration_since(due));
+    late.and_then(|late| Duration::try_from(late).ok()).unwrap_or_default()
 }
 
 fn until(next_due: Option<Timestamp>) -> Duration {

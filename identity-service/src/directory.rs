@@ -4,8 +4,9 @@
 mod groups;
 mod members;
 mod users;
+mod verdict;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use scim::{ResourceSchema, Schemas};
@@ -22,6 +23,7 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     index::{Key, name_attribute},
     metrics,
+    pulse::Pulse,
     query::{Page, Query, Search},
     record::{Record, bytes, etag, version_of_etag},
     store::{Action, Brake, Brakes, RequestKey, Store, StoreError, Usable, Write, WriteError, Written},
@@ -44,7 +46,10 @@ pub struct Directory {
     policy: Arc<Policy>,
     brakes: Brakes,
     tenant: Tenant,
-    /// Rings whenever something changed.
+    /// How long an answer waits for the Platform's verdict.
+    answer_wait: Duration,
+    pulse: Pulse,
+    /// Rings whenever something changed, or was delivered.
     wake: Wake,
 }
 
@@ -69,7 +74,18 @@ impl Directory {
             brakes: policy.brakes(),
             policy: Arc::new(policy),
             tenant,
+            answer_wait: Duration::ZERO,
+            pulse: Pulse::default(),
             wake,
+        }
+    }
+
+    /// The same, but answers wait so long for the Platform's verdict, where deliveries go well enough.
+    pub fn answering_after(self, answer_wait: Duration, pulse: Pulse) -> Self {
+        Self {
+            answer_wait,
+            pulse,
+            ..self
         }
     }
 
@@ -285,6 +301,10 @@ fn refused(error: WriteError, kind: Kind, id: &str, caller: &Caller) -> Error {
             kind,
             attribute: name_attribute(kind),
             holder: None,
+        },
+        WriteError::NameReserved(owner) => Error::NameReserved {
+            attribute: name_attribute(kind),
+            owner,
         },
         WriteError::VersionMismatch { present } => Error::VersionMismatch {
             present: etag(present),

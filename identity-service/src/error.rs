@@ -38,6 +38,27 @@ pub enum Error {
         /// Who has it, where that is known.
         holder: Option<Holder>,
     },
+    /// Another resource gives the name up by a change that the Platform does not have yet.
+    #[error("the {attribute} is reserved for {owner}, whose change of it has not been applied yet; try again later")]
+    NameReserved {
+        /// The attribute that is unique.
+        attribute: &'static str,
+        /// Who may have to take it back.
+        owner: ResourceId,
+    },
+    /// The Platform, or a rule, said no while the caller waited.
+    #[error("{message}{}", if *undone { "" } else { " (the change stays, listed as refused)" })]
+    Refused {
+        /// Why.
+        reason: ErrorReason,
+        /// The Platform's words.
+        message: String,
+        /// Whether the change was taken back.
+        undone: bool,
+    },
+    /// What is held or refused cannot be taken back.
+    #[error("it cannot be discarded: {0}")]
+    CannotDiscard(&'static str),
     /// The resource is not at the version that the caller insists on.
     #[error("the resource is at version {present}, not at {wanted}")]
     VersionMismatch {
@@ -126,6 +147,18 @@ impl Error {
                 Code::AlreadyExists,
                 details(Reason::Uniqueness).with("attribute", *attribute),
             ),
+            Self::NameReserved { attribute, .. } => (
+                Code::AlreadyExists,
+                details(Reason::Uniqueness).with("attribute", *attribute),
+            ),
+            Self::Refused { reason, .. } => (
+                match reason {
+                    Reason::PlatformObjectExists | Reason::PlatformAmbiguous => Code::AlreadyExists,
+                    _ => Code::FailedPrecondition,
+                },
+                details(*reason),
+            ),
+            Self::CannotDiscard(_) => (Code::FailedPrecondition, details(Reason::CannotDiscard)),
             Self::VersionMismatch { present, .. } => {
                 (Code::Aborted, details(Reason::VersionMismatch).with("etag", present))
             }

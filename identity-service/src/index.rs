@@ -62,6 +62,12 @@ pub fn name_key(kind: Kind, document: &Value) -> Option<Key> {
     Some(Key::new(Index::Name, name))
 }
 
+/// The folded names of a document, under which no other resource may stand.
+pub fn names(kind: Kind, document: Option<&Value>) -> Vec<String> {
+    let key = document.and_then(|document| name_key(kind, document));
+    key.into_iter().map(|key| key.value).collect()
+}
+
 /// The attribute that names a resource of this kind, uniquely.
 pub fn name_attribute(kind: Kind) -> &'static str {
     match kind {

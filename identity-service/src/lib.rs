@@ -14,6 +14,7 @@ pub mod id;
 pub mod index;
 mod metrics;
 pub mod moving;
+pub mod pulse;
 pub mod query;
 pub mod record;
 mod service;

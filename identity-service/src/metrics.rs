@@ -13,6 +13,7 @@ struct Instruments {
     members_dropped: Counter<u64>,
     deliveries: Counter<u64>,
     braked: Counter<u64>,
+    breaker_openings: Counter<u64>,
 }
 
 /// Instruments are made once, on first use, from whatever meter the process has by then.
@@ -36,6 +37,13 @@ static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| {
             .with_unit("{change}")
             .with_description("Changes that a brake held, by brake: removals, deactivations.")
             .build(),
+        breaker_openings: meter
+            .u64_counter("scim.platform.breaker.changes")
+            .with_unit("{change}")
+            .with_description(
+                "Times that the circuit breaker opened, and that it closed again, by state: open, closed.",
+            )
+            .build(),
     }
 });
 
@@ -53,6 +61,17 @@ pub(crate) fn braked(tenant: &Tenant, brake: Brake) {
         &[
             KeyValue::new("scim.tenant", tenant.to_string()),
             KeyValue::new("brake", brake.name()),
+        ],
+    );
+}
+
+/// Counts that the circuit breaker opened or closed.
+pub(crate) fn breaker(tenant: &Tenant, open: bool) {
+    INSTRUMENTS.breaker_openings.add(
+        1,
+        &[
+            KeyValue::new("scim.tenant", tenant.to_string()),
+            KeyValue::new("state", if open { "open" } else { "closed" }),
         ],
     );
 }

@@ -23,6 +23,7 @@ use crate::{
     engine::Engine,
     id::Tenant,
     moving::{self, Origin},
+    pulse::Pulse,
     service::{ChangeFeed, Deliveries, Groups, SchemaTable, Users},
     store::{Store, StoreError, embedded, redis},
     sweep::Sweep,
@@ -142,6 +143,7 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
         wake: wake.clone(),
     };
     life.tasks.spawn("sweep", |stop| sweep.run(stop));
+    let pulse = Pulse::default();
     let relay = Relay {
         tenants: vec![tenant.clone()],
         store: store.clone(),
@@ -151,13 +153,15 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
         policy: config.policy.clone(),
         adopt_list,
         wake: wake.clone(),
+        pulse: pulse.clone(),
         adapter_state: life.readiness.dependency("delinea-adapter"),
     };
     // Changes are kept while the adapter is away, so its absence never makes this service unready.
     relay.adapter_state.degraded("not called yet");
     life.tasks.spawn("relay", |stop| relay.run(stop));
 
-    let directory = Directory::new(store.clone(), Arc::new(schemas), config.policy, tenant, wake.clone());
+    let directory = Directory::new(store.clone(), Arc::new(schemas), config.policy, tenant, wake.clone())
+        .answering_after(config.delivery.answer_wait, pulse);
     let changes = ChangeFeed::new(directory.clone(), store.clone(), wake.clone(), life.draining());
     let routes =
         Routes::new(UserServiceServer::new(Users::new(directory.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES))

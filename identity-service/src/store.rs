@@ -11,6 +11,7 @@ mod error;
 mod kept;
 mod moving;
 pub mod redis;
+mod revert;
 mod wanted;
 
 use std::time::Duration;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tonic::async_trait;
 
-pub use self::{brakes::*, delivery::*, error::*, kept::*, moving::*, wanted::*};
+pub use self::{brakes::*, delivery::*, error::*, kept::*, moving::*, revert::*, wanted::*};
 
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -37,6 +38,7 @@ use crate::{
 ///   when it moved. Changes of members need not say: they are changes of a set, so none is lost, and none holds up a
 ///   change of the document.
 /// - **Versions move by one, and only when something changed**, which is then in the feed, in order, and in the outbox.
+/// - **What was last applied is known** while something newer is wanted, and its names are nobody else's: it can be restored.
 /// - **What takes access away is claimed before anything else**; apart from that, what is due for the longest.
 /// - **What a brake holds is not claimed** before it is released, or is wanted no longer.
 /// - **Work is claimed by one at a time**, and no tenant's before another's. A claim holds until it is settled or its lease is over; who lost it settles
@@ -128,6 +130,34 @@ pub trait Store: Send + Sync + 'static {
 
     /// Lets what is held go on: it is due now, and its brake does not hold it again. `false` when nothing of it is held.
     async fn release(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// What a resource or tombstone was when it was last applied, while something newer is wanted.
+    async fn pre_image(&self, tenant: &Tenant, kind: Kind, id: ResourceId) -> Result<Option<PreImage>, StoreError>;
+
+    /// Makes a resource what it was when it was last applied, in a new version, and has that delivered.
+    async fn revert(&self, tenant: &Tenant, revert: Revert) -> Result<Reverted, StoreError>;
+
+    /// Where members of a group stand whose wanted state is not confirmed, with their stamps; nothing for the others. At most
+    /// [`MOVED_AT_ONCE`] members.
+    async fn stages(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        members: &[ResourceId],
+    ) -> Result<Vec<Option<(Stage, u64)>>, StoreError>;
+
+    /// Takes back changes of members, at most [`MOVED_AT_ONCE`], that the Platform refused, each if it still has that stamp.
+    /// Gives whose.
+    async fn revert_members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        members: &[(ResourceId, u64)],
+        now: Timestamp,
+    ) -> Result<Vec<ResourceId>, StoreError>;
+
+    /// Puts those into a group again whose removal a brake holds: a part now, the rest by and by. `false` when there are none.
+    async fn discard_members(&self, tenant: &Tenant, group: ResourceId, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Has nothing of a tenant claimed until it is paused no longer (`None`). What is under way comes to its end.
     async fn set_pause(&self, tenant: &Tenant, pause: Option<Pause>) -> Result<(), StoreError>;

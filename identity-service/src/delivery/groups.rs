@@ -15,7 +15,11 @@ use super::{
     Relay,
     apply::{Answer, Outcome},
 };
-use crate::store::{Applied, Claim, Failure, Order, PendingMember, Settlement, StoreError};
+use crate::{
+    id::Kind,
+    index::names,
+    store::{Applied, Claim, Failure, Order, PendingMember, Settlement, StoreError},
+};
 
 impl Relay {
     pub(super) async fn deliver_group(&self, claim: &Claim, order: Order) -> Result<Settlement, StoreError> {
@@ -23,9 +27,12 @@ impl Relay {
         let versions = record
             .as_ref()
             .map_or((0, 0), |record| (record.version, record.document_version));
+        let document = record.as_ref().map(|record| record.document.clone());
         let settled = |applied: Applied| {
             Settlement::Applied(Applied {
                 versions,
+                names: names(Kind::Group, document.as_ref()),
+                document: document.clone(),
                 retry_at: Some(self.look_again_at()),
                 contested_until: Some(self.retry_at(claim, None)),
                 ..applied

@@ -17,6 +17,7 @@ use crate::{
     config::DeleteMode,
     directory::may_be_used,
     id::{Kind, ResourceId},
+    index::names,
     record::{Malformed, Record},
     store::{Applied, Claim, Failure, Held, Order, Settlement, StoreError},
 };
@@ -36,6 +37,7 @@ impl Relay {
             .as_ref()
             .map_or((0, 0), |record| (record.version, record.document_version));
         let mut disabled = true;
+        let document = order.record.as_ref().map(|record| record.document.clone());
         let (wanted, manager) = match order.record {
             None => (
                 Wanted::Removal(Removal {
@@ -79,6 +81,8 @@ impl Relay {
             Outcome::Applied(applied) => Settlement::Applied(Applied {
                 object: applied.link.map(|link| (link.platform_id, link.backend)),
                 disabled,
+                names: names(Kind::User, document.as_ref()),
+                document,
                 versions,
                 waits_for: manager.waits_for,
                 retry_at: Some(self.look_again_at()),

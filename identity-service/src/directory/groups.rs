@@ -21,6 +21,7 @@ impl Directory {
         let id = ResourceId::generate();
         let keys = keys(Kind::Group, &document);
         let name = name_key(Kind::Group, &document);
+        let joined = members.clone();
         let action = Action::Create {
             document,
             keys,
@@ -30,7 +31,9 @@ impl Directory {
             .attempt(tenant, self.step(Kind::Group, id, action, &caller), "", &caller)
             .await;
         let written = self.naming_the_holder(tenant, Kind::Group, name, written).await?;
-        written.map(|written| written.record).ok_or(Error::Contention)
+        let written = written.ok_or(Error::Contention)?;
+        self.verdict(tenant, &written, &joined, &caller).await?;
+        Ok(written.record)
     }
 
     /// Replaces a group, members included; gives it and whether anything changed.
@@ -64,6 +67,7 @@ impl Directory {
                 .await?
             {
                 warn_of_dropped_members(tenant, &written, "PUT without some of the members");
+                self.verdict(tenant, &written, &change.add, &caller).await?;
                 return Ok((written.record, written.changed));
             }
         }
@@ -95,12 +99,14 @@ impl Directory {
                 document = document_change(Kind::Group, &present, changed)?;
             }
             let members = self.member_change(tenant, parsed, &membership).await?;
+            let concerned: Vec<_> = members.iter().flat_map(MemberChange::named).collect();
             let action = Action::Update { document, members };
             if let Some(written) = self
                 .attempt(tenant, self.step(Kind::Group, parsed, action, &caller), id, &caller)
                 .await?
             {
                 warn_of_dropped_members(tenant, &written, "PATCH `replace` of members");
+                self.verdict(tenant, &written, &concerned, &caller).await?;
                 return Ok((written.record, written.changed));
             }
         }

@@ -35,7 +35,9 @@ impl Directory {
             .attempt(tenant, self.step(Kind::User, id, action, &caller), "", &caller)
             .await;
         let written = self.naming_the_holder(tenant, Kind::User, name, written).await?;
-        written.map(|written| written.record).ok_or(Error::Contention)
+        let written = written.ok_or(Error::Contention)?;
+        self.verdict(tenant, &written, &[], &caller).await?;
+        Ok(written.record)
     }
 
     /// Replaces a user; gives it and whether anything changed.
@@ -126,6 +128,7 @@ impl Directory {
                 ..self.step(Kind::User, parsed, action, caller)
             };
             if let Some(written) = self.attempt(tenant, step, id, caller).await? {
+                self.verdict(tenant, &written, &[], caller).await?;
                 return Ok((written.record, written.changed));
             }
         }

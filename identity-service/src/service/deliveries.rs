@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use proto::identity::v1::{
-    self as wire, Delivery, DeliveryState, GetDeliveryRequest, GetDeliveryResponse, ListDeliveriesRequest,
-    ListDeliveriesResponse, PauseDeliveriesRequest, PauseDeliveriesResponse, ReleaseDeliveryRequest,
-    ReleaseDeliveryResponse, ResumeDeliveriesRequest, ResumeDeliveriesResponse, RetryDeliveryRequest,
-    RetryDeliveryResponse, SummarizeDeliveriesRequest, SummarizeDeliveriesResponse,
-    delivery_service_server::DeliveryService,
+    self as wire, Delivery, DeliveryState, DiscardDeliveryRequest, DiscardDeliveryResponse, GetDeliveryRequest,
+    GetDeliveryResponse, ListDeliveriesRequest, ListDeliveriesResponse, PauseDeliveriesRequest,
+    PauseDeliveriesResponse, ReleaseDeliveryRequest, ReleaseDeliveryResponse, ResumeDeliveriesRequest,
+    ResumeDeliveriesResponse, RetryDeliveryRequest, RetryDeliveryResponse, SummarizeDeliveriesRequest,
+    SummarizeDeliveriesResponse, delivery_service_server::DeliveryService,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -155,6 +155,21 @@ impl DeliveryService for Deliveries {
         let delivery = self.read(&tenant, &request.resource_id).await?;
         Ok(Response::new(ReleaseDeliveryResponse {
             delivery: Some(shown(delivery)),
+        }))
+    }
+
+    async fn discard_delivery(
+        &self,
+        request: Request<DiscardDeliveryRequest>,
+    ) -> Result<Response<DiscardDeliveryResponse>, Status> {
+        let request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        let id = self.read(&tenant, &request.resource_id).await?.id;
+        self.directory.discard(&tenant, &request.resource_id).await?;
+        tracing::info!(scim.tenant = %tenant, scim.resource.id = %id, "what was held or refused is discarded");
+        let delivery = self.store.delivery(&tenant, id).await.map_err(Error::from)?;
+        Ok(Response::new(DiscardDeliveryResponse {
+            delivery: delivery.map(shown),
         }))
     }
 

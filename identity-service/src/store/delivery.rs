@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Brake;
 use crate::{
@@ -155,6 +156,10 @@ pub struct Applied {
     pub object: Option<(String, String)>,
     /// The record's versions that were applied: `version`, `document_version`.
     pub versions: (u64, u64),
+    /// The document that was applied, in case it is no longer the present one.
+    pub document: Option<Value>,
+    /// The folded names of that document.
+    pub names: Vec<String>,
     /// Whether the account of a user was left disabled.
     pub disabled: bool,
     /// The members of the batch that are confirmed.

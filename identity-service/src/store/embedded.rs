@@ -15,6 +15,7 @@ mod membership;
 mod moving;
 mod pending;
 mod read;
+mod revert;
 mod tables;
 mod tombstone;
 mod work;
@@ -38,7 +39,8 @@ use self::{
 };
 use super::{
     Changes, Claim, Claims, Delivery, Entry, ExportCursor, From, ImportMark, Intent, Link, Member, Order, Owner, Pause,
-    RequestKey, Settlement, Store, StoreError, Summary, WorkState, Write, WriteError, Written,
+    PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store, StoreError, Summary, WorkState, Write,
+    WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -456,6 +458,55 @@ impl Store for EmbeddedStore {
         let tenant = tenant.clone();
         self.step("release what is held", move |tables| {
             work::release(tables, tenant.as_str(), id, now)
+        })
+        .await
+    }
+
+    async fn pre_image(&self, tenant: &Tenant, _: Kind, id: ResourceId) -> Result<Option<PreImage>, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read a pre-image", move |file| file.pre_image(tenant.as_str(), id))
+            .await
+    }
+
+    async fn revert(&self, tenant: &Tenant, revert: Revert) -> Result<Reverted, StoreError> {
+        let tenant = tenant.clone();
+        self.step("take a change back", move |tables| {
+            revert::revert(tables, tenant.as_str(), &revert)
+        })
+        .await
+    }
+
+    async fn stages(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        members: &[ResourceId],
+    ) -> Result<Vec<Option<(Stage, u64)>>, StoreError> {
+        let (tenant, members) = (tenant.clone(), members.to_vec());
+        self.read("read where members stand", move |file| {
+            file.stages(tenant.as_str(), group, &members)
+        })
+        .await
+    }
+
+    async fn revert_members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        members: &[(ResourceId, u64)],
+        now: Timestamp,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        let (tenant, members) = (tenant.clone(), members.to_vec());
+        self.step("take members back", move |tables| {
+            revert::revert_members(tables, tenant.as_str(), group, &members, now)
+        })
+        .await
+    }
+
+    async fn discard_members(&self, tenant: &Tenant, group: ResourceId, now: Timestamp) -> Result<bool, StoreError> {
+        let tenant = tenant.clone();
+        self.step("discard the removal of members", move |tables| {
+            revert::discard_members(tables, tenant.as_str(), group, now)
         })
         .await
     }

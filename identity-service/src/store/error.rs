@@ -44,6 +44,9 @@ pub enum WriteError {
     /// Another resource of the kind has the name.
     #[error("the name is taken")]
     NameTaken,
+    /// Another resource gives the name up by a change that is not applied yet, and may have to take it back.
+    #[error("the name is reserved for {0}")]
+    NameReserved(ResourceId),
     /// The resource is not at the version that the caller insists on.
     #[error("the resource is at version {present}")]
     VersionMismatch {

@@ -110,17 +110,20 @@ pub enum Chore {
     Refill = 5,
     /// Take those members out of a group whom a brake held.
     Release = 11,
+    /// Put those members into a group again whom a brake held.
+    Restore = 12,
 }
 
 impl Chore {
     /// Every chore.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Dissolve,
         Self::Reports,
         Self::JoinAgain,
         Self::Ready,
         Self::Refill,
         Self::Release,
+        Self::Restore,
     ];
 
     /// The chore's number in the store's keys.

@@ -10,6 +10,7 @@ mod decode;
 mod keys;
 mod large;
 mod moving;
+mod revert;
 mod scripts;
 
 use std::time::Duration;
@@ -32,7 +33,8 @@ pub use self::{
 };
 use super::{
     Changes, Claim, Claims, Delivery, Entry, ExportCursor, From, ImportMark, Intent, Link, Member, Order, Owner, Pause,
-    RequestKey, Settlement, Store, StoreError, Summary, WorkState, Write, WriteError, Written,
+    PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store, StoreError, Summary, WorkState, Write,
+    WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -414,6 +416,37 @@ impl Store for RedisStore {
         let script = &self.scripts.release;
         let reply = self.step("release what is held", tenant, script, args).await?;
         Ok(reply.number::<u8>()? == 1)
+    }
+
+    async fn pre_image(&self, tenant: &Tenant, kind: Kind, id: ResourceId) -> Result<Option<PreImage>, StoreError> {
+        self.image_of(tenant, kind, id).await
+    }
+
+    async fn revert(&self, tenant: &Tenant, revert: Revert) -> Result<Reverted, StoreError> {
+        self.take_back(tenant, &revert).await
+    }
+
+    async fn stages(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        members: &[ResourceId],
+    ) -> Result<Vec<Option<(Stage, u64)>>, StoreError> {
+        self.stages_of(tenant, group, members).await
+    }
+
+    async fn revert_members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        members: &[(ResourceId, u64)],
+        now: Timestamp,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        self.take_members_back(tenant, group, members, now).await
+    }
+
+    async fn discard_members(&self, tenant: &Tenant, group: ResourceId, now: Timestamp) -> Result<bool, StoreError> {
+        self.put_members_back(tenant, group, now).await
     }
 
     async fn set_pause(&self, tenant: &Tenant, pause: Option<Pause>) -> Result<(), StoreError> {

@@ -92,6 +92,13 @@ pub struct MemberChange {
     pub remove: Vec<ResourceId>,
 }
 
+impl MemberChange {
+    /// Everybody whom the change names.
+    pub fn named(&self) -> impl Iterator<Item = ResourceId> + '_ {
+        self.add.iter().chain(&self.remove).copied()
+    }
+}
+
 /// A caller's `request_id` with a digest of what it asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestKey {

@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use identity_service::{
     delivery::Relay,
     id::{Kind, Tenant},
+    pulse::Pulse,
     store::Store,
     wake::Wake,
 };
@@ -41,6 +42,7 @@ async fn a_claim_in_flight_is_delivered_though_the_relay_is_told_to_stop() {
         policy: config.policy,
         adopt_list: HashSet::new(),
         wake: Wake::new(),
+        pulse: Pulse::default(),
         adapter_state: Readiness::new().dependency("delinea-adapter"),
     };
     let held = disk.hold();

@@ -18,6 +18,7 @@ mod quiet;
 mod random;
 mod reading;
 mod requests;
+mod reverting;
 mod settling;
 mod tombstones;
 mod versions;
@@ -216,6 +217,20 @@ macro_rules! contract {
                 the_oldest_that_is_pending_is_told
                 nothing_is_claimed_of_a_tenant_that_is_paused
             }
+            reverting {
+                a_refused_change_is_taken_back
+                a_refused_creation_is_taken_back
+                what_may_have_been_created_is_not_taken_back
+                a_creation_that_others_refer_to_is_not_taken_back
+                nothing_newer_is_lost
+                what_was_never_applied_is_not_restored
+                a_name_is_reserved_until_the_change_of_it_is_applied
+                what_was_applied_meanwhile_is_what_is_restored
+                refused_members_are_taken_back_one_by_one
+                a_held_deletion_is_discarded
+                a_name_taken_meanwhile_keeps_the_deleted_one_away
+                held_members_are_put_in_again
+            }
             settling {
                 what_was_applied_needs_nothing_more
                 a_settlement_of_a_lost_claim_is_ignored
@@ -328,6 +343,11 @@ mod redis_in_small_batches {
             a_large_groups_deletion_counts_for_its_members
             many_who_leave_a_group_at_once_are_held
             who_is_put_in_again_is_held_no_longer
+        }
+        reverting {
+            a_held_deletion_is_discarded
+            refused_members_are_taken_back_one_by_one
+            held_members_are_put_in_again
         }
         large {
             large_and_small_changes_of_one_group_all_survive

@@ -123,6 +123,7 @@ impl Setup {
             "--backoff-base=10ms".to_owned(),
             "--backoff-ceiling=200ms".to_owned(),
             "--refused-retry=1h".to_owned(),
+            "--answer-wait=0".to_owned(),
             "--max-removals-per-hour=0".to_owned(),
             "--max-deactivations-per-hour=0".to_owned(),
         ];

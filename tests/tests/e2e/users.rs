@@ -298,7 +298,7 @@ async fn a_rename_keeps_the_account_and_frees_the_name() {
         id.as_str()
     );
 
-    // The old name may be another's at once, and two may swap theirs.
+    // The old name may be another's now, and two may swap theirs, each step once the one before it is applied.
     let other = it.scim.create_user(ODILE).await;
     it.settled().await;
     assert_eq!(it.platform.names().await, [roy, ODILE]);
@@ -307,8 +307,8 @@ async fn a_rename_keeps_the_account_and_frees_the_name() {
             .patch(&at(id), json!({"op": "Replace", "path": "userName", "value": name}))
             .await
             .expect(204);
+        it.settled().await;
     }
-    it.settled().await;
     assert_eq!(it.refused().await, []);
     assert_eq!(it.platform.account(ODILE).await["ID"], account_id);
     assert_eq!(it.platform.names().await, [roy, ODILE]);

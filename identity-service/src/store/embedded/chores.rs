@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use redb::{ReadableTable, Table};
 
 use super::{
-    pending,
+    pending, revert,
     tables::{CHORES, Failed, Reading, Tables},
-    work,
+    work, write,
 };
 use crate::{
     id::{Kind, ResourceId},
@@ -59,6 +59,7 @@ fn advance(
         Chore::Ready => page(&tables.pending_of, tenant, id, cursor)?,
         Chore::Refill => page(&tables.members, tenant, id, cursor)?,
         Chore::Release => return release(tables, tenant, id, now),
+        Chore::Restore => return put_back(tables, tenant, id, now),
     };
     for other in &batch {
         let other = ResourceId::from_u128(*other);
@@ -89,7 +90,7 @@ fn touch(
     now: Timestamp,
 ) -> Result<(), Failed> {
     match chore {
-        Chore::Dissolve | Chore::Release => Ok(()),
+        Chore::Dissolve | Chore::Release | Chore::Restore => Ok(()),
         Chore::Reports if other == id => Ok(()),
         Chore::Reports => work::mark(tables, tenant, Kind::User, other, now, None),
         Chore::JoinAgain | Chore::Ready if !is_group(tables, tenant, other)? => Ok(()),
@@ -144,6 +145,12 @@ fn page<V: redb::Value + 'static>(
     Ok(others)
 }
 
+/// Whether anybody reports to a user.
+pub(super) fn has_reports(tables: &Tables<'_>, tenant: &str, manager: ResourceId) -> Result<bool, Failed> {
+    let others = reports(tables, tenant, manager, 0)?;
+    Ok(others.into_iter().any(|report| report != manager.as_u128()))
+}
+
 /// A batch of a user's reports, from a cursor on.
 fn reports(tables: &Tables<'_>, tenant: &str, manager: ResourceId, cursor: u128) -> Result<Vec<u128>, Failed> {
     // Ids are lower case, which is their folded form.
@@ -181,17 +188,29 @@ fn dissolve(tables: &mut Tables<'_>, tenant: &str, id: ResourceId) -> Result<usi
     note(tables, tenant, Chore::Dissolve, id, members.len() + pending.len(), 0)
 }
 
-/// Lets up to a batch of a group's held members be taken out.
-fn release(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now: Timestamp) -> Result<usize, Failed> {
+/// A batch of a group's held members.
+fn held(tables: &Tables<'_>, tenant: &str, id: ResourceId) -> Result<Vec<ResourceId>, Failed> {
     let (group, stage) = (id.as_u128(), Stage::Held.number());
+    let range = (tenant, group, stage, 0)..=(tenant, group, stage, u128::MAX);
     let mut held = Vec::new();
-    for entry in tables
-        .pending
-        .range((tenant, group, stage, 0)..=(tenant, group, stage, u128::MAX))?
-        .take(BATCH)
-    {
+    for entry in tables.pending.range(range)?.take(BATCH) {
         held.push(ResourceId::from_u128(entry?.0.value().3));
     }
+    Ok(held)
+}
+
+/// Puts up to a batch of a group's held members in again.
+fn put_back(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now: Timestamp) -> Result<usize, Failed> {
+    let held = held(tables, tenant, id)?;
+    if let Some(record) = write::read(tables, tenant, Kind::Group, id)? {
+        revert::put_back(tables, tenant, record, &held, now)?;
+    }
+    note(tables, tenant, Chore::Restore, id, held.len(), 0)
+}
+
+/// Lets up to a batch of a group's held members be taken out.
+fn release(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now: Timestamp) -> Result<usize, Failed> {
+    let held = held(tables, tenant, id)?;
     for member in &held {
         pending::restage(tables, tenant, id, *member, Stage::Ready)?;
     }

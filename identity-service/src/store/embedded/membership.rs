@@ -96,9 +96,12 @@ pub(super) fn apply(
 pub(super) fn leave_all(tables: &mut Tables<'_>, tenant: &str, member: ResourceId) -> Result<Vec<ResourceId>, Failed> {
     let groups = groups_of(tables, tenant, member)?;
     let mut stamp = None;
+    // Nor is it in one any more that is gone and may be brought back.
+    for group in every_group(tables, tenant, member)? {
+        tables.members.remove((tenant, group, member.as_u128()))?;
+        tables.groups_of.remove((tenant, member.as_u128(), group))?;
+    }
     for group in &groups {
-        tables.members.remove((tenant, group.as_u128(), member.as_u128()))?;
-        tables.groups_of.remove((tenant, member.as_u128(), group.as_u128()))?;
         pending::leave(tables, tenant, *group, member, &mut stamp)?;
     }
     Ok(groups)
@@ -122,14 +125,46 @@ pub(super) fn all(tables: &Tables<'_>, tenant: &str, group: ResourceId) -> Resul
     Ok(members)
 }
 
+/// Makes a membership the other one; gives by how much the group grew.
+pub(super) fn flip(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    group: ResourceId,
+    member: ResourceId,
+) -> Result<i64, Failed> {
+    let key = (tenant, group.as_u128(), member.as_u128());
+    if tables.members.remove(key)?.is_some() {
+        tables.groups_of.remove((tenant, member.as_u128(), group.as_u128()))?;
+        return Ok(-1);
+    }
+    // Who is gone is put in nowhere.
+    if tables
+        .records
+        .get((tenant, Kind::User.number(), member.as_u128()))?
+        .is_none()
+    {
+        return Ok(0);
+    }
+    tables.members.insert(key, Kind::User.number())?;
+    tables
+        .groups_of
+        .insert((tenant, member.as_u128(), group.as_u128()), ())?;
+    Ok(1)
+}
+
+fn every_group(tables: &Tables<'_>, tenant: &str, member: ResourceId) -> Result<Vec<u128>, Failed> {
+    let range = (tenant, member.as_u128(), 0)..=(tenant, member.as_u128(), u128::MAX);
+    let mut groups = Vec::new();
+    for entry in tables.groups_of.range(range)? {
+        groups.push(entry?.0.value().2);
+    }
+    Ok(groups)
+}
+
 /// Every group of a member.
 pub(super) fn groups_of(tables: &Tables<'_>, tenant: &str, member: ResourceId) -> Result<Vec<ResourceId>, Failed> {
     let mut groups = Vec::new();
-    for entry in tables
-        .groups_of
-        .range((tenant, member.as_u128(), 0)..=(tenant, member.as_u128(), u128::MAX))?
-    {
-        let group = entry?.0.value().2;
+    for group in every_group(tables, tenant, member)? {
         // What a deleted group left is still to be swept.
         if tables.records.get((tenant, Kind::Group.number(), group))?.is_some() {
             groups.push(ResourceId::from_u128(group));

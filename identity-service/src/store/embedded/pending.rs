@@ -138,6 +138,33 @@ pub(super) fn stamp(
         .map(|stamp| stamp.value()))
 }
 
+/// Where a member stands, and its stamp, if it is unconfirmed.
+pub(super) fn stage(
+    pending: &impl ReadableTable<(&'static str, u128, u64, u128), u64>,
+    pending_of: &impl ReadableTable<(&'static str, u128, u128), u64>,
+    tenant: &str,
+    group: ResourceId,
+    member: ResourceId,
+) -> Result<Option<(Stage, u64)>, Failed> {
+    let Some(stage) = pending_of.get((tenant, member.as_u128(), group.as_u128()))? else {
+        return Ok(None);
+    };
+    let stage = stage.value();
+    let stamp = pending.get((tenant, group.as_u128(), stage, member.as_u128()))?;
+    Ok(stamp.map(|stamp| (Stage::from_number(stage), stamp.value())))
+}
+
+/// The stamp under which the Platform refused a member, if it did.
+pub(super) fn refused_stamp(
+    tables: &Tables<'_>,
+    tenant: &str,
+    group: ResourceId,
+    member: ResourceId,
+) -> Result<Option<u64>, Failed> {
+    let stage = stage(&tables.pending, &tables.pending_of, tenant, group, member)?;
+    Ok(stage.and_then(|(stage, stamp)| matches!(stage, Stage::Refused(_)).then_some(stamp)))
+}
+
 /// Moves an unconfirmed member to another stage.
 pub(super) fn restage(
     tables: &mut Tables<'_>,

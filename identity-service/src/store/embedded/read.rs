@@ -6,7 +6,8 @@ use super::{
     links, pending,
     tables::{
         AGES, COUNTERS, Counter, FEED, Failed, GROUPS_OF, INTENTS, LINKS, LOOKUPS, MEMBERS, NAMES, OWNERS, PENDING,
-        PENDING_COUNTS, RECORDS, REQUESTS, Reading, TOMBSTONES, WORK, WORK_STATES, from_json, get, read_counter,
+        PENDING_COUNTS, PENDING_OF, RECORDS, REQUESTS, Reading, TOMBSTONES, WORK, WORK_STATES, from_json, get,
+        read_counter,
     },
     tombstone,
     work::subject,
@@ -17,8 +18,8 @@ use crate::{
     index::{Index, Key},
     record::Record,
     store::{
-        Change, Changes, Claim, Delivery, From, Link, Member, Order, Owner, PendingMember, RequestKey, Summary, Work,
-        WorkState, WriteError, Written,
+        Change, Changes, Claim, Delivery, From, Link, Member, Order, Owner, PendingMember, RequestKey, Stage, Summary,
+        Work, WorkState, WriteError, Written,
     },
 };
 
@@ -296,6 +297,17 @@ impl Reading {
             }
         }
         Ok(deliveries)
+    }
+
+    pub(super) fn stages(
+        &self,
+        tenant: &str,
+        group: ResourceId,
+        members: &[ResourceId],
+    ) -> Result<Vec<Option<(Stage, u64)>>, Failed> {
+        let (pending, pending_of) = (self.table(PENDING)?, self.table(PENDING_OF)?);
+        let stage = |member: &ResourceId| pending::stage(&pending, &pending_of, tenant, group, *member);
+        members.iter().map(stage).collect()
     }
 
     fn oldest_pending(&self, tenant: &str) -> Result<Option<Timestamp>, Failed> {

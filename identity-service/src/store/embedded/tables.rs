@@ -13,6 +13,10 @@ use crate::store::{StoreError, Work};
 pub(super) const RECORDS: TableDefinition<'_, (&str, u8, u128), &[u8]> = TableDefinition::new("records");
 /// (tenant, kind, folded name) → id; unique.
 pub(super) const NAMES: TableDefinition<'_, (&str, u8, &str), u128> = TableDefinition::new("names");
+/// (tenant, kind, folded name) → the resource that gives it up by a change that is not applied yet.
+pub(super) const RESERVED: TableDefinition<'_, (&str, u8, &str), u128> = TableDefinition::new("reserved");
+/// (tenant, id) → what the resource was when it was last applied, while something newer is wanted.
+pub(super) const BEFORE: TableDefinition<'_, (&str, u128), &[u8]> = TableDefinition::new("before");
 /// (tenant, kind, index, folded value, id): the other indexes.
 pub(super) const LOOKUPS: TableDefinition<'_, (&str, u8, u8, &str, u128), ()> = TableDefinition::new("lookups");
 /// (tenant, group, member) → the member's kind, 0 for a kept id that is no resource.
@@ -90,6 +94,8 @@ pub(super) enum Counter {
 pub(super) struct Tables<'t> {
     pub(super) records: Table<'t, (&'static str, u8, u128), &'static [u8]>,
     pub(super) names: Table<'t, (&'static str, u8, &'static str), u128>,
+    pub(super) reserved: Table<'t, (&'static str, u8, &'static str), u128>,
+    pub(super) before: Table<'t, (&'static str, u128), &'static [u8]>,
     pub(super) lookups: Table<'t, (&'static str, u8, u8, &'static str, u128), ()>,
     pub(super) members: Table<'t, (&'static str, u128, u128), u8>,
     pub(super) groups_of: Table<'t, (&'static str, u128, u128), ()>,
@@ -127,6 +133,8 @@ impl<'t> Tables<'t> {
         Ok(Self {
             records: transaction.open_table(RECORDS)?,
             names: transaction.open_table(NAMES)?,
+            reserved: transaction.open_table(RESERVED)?,
+            before: transaction.open_table(BEFORE)?,
             lookups: transaction.open_table(LOOKUPS)?,
             members: transaction.open_table(MEMBERS)?,
             groups_of: transaction.open_table(GROUPS_OF)?,

@@ -4,15 +4,15 @@ use jiff::Timestamp;
 use redb::ReadableTable;
 
 use super::{
-    pending,
-    tables::{Failed, Tables, from_json, take, to_json},
+    pending, revert,
+    tables::{Failed, Tables, from_json, get, take, to_json},
     work,
 };
 use crate::{
     id::{Kind, ResourceId},
     index::{Index, Key},
     record::Record,
-    store::{Brake, Tombstone, Write},
+    store::{Brake, PreImage, Tombstone, Write},
 };
 
 /// Reads a tombstone back.
@@ -41,8 +41,13 @@ pub(super) fn bury(
     let under_way = tables.work(tenant, id)?.is_some_and(|work| work.lease.is_some());
     if link.platform_id.is_none() && link.intents.is_empty() && !under_way {
         work::remove(tables, tenant, id)?;
+        revert::forget(tables, tenant, write.kind, id)?;
         tables.remove_link(tenant, write.kind.number(), id)?;
         return work::wake_waiters(tables, tenant, write.id, write.now);
+    }
+    // Its former names are free at once: who takes one waits for the account that may still have it.
+    if let Some(image) = get::<_, PreImage>(&tables.before, (tenant, id), "pre-image")? {
+        revert::free_names(tables, tenant, write.kind, id, &image)?;
     }
     let name = keys
         .iter()
@@ -59,17 +64,17 @@ pub(super) fn bury(
     work::change(tables, tenant, write, true, Some(braked))
 }
 
-/// A user created under the name of a deleted one takes its account over and cancels a removal not yet done. A group
-/// waits instead until its namesake is gone: the old group's members must not become the new one's.
+/// A user created under the name of a deleted one takes its account over and cancels a removal not yet done, which is told. A
+/// group waits instead until its namesake is gone: the old group's members must not become the new one's.
 pub(super) fn take_over(
     tables: &mut Tables<'_>,
     tenant: &str,
     record: &Record,
     keys: &[Key],
     now: Timestamp,
-) -> Result<(), Failed> {
+) -> Result<bool, Failed> {
     let Some(name) = keys.iter().find(|key| key.index == Index::Name) else {
-        return Ok(());
+        return Ok(false);
     };
     let kind = record.kind.number();
     let Some(old) = tables
@@ -77,15 +82,17 @@ pub(super) fn take_over(
         .get((tenant, kind, name.value.as_str()))?
         .map(|id| id.value())
     else {
-        return Ok(());
+        return Ok(false);
     };
     let old_id = ResourceId::from_u128(old);
     if record.kind == Kind::Group {
-        return work::wait_for(tables, tenant, old_id, record.id, now);
+        work::wait_for(tables, tenant, old_id, record.id, now)?;
+        return Ok(false);
     }
     tables.move_link(tenant, kind, old, record.id.as_u128())?;
     tables.tombstone_names.remove((tenant, kind, name.value.as_str()))?;
     take::<_, Tombstone>(&mut tables.tombstones, (tenant, old), "tombstone")?;
+    revert::forget(tables, tenant, record.kind, old)?;
     pending::rename(tables, tenant, old_id, record.id)?;
     let removal = work::remove(tables, tenant, old)?;
     work::wake_waiters(tables, tenant, old_id, now)?;
@@ -95,8 +102,25 @@ pub(super) fn take_over(
         Some(token) => Some((work.due, token)),
         None => work.held_until.zip(work.held_by),
     });
-    match held.filter(|(until, _)| *until > now) {
-        Some((until, token)) => work::hold(tables, tenant, old_id, record.id, until, token),
-        None => Ok(()),
+    if let Some((until, token)) = held.filter(|(until, _)| *until > now) {
+        work::hold(tables, tenant, old_id, record.id, until, token)?;
     }
+    Ok(true)
+}
+
+/// Forgets a tombstone.
+pub(super) fn forget(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    id: ResourceId,
+    tombstone: &Tombstone,
+) -> Result<(), Failed> {
+    tables.dirty = true;
+    tables.tombstones.remove((tenant, id.as_u128()))?;
+    let key = (tenant, tombstone.kind.number(), tombstone.name.as_str());
+    let newest = tables.tombstone_names.get(key)?.map(|newest| newest.value());
+    if newest == Some(id.as_u128()) {
+        tables.tombstone_names.remove(key)?;
+    }
+    Ok(())
 }

@@ -13,7 +13,7 @@ pub(super) use self::{
     waiting::{hold, wait_for, wake_waiters},
 };
 use super::{
-    chores, pending,
+    chores, membership, pending,
     tables::{Counter, Failed, Tables, millis, to_json},
     tombstone,
 };
@@ -129,6 +129,9 @@ pub(super) fn release(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now
     mark(tables, tenant, old.kind, id, now, None)?;
     if has_held_members {
         chores::begin(tables, tenant, Chore::Release, id, now)?;
+    }
+    if old.kind == Kind::Group && tombstone::read(&tables.tombstones, tenant, id.as_u128())?.is_some() {
+        membership::dissolve(tables, tenant, id, now)?;
     }
     Ok(true)
 }

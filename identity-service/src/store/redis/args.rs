@@ -7,7 +7,9 @@ use super::keys::{id_bytes, index_prefix, is_name, kind_name, millis};
 use crate::{
     id::{Kind, ResourceId},
     index::Key,
-    store::{Action, Applied, Claim, DocumentChange, Failure, Limit, MemberChange, PendingMember, Settlement, Write},
+    store::{
+        Action, Applied, Claim, DocumentChange, Failure, Limit, MemberChange, PendingMember, Revert, Settlement, Write,
+    },
 };
 
 /// How long a request id is remembered.
@@ -244,7 +246,7 @@ pub(super) fn drop_stage(write: &Write, token: &str) -> Args {
 fn document_change(args: Args, change: Option<&DocumentChange>) -> Args {
     let Some(change) = change else {
         let args = args.nothing().number(0).nothing().text("[]").text(r#"["members"]"#);
-        return args.number(0).number(0).number(0).number(0);
+        return args.number(0).number(0).number(0).number(0).number(0);
     };
     let with_members: Vec<&str> = change
         .attributes
@@ -252,17 +254,42 @@ fn document_change(args: Args, change: Option<&DocumentChange>) -> Args {
         .map(String::as_str)
         .chain(["members"])
         .collect();
-    let gained = change.new_keys.iter().filter(|key| !change.old_keys.contains(key));
-    let lost = change.old_keys.iter().filter(|key| !change.new_keys.contains(key));
     let args = args
         .flag(true)
         .number(change.expected)
         .text(change.document.to_string())
         .text(json!(change.attributes).to_string())
         .text(json!(with_members).to_string());
-    let (args, gained) = args.keys(gained);
-    let (args, lost) = args.keys(lost);
+    let (args, _) = args.keys(&change.old_keys);
+    swapped(args, &change.old_keys, &change.new_keys)
+}
+
+/// The names that come, those that go, the other keys that come, and those that go.
+fn swapped(args: Args, old: &[Key], new: &[Key]) -> Args {
+    let (args, gained) = args.keys(new.iter().filter(|key| !old.contains(key)));
+    let (args, lost) = args.keys(old.iter().filter(|key| !new.contains(key)));
     args.texts(&gained).texts(&lost)
+}
+
+/// What `revert.lua` takes.
+pub(super) fn revert(revert: &Revert, feed_length: u64) -> Args {
+    let args = Args::new()
+        .kind(revert.kind)
+        .id(revert.id)
+        .time(revert.now)
+        .text(nanos(revert.now))
+        .number(feed_length)
+        .number(revert.expected)
+        .flag(revert.only_if_refused)
+        .text(json!(revert.attributes).to_string())
+        .optional_text(revert.request.as_deref())
+        .optional_text(revert.traceparent.as_deref());
+    swapped(args, &revert.old_keys, &revert.new_keys)
+}
+
+/// What `put_back.lua` takes first.
+pub(super) fn members_step(group: ResourceId, now: Timestamp, feed_length: u64) -> Args {
+    Args::new().id(group).time(now).text(nanos(now)).number(feed_length)
 }
 
 /// What `settle.lua` takes.
@@ -320,7 +347,11 @@ fn settle_applied(args: Args, applied: &Applied) -> Args {
         Some(failure) => args.failure(failure),
         None => args.nothing(),
     };
-    args.pending(&applied.confirmed).pending(&applied.refused)
+    let document = applied.document.as_ref().map(ToString::to_string);
+    args.pending(&applied.confirmed)
+        .pending(&applied.refused)
+        .optional_text(document.as_deref())
+        .texts(&applied.names)
 }
 
 /// The digest in hexadecimal.

@@ -7,7 +7,7 @@ use redis::Value;
 
 use self::values::{
     answered, brake, bytes, change, corrupt, delivery, id, json, kept_link, link, list, number, parts, position,
-    record, text, time, tombstone,
+    pre_image, record, text, time, tombstone,
 };
 use super::{
     args::REQUEST_MEMORY_MS,
@@ -18,7 +18,8 @@ use crate::{
     record::Record,
     store::{
         Change, Changes, Claim, Claims, Delivery, ImportMark, Intent, KeptLink, Link, Member, Order, Owner, Pause,
-        PendingMember, RequestKey, Stage, StoreError, Summary, Tombstone, Write, WriteError, Written,
+        PendingMember, PreImage, RequestKey, Revert, Reverted, Stage, StoreError, Summary, Tombstone, WhyNot, Write,
+        WriteError, Written,
     },
 };
 
@@ -140,6 +141,7 @@ impl Reply {
             b"staged" => return Ok(Attempt::Staged),
             b"not_found" => WriteError::NotFound,
             b"name_taken" => WriteError::NameTaken,
+            b"reserved" => WriteError::NameReserved(id(&next()?)?),
             b"version" => WriteError::VersionMismatch {
                 present: number(&next()?)?,
             },
@@ -354,6 +356,46 @@ impl Reply {
                 _ => Some(id(&after)?),
             };
             Ok((number(&chore)?, id(&of)?, after))
+        };
+        self.list()?.into_iter().map(one).collect()
+    }
+
+    /// A pre-image, of a resource of either kind: its record says neither kind nor id.
+    pub(super) fn pre_image(self, kind: Kind, of: ResourceId) -> Result<Option<PreImage>, StoreError> {
+        let kept = bytes(&self.value)?;
+        if kept.is_empty() {
+            return Ok(None);
+        }
+        pre_image(kind, of, kept).map(Some)
+    }
+
+    pub(super) fn reverted(self, revert: &Revert) -> Result<Reverted, StoreError> {
+        let mut answer = self.list()?.into_iter();
+        let mut next = || answer.next().ok_or_else(|| corrupt("answer", "of a revert"));
+        let status = next()?;
+        Ok(match bytes(&status)? {
+            b"restored" => Reverted::Restored(record(revert.kind, revert.id, &next()?)?),
+            b"removed" => Reverted::Removed,
+            b"moved" => Reverted::Not(WhyNot::Moved),
+            b"unknown" => Reverted::Not(WhyNot::Unknown),
+            b"under_way" => Reverted::Not(WhyNot::UnderWay),
+            b"referred" => Reverted::Not(WhyNot::Referred),
+            b"name_taken" => Reverted::Not(WhyNot::NameTaken),
+            _ => return Err(corrupt("answer", "of a revert")),
+        })
+    }
+
+    /// Where members stand, and their stamps.
+    pub(super) fn stages(self) -> Result<Vec<Option<(Stage, u64)>>, StoreError> {
+        let one = |value| {
+            let answer = list(value)?;
+            if answer.is_empty() {
+                return Ok(None);
+            }
+            let [stage, stamp] = parts(Value::Array(answer))?;
+            // A score comes as a text that may have an exponent.
+            let stage = number::<f64>(&stage)? as u64;
+            Ok(Some((Stage::from_number(stage), number(&stamp)?)))
         };
         self.list()?.into_iter().map(one).collect()
     }

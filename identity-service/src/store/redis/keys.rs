@@ -9,6 +9,8 @@
 //! | `K` | hash | id → record: `version document_version created modified members`, a line feed, the document |
 //! | `K:ids` | sorted set | the ids, in the order of creation |
 //! | `K:names` | hash | folded name → id; unique |
+//! | `K:reserved` | hash | folded name → the resource that gives it up by a change that is not applied yet |
+//! | `before` | hash | id → what the resource was when it was last applied, while something newer is wanted: a head as JSON, a line feed, the record |
 //! | `K:keys` | sorted set | index number, folded value, two NULs, id: the other indexes |
 //! | `members:GROUP` | sorted set | the group's members |
 //! | `unknown:GROUP` | set | those of them that are no resource |

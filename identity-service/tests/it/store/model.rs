@@ -250,6 +250,13 @@ impl Model {
         self.resources.iter().find(named).map(|(id, _)| *id)
     }
 
+    /// Who reserves a name has an account that may have it, gave it up, and has not had that applied.
+    pub(super) fn may_reserve(&self, owner: ResourceId, kind: Kind, name: &str) {
+        assert!(self.accounts.contains_key(&owner) && self.work.contains_key(&owner));
+        let owner = &self.resources[&owner];
+        assert!(owner.kind == kind && folded(&owner.name) != folded(name));
+    }
+
     // === Deliveries ===
 
     pub(super) fn retry(&mut self, id: ResourceId, now: Timestamp) -> bool {

@@ -240,6 +240,7 @@ impl<'e> Race<'e> {
                 self.model.create(written.record.id, kind, name, &members, self.now);
             }
             Err(WriteError::NameTaken) => assert!(self.model.name_taken(kind, name).is_some()),
+            Err(WriteError::NameReserved(owner)) => self.model.may_reserve(owner, kind, name),
             Err(WriteError::UnknownMember(id) | WriteError::NestedGroup(id)) => {
                 assert_eq!(self.unfit(&members), Some(id));
             }
@@ -262,6 +263,10 @@ impl<'e> Race<'e> {
                 self.model.change(id, name, external, self.now);
             }
             Err(WriteError::NameTaken) => assert!(self.model.name_taken(kind, name).is_some_and(|owner| owner != id)),
+            Err(WriteError::NameReserved(owner)) => {
+                assert_ne!(owner, id);
+                self.model.may_reserve(owner, kind, name);
+            }
             Err(error) => panic!("{error:?}"),
         }
     }

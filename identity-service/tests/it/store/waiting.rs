@@ -114,7 +114,7 @@ pub(super) async fn a_name_is_tried_again_when_its_owner_gave_it_up(engine: &dyn
     let owner = bench.user("odile").await;
     bench.deliver_all(at(1)).await;
     bench.rename(Kind::User, owner, "odile.mercier").await.unwrap();
-    let heir = bench.user("odile").await;
+    let heir = bench.user("heir").await;
     let claims = claims(&bench, heir, 2).await;
     bench.settle(&claims[0], until_given_up(owner), at(3)).await;
     assert!(bench.claim_all(at(4)).await.is_empty());
@@ -127,7 +127,7 @@ pub(super) async fn an_owner_that_came_to_rest_meanwhile_is_not_waited_for(engin
     let owner = bench.user("odile").await;
     bench.deliver_all(at(1)).await;
     bench.rename(Kind::User, owner, "odile.mercier").await.unwrap();
-    let heir = bench.user("odile").await;
+    let heir = bench.user("heir").await;
     let claims = claims(&bench, heir, 2).await;
     bench.apply(&claims[1], at(3)).await;
     bench.settle(&claims[0], until_given_up(owner), at(4)).await;

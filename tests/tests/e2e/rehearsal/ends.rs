@@ -23,7 +23,6 @@ async fn settings_that_cannot_be_used_end_with_64() {
         (&["--ephemeral", "--log==,="], "LOG"),
         (&["--ephemeral", "--delivery-lease=0"], "DELIVERY_LEASE"),
         (&["--ephemeral", "--adopt=listed"], "ADOPT_LIST"),
-        (&["--ephemeral", "--answer-wait=2s"], "ANSWER_WAIT"),
         (&["--ephemeral", "--public-url=scim.example.com"], "--public-url"),
         (
             &["--ephemeral", "--platform-url=https://tenant.example"],

@@ -10,9 +10,9 @@ use super::{
 use crate::{
     id::{Kind, ResourceId},
     store::{
-        Applied, Chore, Claim, Held, Link, Settlement, Stage, Work, WorkState,
+        Applied, Chore, Claim, Held, Link, Settlement, Stage, Tombstone, Work, WorkState,
         embedded::{
-            chores, pending,
+            chores, pending, revert,
             tables::{Failed, Tables},
             tombstone,
         },
@@ -147,9 +147,10 @@ fn settle_applied(
         return contested(tables, claim, other, applied.contested_until, old, now);
     }
     if let Some(buried) = tombstone::read(&tables.tombstones, tenant, id)? {
-        return settle_removal(tables, claim, applied, &buried.name, newer, old, now);
+        return settle_removal(tables, claim, applied, &buried, newer, old, now);
     }
     relink(tables, claim, applied, now)?;
+    revert::applied(tables, claim, applied)?;
     wake_waiters(tables, tenant, claim.id, now)?;
     for member in &applied.confirmed {
         if pending::stamp(tables, tenant, claim.id, member.id)? == Some(member.stamp) {
@@ -344,7 +345,7 @@ fn settle_removal(
     tables: &mut Tables<'_>,
     claim: &Claim,
     applied: &Applied,
-    name: &str,
+    buried: &Tombstone,
     newer: bool,
     old: &Work,
     now: Timestamp,
@@ -367,14 +368,7 @@ fn settle_removal(
         }
     } else {
         tables.remove_link(tenant, kind.number(), id)?;
-        tables.tombstones.remove((tenant, id))?;
-        let named = tables
-            .tombstone_names
-            .get((tenant, kind.number(), name))?
-            .map(|id| id.value());
-        if named == Some(id) {
-            tables.tombstone_names.remove((tenant, kind.number(), name))?;
-        }
+        tombstone::forget(tables, tenant, claim.id, buried)?;
         // An account that is gone is in no group any more; a group that waited for this has one thing less to do.
         for group in pending::groups(tables, tenant, claim.id)? {
             pending::confirm(tables, tenant, group, claim.id)?;
@@ -384,5 +378,6 @@ fn settle_removal(
         }
     }
     remove(tables, tenant, id)?;
+    revert::forget(tables, tenant, kind, id)?;
     wake_waiters(tables, tenant, claim.id, now)
 }

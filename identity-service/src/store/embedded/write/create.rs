@@ -12,7 +12,7 @@ use crate::{
     store::{
         ChangeKind, MemberChange, Write, WriteError, Written,
         embedded::{
-            feed, membership,
+            feed, membership, revert,
             tables::{Failed, Tables},
             tombstone, work,
         },
@@ -27,7 +27,7 @@ pub(super) fn create(
     keys: &[Key],
     members: &[ResourceId],
 ) -> Result<Result<Written, WriteError>, Failed> {
-    if let Err(refused) = names_are_free(tables, tenant, write.kind, keys)? {
+    if let Err(refused) = names_are_free(tables, tenant, write.kind, write.id, keys)? {
         return Ok(Err(refused));
     }
     let change = MemberChange {
@@ -61,7 +61,9 @@ pub(super) fn create(
         write.now,
         write.traceparent.as_deref(),
     )?;
-    tombstone::take_over(tables, tenant, &record, keys, write.now)?;
+    if !tombstone::take_over(tables, tenant, &record, keys, write.now)? {
+        revert::keep_nothing(tables, tenant, write.id)?;
+    }
     Ok(Ok(Written {
         record,
         changed: true,

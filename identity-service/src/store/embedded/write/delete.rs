@@ -9,7 +9,7 @@ use crate::{
         Brake, Brakes, ChangeKind, Chore, Write, WriteError, Written,
         brakes::weight,
         embedded::{
-            brakes, chores, feed, membership,
+            brakes, chores, feed, membership, revert,
             tables::{Failed, Tables},
             tombstone, work,
         },
@@ -33,6 +33,7 @@ pub(super) fn delete(
 
     let id = write.id.as_u128();
     tables.dirty = true;
+    revert::keep(tables, tenant, &record, keys, record.version + 1)?;
     tables.records.remove((tenant, write.kind.number(), id))?;
     remove_keys(tables, tenant, write.kind, write.id, keys)?;
     tables.add(tenant, count_of(write.kind), -1)?;
@@ -59,14 +60,16 @@ pub(super) fn delete(
         };
         work::change(tables, tenant, &leave, true, None)?;
     }
+    let braked = braked(tables, tenant, write, &record)?;
     match write.kind {
+        // What a brake holds may have to be brought back.
+        Kind::Group if braked.is_some() => {}
         Kind::Group => membership::dissolve(tables, tenant, write.id, write.now)?,
         Kind::User => chores::begin(tables, tenant, Chore::Reports, write.id, write.now)?,
     }
     let mut deleted = record.clone();
     deleted.version += 1;
     feed::append(tables, tenant, &deleted, ChangeKind::Deleted, Vec::new(), write.now)?;
-    let braked = braked(tables, tenant, write, &record)?;
     tombstone::bury(tables, tenant, write, deleted.version, keys, braked)?;
     Ok(Ok(Written {
         record,

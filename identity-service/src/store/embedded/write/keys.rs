@@ -7,14 +7,18 @@ use crate::{
     index::{Index, Key},
     store::{
         WriteError,
-        embedded::tables::{Failed, Tables},
+        embedded::{
+            revert,
+            tables::{Failed, Tables},
+        },
     },
 };
 
-pub(super) fn names_are_free(
+pub(in crate::store::embedded) fn names_are_free(
     tables: &Tables<'_>,
     tenant: &str,
     kind: Kind,
+    id: ResourceId,
     keys: &[Key],
 ) -> Result<Result<(), WriteError>, Failed> {
     for key in keys.iter().filter(|key| key.index == Index::Name) {
@@ -22,7 +26,10 @@ pub(super) fn names_are_free(
             return Ok(Err(WriteError::NameTaken));
         }
     }
-    Ok(Ok(()))
+    Ok(match revert::reserved_by(tables, tenant, kind, id, keys)? {
+        Some(owner) => Err(WriteError::NameReserved(owner)),
+        None => Ok(()),
+    })
 }
 
 pub(in crate::store::embedded) fn add_keys<'a>(

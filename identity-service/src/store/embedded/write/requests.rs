@@ -50,6 +50,17 @@ pub(in crate::store::embedded) fn answered(
     }))
 }
 
+/// Forgets an answer that is no longer true.
+pub(in crate::store::embedded) fn forget(tables: &mut Tables<'_>, tenant: &str, request: &str) -> Result<(), Failed> {
+    let answered: Option<Answered> = get(&tables.requests, (tenant, request), "request")?;
+    if let Some(answered) = answered {
+        tables.dirty = true;
+        tables.requests.remove((tenant, request))?;
+        tables.request_ages.remove((tenant, millis(answered.at), request))?;
+    }
+    Ok(())
+}
+
 /// Keeps an answer, and forgets some that are too old.
 pub(super) fn remember(
     tables: &mut Tables<'_>,

@@ -10,7 +10,7 @@ use crate::{
         Brake, ChangeKind, DocumentChange, MemberChange, Stage, Write, WriteError, Written,
         brakes::weight,
         embedded::{
-            brakes, feed, membership, pending,
+            brakes, feed, membership, pending, revert,
             tables::{Failed, Tables},
             work,
         },
@@ -38,7 +38,7 @@ pub(super) fn update(
             .filter(|key| !change.old_keys.contains(key))
             .cloned()
             .collect();
-        if let Err(refused) = names_are_free(tables, tenant, write.kind, &gained)? {
+        if let Err(refused) = names_are_free(tables, tenant, write.kind, write.id, &gained)? {
             return Ok(Err(refused));
         }
     }
@@ -64,6 +64,9 @@ pub(super) fn update(
         }));
     }
     let before = record.member_count;
+    if let Some(change) = document {
+        revert::keep(tables, tenant, &record, &change.old_keys, record.version + 1)?;
+    }
     record.version += 1;
     record.modified = write.now;
     record.member_count = record.member_count + moved.added - moved.removed;
@@ -85,6 +88,7 @@ pub(super) fn update(
             write.id,
             change.new_keys.iter().filter(|key| !change.old_keys.contains(key)),
         )?;
+        revert::reserve(tables, tenant, write.kind, write.id)?;
         attributes.clone_from(&change.attributes);
     }
     if members_changed {

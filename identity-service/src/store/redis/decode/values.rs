@@ -8,8 +8,8 @@ use crate::{
     id::{Kind, ResourceId},
     record::Record,
     store::{
-        Brake, Change, ChangeKind, Delivery, Failure, KeptLink, Link, RequestKey, StoreError, Tombstone, Work,
-        WorkState, WriteError, Written,
+        Brake, Change, ChangeKind, Delivery, Failure, KeptLink, Link, PreImage, RequestKey, StoreError, Tombstone,
+        Work, WorkState, WriteError, Written,
         redis::{
             args::hex,
             keys::{id_of, kind_of},
@@ -128,6 +128,27 @@ pub(super) fn answered(kept: &[u8], request: &RequestKey) -> Result<Written, Wri
         changed: changed == "1",
         replaced_out: 0,
         braked: None,
+    })
+}
+
+/// The head of a pre-image, before the record as it was.
+#[derive(Deserialize)]
+struct ImageHead {
+    first: u64,
+    #[serde(default)]
+    names: Vec<String>,
+}
+
+pub(super) fn pre_image(kind: Kind, of: ResourceId, kept: &[u8]) -> Result<PreImage, StoreError> {
+    let end = kept.iter().position(|byte| *byte == b'\n');
+    let end = end.ok_or_else(|| corrupt("pre-image", "without a head"))?;
+    let head: ImageHead = json("pre-image", &kept[..end])?;
+    let record = &kept[end + 1..];
+    let record = (!record.is_empty()).then(|| record_of(kind, of, record)).transpose()?;
+    Ok(PreImage {
+        first: head.first,
+        names: head.names,
+        record,
     })
 }
 

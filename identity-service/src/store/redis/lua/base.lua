@@ -48,5 +48,5 @@ local function step_stamp()
 end
 
 -- What a step may leave to be done in batches (see chores.lua). Numbers are kept in the store: never change one.
-local DISSOLVE, REPORTS, JOIN_AGAIN, NOW_READY, REFILL, MERGE, LEAVE, WAKE, GONE, RENAME, RELEASE =
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+local DISSOLVE, REPORTS, JOIN_AGAIN, NOW_READY, REFILL, MERGE, LEAVE, WAKE, GONE, RENAME, RELEASE, RESTORE =
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12

@@ -89,9 +89,40 @@ local function rename_batch(old, new)
   return #groups
 end
 
+-- Makes the membership of each the other one, which is what the Platform has. Who is gone is put in nowhere.
+local function put_back(group, members, now, now_text, feed_length)
+  if #members == 0 then return end
+  local record = record_of('group', group)
+  for _, member in ipairs(members) do
+    if is_member(group, member) then
+      put_out(group, member)
+      record.members = record.members - 1
+    elseif call('HEXISTS', P .. 'user', member) == 1 then
+      put_in(group, member, true)
+      record.members = record.members + 1
+    end
+    confirm(group, member)
+  end
+  record.version, record.modified = record.version + 1, now_text
+  put_record('group', group, record)
+  feed('updated', 'group', group, record.version, '["members"]', now_text, feed_length)
+  mark('group', group, now)
+end
+
+local function held_batch(group)
+  return call('ZRANGEBYSCORE', P .. 'pending:' .. group, HELD, HELD, 'LIMIT', 0, BATCH)
+end
+
+-- Puts a batch of a group's held members in again.
+local function restore_batch(group, now, now_text, feed_length)
+  local batch = held_batch(group)
+  if is_group(group) then put_back(group, batch, now, now_text, feed_length) end
+  return #batch
+end
+
 -- Lets a batch of a group's held members be taken out.
 local function release_batch(group, now)
-  local batch = call('ZRANGEBYSCORE', P .. 'pending:' .. group, HELD, HELD, 'LIMIT', 0, BATCH)
+  local batch = held_batch(group)
   for _, member in ipairs(batch) do restage(group, member, READY) end
   if #batch > 0 and is_group(group) then mark('group', group, now) end
   return #batch
@@ -145,6 +176,8 @@ local function advance(chore, id, cursor, now, now_text, feed_length, traceparen
       touched = wake_waiters(id, now)
     elseif chore == GONE then
       touched = gone_batch(id, now)
+    elseif chore == RESTORE then
+      touched = restore_batch(id, now, now_text, feed_length)
     elseif chore == RELEASE then
       touched = release_batch(id, now)
     elseif chore == RENAME then

@@ -159,6 +159,20 @@ function read.deliveries()
   return { answer, ends }
 end
 
+function read.pre_image()
+  return call('HGET', P .. 'before', take())
+end
+
+-- Where members of a group stand whose wanted state is not confirmed, and their stamps.
+function read.stages()
+  local group, answer = take(), {}
+  for i, member in ipairs(take_list()) do
+    local stage = call('ZSCORE', P .. 'pending:' .. group, member)
+    answer[i] = stage and { stage, stamp_of(group, member) or 0 } or {}
+  end
+  return answer
+end
+
 function read.pause()
   return call('HGET', META, 'pause')
 end

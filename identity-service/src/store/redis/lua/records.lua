@@ -20,9 +20,13 @@ local function record_of(kind, id)
   if raw then return parse_record(raw), raw end
 end
 
-local function put_record(kind, id, record)
-  local raw = string.format('%.0f %.0f %s %s %.0f\n', record.version, record.document_version, record.created,
+local function raw_record(record)
+  return string.format('%.0f %.0f %s %s %.0f\n', record.version, record.document_version, record.created,
     record.modified, record.members) .. record.document
+end
+
+local function put_record(kind, id, record)
+  local raw = raw_record(record)
   call('HSET', P .. kind, id, raw)
   return raw
 end

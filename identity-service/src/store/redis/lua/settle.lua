@@ -110,6 +110,7 @@ local function removed(work, newer, tombstone, platform_id, backend, disabled)
     begin(GONE, id, now)
   end
   remove_work(id)
+  forget_image(kind, id)
   wake_waiters(id, now)
 end
 
@@ -137,12 +138,14 @@ local function applied(work, newer)
   local contested_until = take_optional_number()
   local waits_for, retry_at, failure = take_optional(), take_optional_number() or now, take_optional()
   local confirmed, refused_members = take_list(), take_list()
+  local document, names = take_optional(), take_list()
 
   local owner = platform_id and call('HGET', P .. kind .. ':owners', platform_id)
   if owner and owner ~= id then return contested(work, owner, contested_until) end
   local tombstone = tombstone_of(id)
   if tombstone then return removed(work, newer, tombstone, platform_id, backend, disabled) end
   if platform_id then relink(platform_id, backend, version, document_version, disabled) end
+  note_applied(kind, id, version, document_version, document, names)
   wake_waiters(id, now)
   for i = 1, #confirmed, 2 do
     if stamp_of(id, confirmed[i]) == tonumber(confirmed[i + 1]) then confirm(id, confirmed[i]) end

@@ -18,9 +18,13 @@ local function bury(kind, id, name, version, now, at_text, traceparent, braked)
   local link, work = link_of(id), work_of(id)
   if not link.platform_id and #link.intents == 0 and not (work and work.lease) then
     remove_work(id)
+    forget_image(kind, id)
     remove_link(kind, id)
     return wake_waiters(id, now)
   end
+  -- Its former names are free at once: who takes one waits for the account that may still have it.
+  local image = image_of(id)
+  if image then free_names(kind, id, image) end
   local tombstone = { kind = kind, name = name, version = version, at = at_text }
   call('HSET', TOMBSTONES, id, cjson.encode(tombstone))
   call('ZADD', TOMBSTONES .. ':ids', 0, id)
@@ -37,17 +41,19 @@ local function hold(on, waiter, until_, token)
   put_work(waiter, work, work.state)
 end
 
--- A user created under the name of a deleted one takes its account over and cancels a removal not yet done. A group waits
+-- A user created under the name of a deleted one takes its account over and cancels a removal not yet done: `true`. A group waits
 -- until its namesake is gone: the old group's members must not become the new one's.
 local function take_over(kind, id, name, now)
   local old = call('HGET', P .. kind .. ':buried', name)
-  if not old then return end
+  if not old then return false end
   if kind == 'group' then
     add_waiter(old, id)
     local work = work_of(id)
     work.due = now + NAMESAKE_WAIT
-    return put_work(id, work, work.state)
+    put_work(id, work, work.state)
+    return false
   end
+  forget_image(kind, old)
   move_link(kind, old, id)
   call('HDEL', P .. kind .. ':buried', name)
   forget_tombstone(old)
@@ -55,8 +61,9 @@ local function take_over(kind, id, name, now)
   local removal = remove_work(old)
   wake_waiters(old, now)
   -- A removal that is under way this moment must not be overtaken; one that was itself held back hands its wait on.
-  if not removal then return end
+  if not removal then return true end
   local until_, token = removal.held_until, removal.held_by
   if removal.lease then until_, token = removal.due, removal.lease end
   if until_ and token and until_ > now then hold(old, id, until_, token) end
+  return true
 end

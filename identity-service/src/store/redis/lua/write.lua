@@ -10,24 +10,7 @@ local usable_before, usable_after, deletion_disables = take_optional(), take_opt
 local removals_limit, deactivations_limit = take_limit(), take_limit()
 local request, digest, memory, horizon = take_optional(), take(), take_number(), take_number()
 
-local IDS, NAMES, INDEX = P .. kind .. ':ids', P .. kind .. ':names', P .. kind .. ':keys'
-
-local function names_are_free(names)
-  for _, name in ipairs(names) do
-    if call('HEXISTS', NAMES, name) == 1 then return false end
-  end
-  return true
-end
-
-local function add_keys(names, keys)
-  for _, name in ipairs(names) do call('HSET', NAMES, name, id) end
-  for _, key in ipairs(keys) do call('ZADD', INDEX, 0, key .. id) end
-end
-
-local function remove_keys(names, keys)
-  for _, name in ipairs(names) do call('HDEL', NAMES, name) end
-  for _, key in ipairs(keys) do call('ZREM', INDEX, key .. id) end
-end
+local IDS = P .. kind .. ':ids'
 
 -- What was answered to a request id, if it is not too old: `at digest changed kind id`, a line feed, the record.
 local function answered()
@@ -48,7 +31,8 @@ end
 local function create()
   local document, attributes = take(), take()
   local names, keys, members, staged = take_list(), take_list(), take_list(), take_optional()
-  if not names_are_free(names) then return { 'name_taken' } end
+  local name_refused = names_refused(kind, id, names)
+  if name_refused then return name_refused end
   local known, refused = check_members(members, keep_unknown)
   if refused then return refused end
   local added
@@ -57,7 +41,7 @@ local function create()
     if not added then return { 'gone' } end
   end
 
-  add_keys(names, keys)
+  add_keys(kind, id, names, keys)
   call('ZADD', IDS, 0, id)
   if not added then added = apply_members(id, members, known, {}) end
   local record = {
@@ -66,7 +50,9 @@ local function create()
   local raw = put_record(kind, id, record)
   feed('created', kind, id, 1, attributes, now_text, feed_length)
   mark(kind, id, now, traceparent)
-  for _, name in ipairs(names) do take_over(kind, id, name, now) end
+  local taken_over = false
+  for _, name in ipairs(names) do taken_over = take_over(kind, id, name, now) or taken_over end
+  if not taken_over then put_image(id, 1, {}, '') end
   return { 'ok', raw, remember(raw, 1), 0, '' }
 end
 
@@ -94,12 +80,14 @@ end
 local function update(record, before)
   local changes_document = take_optional()
   local expected, document, attributes, attributes_with_members = take_number(), take(), take(), take()
-  local gained_names, lost_names, gained_keys, lost_keys = take_list(), take_list(), take_list(), take_list()
+  local old_names, gained_names, lost_names = take_list(), take_list(), take_list()
+  local gained_keys, lost_keys = take_list(), take_list()
   local changes_members, replace = take_optional(), take_optional()
   local add, remove, staged = take_list(), take_list(), take_optional()
   if changes_document then
     if expected ~= record.document_version then return { 'moved' } end
-    if not names_are_free(gained_names) then return { 'name_taken' } end
+    local name_refused = names_refused(kind, id, gained_names)
+    if name_refused then return name_refused end
   end
   local known, refused = check_members(add, keep_unknown)
   if refused then return refused end
@@ -127,14 +115,16 @@ local function update(record, before)
   end
   local braked
   if changes_document and kind == 'user' then braked = brake_on_use() end
+  if changes_document then keep_image(id, record, before, old_names, record.version + 1) end
   record.version = record.version + 1
   record.modified = now_text
   record.members = record.members + added - removed
   if changes_document then
     record.document_version = record.version
     record.document = document
-    remove_keys(lost_names, lost_keys)
-    add_keys(gained_names, gained_keys)
+    remove_keys(kind, id, lost_names, lost_keys)
+    add_keys(kind, id, gained_names, gained_keys)
+    if #lost_names + #gained_names > 0 then reserve_names(kind, id) end
   end
   local raw = put_record(kind, id, record)
   feed('updated', kind, id, record.version, members_changed and attributes_with_members or attributes, now_text,
@@ -149,12 +139,18 @@ local function delete(record, before)
 
   call('HDEL', P .. kind, id)
   call('ZREM', IDS, id)
-  remove_keys(names, keys)
+  remove_keys(kind, id, names, keys)
+  keep_image(id, record, before, names, record.version + 1)
   if call('ZCARD', P .. 'groups:' .. id) >= BATCH then call('SADD', P .. 'leaving', id) end
   advance(LEAVE, id, '', now, now_text, feed_length, traceparent)
-  begin(kind == 'group' and DISSOLVE or REPORTS, id, now)
-  feed('deleted', kind, id, record.version + 1, '[]', now_text, feed_length)
   local braked = brake_on_deletion(record)
+  if kind == 'user' then
+    begin(REPORTS, id, now)
+  elseif not braked then
+    -- What a brake holds may have to be brought back.
+    begin(DISSOLVE, id, now)
+  end
+  feed('deleted', kind, id, record.version + 1, '[]', now_text, feed_length)
   bury(kind, id, names[1] or '', record.version + 1, now, now_text, traceparent, braked)
   return { 'ok', before, remember(before, 1), 0, braked or '' }
 end

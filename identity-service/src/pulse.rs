@@ -1,0 +1,39 @@
+//! How deliveries go in this process, as the relay last saw it: who waits for a delivery asks whether that is worth while.
+//! It is a hint, never the truth: that is in the store.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// How deliveries go. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse(Arc<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    behind_ms: AtomicU64,
+    open: AtomicBool,
+}
+
+impl Pulse {
+    /// Says for how long work has been due that could not be taken yet.
+    pub fn is_behind(&self, by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.0.behind_ms.store(by, Ordering::Relaxed);
+    }
+
+    /// Says whether the circuit breaker is open.
+    pub fn is_open(&self, open: bool) {
+        self.0.open.store(open, Ordering::Relaxed);
+    }
+
+    /// Whether a change made now may be delivered within that time.
+    pub fn allows(&self, within: Duration) -> bool {
+        let behind = Duration::from_millis(self.0.behind_ms.load(Ordering::Relaxed));
+        !self.0.open.load(Ordering::Relaxed) && behind < within
+    }
+}
