@@ -128,6 +128,7 @@ impl Settings {
             let simulator = platform_simulator::Config::default();
             reach(&mut adapter, &simulator, format!("http://{}", simulator.listen));
         }
+        gateway.ops.check()?;
         gateway::Service::check(&gateway).map_err(Error::Gateway)?;
         identity_service::IdentityService::check(&self.identity).map_err(Error::Identity)?;
         delinea_adapter::DelineaAdapter::check(&adapter).map_err(Error::Adapter)

@@ -1,5 +1,6 @@
 //! Calls to identity-service: the request's remaining time goes along, and what was lost with a connection is sent
-//! again, where repeating it is harmless. Anything that identity-service itself said is final.
+//! again, where it was certainly not processed or repeating it is harmless. Anything that identity-service itself said is
+//! final.
 
 use std::future::Future;
 use std::time::Duration;
@@ -15,7 +16,8 @@ use proto::identity::v1::{
     ListUsersResponse, PatchGroupRequest, PatchGroupResponse, PatchUserRequest, PatchUserResponse, ReplaceGroupRequest,
     ReplaceGroupResponse, ReplaceUserRequest, ReplaceUserResponse, StreamMembersRequest, StreamMembersResponse,
 };
-use service_runtime::{Connection, Dependency};
+use service_runtime::health::is_draining;
+use service_runtime::{Connection, Dependency, never_processed};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_health::pb::HealthCheckRequest;
@@ -98,10 +100,9 @@ where
     M: Clone,
     F: Future<Output = Result<Response<R>, Status>>,
 {
-    let pauses = if repeat { &PAUSES[..] } else { &[] };
-    for pause in pauses {
+    for pause in PAUSES {
         match attempt(message.clone(), terms, &call).await {
-            Err(status) if is_connection_lost(&status) => {
+            Err(status) if is_connection_lost(&status) && (repeat || never_processed(&status)) => {
                 let pause = pause.mul_f64(rand::random_range(0.5..=1.0));
                 if terms.deadline.remaining().is_some_and(|left| left <= pause) {
                     return Err(status);
@@ -151,6 +152,8 @@ pub(crate) async fn follow_health(connection: Connection, dependency: Dependency
                 dependency.ready();
                 pause = HEALTH_INTERVAL;
             }
+            // It serves us to its end, and the next connection leads to another of its kind or to nobody.
+            Ok(answer) if is_draining(&answer) => {}
             Ok(_) => dependency.not_ready("identity-service answers, but is not ready"),
             // It has no health service, so it must be another.
             Err(status) if status.code() == Code::Unimplemented => {
@@ -201,6 +204,9 @@ mod tests {
         assert_eq!(tries(1, false, lost).await, (1, Err(Code::Unavailable)));
         assert_eq!(tries(1, true, ours).await, (1, Err(Code::Unavailable)));
         assert_eq!(tries(1, true, Status::internal("odd")).await, (1, Err(Code::Internal)));
+        let unsent = Status::from_error(Box::new(tonic::ConnectError("refused".into())));
+        assert_eq!(tries(2, false, unsent.clone()).await, (3, Ok(2)));
+        assert_eq!(tries(9, false, unsent).await, (3, Err(Code::Unavailable)));
         let broken = Status::from_error(Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
         assert_eq!(tries(1, true, broken).await, (2, Ok(1)));
     }

@@ -162,7 +162,7 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
 
     let directory = Directory::new(store.clone(), Arc::new(schemas), config.policy, tenant, wake.clone())
         .answering_after(config.delivery.answer_wait, pulse);
-    let changes = ChangeFeed::new(directory.clone(), store.clone(), wake.clone(), life.draining());
+    let changes = ChangeFeed::new(directory.clone(), store.clone(), wake.clone(), life.closing());
     let routes =
         Routes::new(UserServiceServer::new(Users::new(directory.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .add_service(

@@ -2,14 +2,16 @@
 //! caller nor its tests can tell them apart: both carry the trace, the deadline and the full encoding.
 
 use std::convert::Infallible;
+use std::error::Error as _;
+use std::iter::successors;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use tonic::Status;
 use tonic::transport::{ClientTlsConfig, Endpoint};
+use tonic::{ConnectError, Status};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -120,6 +122,23 @@ where
     BoxCloneSyncService::new(observed.map_response(|response| response.map(tonic::body::Body::new)))
 }
 
+/// Whether the peer certainly did nothing about a call that failed, so that sending it again is sending it once: there was
+/// no connection, the call never left this process, or the peer said that it refused the stream (RFC 9113 §8.7) or had
+/// stopped looking at streams before it (§6.8), as one that is being restarted does.
+pub fn never_processed(status: &Status) -> bool {
+    // tonic keeps the cause of what it made up itself; a status that travelled has none.
+    let mut causes = successors(status.source(), |&cause| cause.source());
+    causes.any(|cause| {
+        let unsent = |error: &hyper::Error| error.is_canceled();
+        let refused = |error: &h2::Error| {
+            error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+        };
+        cause.is::<ConnectError>()
+            || cause.downcast_ref().is_some_and(unsent)
+            || cause.downcast_ref().is_some_and(refused)
+    })
+}
+
 /// Whether a URL's host is this machine. What leads elsewhere (a proxy of the environment) or guards the way there (TLS)
 /// has no place in between.
 pub fn is_this_machine(host: &str) -> bool {
@@ -129,6 +148,12 @@ pub fn is_this_machine(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_client::HealthClient;
+
     use super::*;
 
     #[tokio::test]
@@ -137,5 +162,65 @@ mod tests {
             assert!(connect(uri, Duration::ZERO).is_err(), "{uri:?}");
         }
         connect("http://127.0.0.1:1", Duration::from_secs(1)).unwrap();
+    }
+
+    const HEADERS: u8 = 1;
+    const RST_STREAM: u8 = 3;
+    const SETTINGS: u8 = 4;
+    const GOAWAY: u8 = 7;
+
+    /// A frame without flags (RFC 9113 §4.1).
+    fn frame(kind: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(payload.len()).unwrap();
+        [&[0, 0, length, kind, 0, 0, 0, 0, stream], payload].concat()
+    }
+
+    /// Fails one call: the peer answers its headers with this, and ends the connection.
+    async fn fails_by(answer: Vec<u8>) -> Status {
+        let listener = crate::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let peer = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(&frame(SETTINGS, 0, &[])).await.unwrap();
+            stream.read_exact(&mut [0; 24]).await.unwrap();
+            let mut head = [0; 9];
+            while head[3] != HEADERS {
+                stream.read_exact(&mut head).await.unwrap();
+                let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+                stream.read_exact(&mut payload).await.unwrap();
+            }
+            stream.write_all(&answer).await.unwrap();
+        };
+        tokio::join!(call(addr), peer).0
+    }
+
+    async fn call(addr: SocketAddr) -> Status {
+        let connection = connect(&format!("http://{addr}"), Duration::from_secs(20)).unwrap();
+        let mut client = HealthClient::new(connection);
+        client.check(HealthCheckRequest::default()).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn what_a_peer_never_looked_at_is_told_from_what_it_may_have_done() {
+        let goes_away = |last: u8| frame(GOAWAY, 0, &[0, 0, 0, last, 0, 0, 0, 0]);
+        let resets = |code: u8| frame(RST_STREAM, 1, &[0, 0, 0, code]);
+        let (cancel, refused, internal) = (8, 7, 2);
+        for (what, answer, expected) in [
+            ("it goes, and has not seen the call", goes_away(0), true),
+            ("it goes, and has seen the call", goes_away(1), false),
+            ("it refuses the stream", resets(refused), true),
+            ("it breaks the stream off", resets(internal), false),
+            ("it cancels the stream", resets(cancel), false),
+            ("the connection breaks", Vec::new(), false),
+        ] {
+            let status = fails_by(answer).await;
+            assert_eq!(never_processed(&status), expected, "{what}: {status:?}");
+        }
+        let nobody = crate::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let addr = nobody.local_addr().unwrap();
+        drop(nobody);
+        let status = call(addr).await;
+        assert!(never_processed(&status), "nobody listens: {status:?}");
+        assert!(!never_processed(&Status::unavailable("it says so itself")));
     }
 }

@@ -9,6 +9,8 @@ use futures_util::{Stream, StreamExt, stream};
 use prost::Message;
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -17,10 +19,15 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::Error;
 
+/// The metadata by which an answer about health says why: the standard message knows ready and not ready alone.
+const PHASE: &str = "service-phase";
+const DRAINING: &str = "draining";
+
 /// The readiness of one service. A clone is the same readiness.
 #[derive(Clone, Debug)]
 pub struct Readiness {
     report: watch::Sender<Report>,
+    closing: CancellationToken,
 }
 
 /// Where a service is in its life.
@@ -31,7 +38,7 @@ pub enum Phase {
     Starting,
     /// It serves.
     Running,
-    /// It finishes what it has begun and takes nothing new.
+    /// It is about to go: it finishes what it has begun, and what still comes should go elsewhere.
     Draining,
 }
 
@@ -76,12 +83,23 @@ impl Default for Readiness {
 impl Readiness {
     /// A service that is starting and has named no dependency yet.
     pub fn new() -> Self {
+        Self::until(CancellationToken::new())
+    }
+
+    /// As [`Self::new`]; streams that tell of it end when the token is cancelled.
+    pub(crate) fn until(closing: CancellationToken) -> Self {
         Self {
             report: watch::Sender::new(Report {
                 phase: Phase::Starting,
                 dependencies: BTreeMap::new(),
             }),
+            closing,
         }
+    }
+
+    /// Cancelled in a drain when nothing new is accepted any more.
+    pub(crate) fn closing(&self) -> CancellationToken {
+        self.closing.clone()
     }
 
     /// Names a dependency. It counts as not ready until it says otherwise.
@@ -199,6 +217,12 @@ fn service_names(descriptors: &[&[u8]]) -> Result<BTreeSet<String>, Error> {
     Ok(names)
 }
 
+/// Whether a service that is not ready says so because it drains. Whoever is connected to it is served for as long as that
+/// lasts, and is led elsewhere by the next connection: that nobody else is ready either, it does not say.
+pub fn is_draining(response: &Response<HealthCheckResponse>) -> bool {
+    response.metadata().get(PHASE).is_some_and(|phase| phase == DRAINING)
+}
+
 /// The gRPC health service over a [`Readiness`].
 struct GrpcHealth {
     readiness: Readiness,
@@ -220,27 +244,38 @@ impl Health for GrpcHealth {
 
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         self.known(&request)?;
-        Ok(Response::new(answer(self.readiness.report().is_ready())))
+        let report = self.readiness.report();
+        let mut response = Response::new(answer(report.is_ready()));
+        if report.phase == Phase::Draining {
+            let phase = MetadataValue::from_static(DRAINING);
+            response.metadata_mut().insert(PHASE, phase);
+        }
+        Ok(response)
     }
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         self.known(&request)?;
         let mut reports = self.readiness.subscribe();
         reports.mark_changed();
-        // The stream ends with the service, or an idle watcher would hold up every drain.
-        let answers = stream::unfold(Some((reports, None)), |state| async move {
-            let (mut reports, mut told) = state?;
-            loop {
-                reports.changed().await.ok()?;
-                let (ready, draining) = {
-                    let report = reports.borrow_and_update();
-                    (report.is_ready(), report.phase == Phase::Draining)
-                };
-                if told.replace(ready) != Some(ready) || draining {
-                    return Some((Ok(answer(ready)), (!draining).then_some((reports, told))));
+        let closing = self.readiness.closing();
+        let answers = stream::unfold(
+            (reports, closing, None),
+            |(mut reports, closing, mut told)| async move {
+                loop {
+                    tokio::select! {
+                        // What is not told yet is told before the end.
+                        biased;
+                        changed = reports.changed() => changed.ok()?,
+                        // The stream ends with the service, or an idle watcher would hold up every drain.
+                        () = closing.cancelled() => return None,
+                    }
+                    let ready = reports.borrow_and_update().is_ready();
+                    if told.replace(ready) != Some(ready) {
+                        return Some((Ok(answer(ready)), (reports, closing, told)));
+                    }
                 }
-            }
-        });
+            },
+        );
         Ok(Response::new(answers.boxed()))
     }
 }
@@ -256,6 +291,8 @@ fn answer(ready: bool) -> HealthCheckResponse {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     fn health() -> GrpcHealth {
@@ -314,9 +351,14 @@ mod tests {
         assert_eq!(watch.next().await.unwrap().unwrap(), answer(false));
         health.readiness.enter(Phase::Running);
         assert_eq!(watch.next().await.unwrap().unwrap(), answer(true));
-        assert_eq!(health.check(ask("")).await.unwrap().into_inner(), answer(true));
+        let serves = health.check(ask("")).await.unwrap();
+        assert!(!is_draining(&serves) && serves.into_inner() == answer(true));
         health.readiness.enter(Phase::Draining);
         assert_eq!(watch.next().await.unwrap().unwrap(), answer(false));
+        assert!(watch.next().now_or_never().is_none(), "the drain has only begun");
+        let drains = health.check(ask("")).await.unwrap();
+        assert!(is_draining(&drains) && drains.into_inner() == answer(false));
+        health.readiness.closing().cancel();
         assert!(watch.next().await.is_none());
     }
 

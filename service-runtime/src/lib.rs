@@ -27,7 +27,7 @@ pub mod trace_context;
 
 mod crypto;
 
-pub use connection::{CallFailed, Connection, connect, in_process, is_this_machine};
+pub use connection::{CallFailed, Connection, connect, in_process, is_this_machine, never_processed};
 pub use crypto::install_crypto_provider;
 pub use deadline::time_allowed;
 pub use error::{Chain, Error};

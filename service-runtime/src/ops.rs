@@ -19,6 +19,8 @@ use crate::{Error, Readiness, telemetry};
 
 /// How long a health check waits for its answer.
 const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a service that is about to go still accepts connections, unless a setting says otherwise.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Settings of the operators' side of a service.
 #[derive(clap::Args, Clone, Debug)]
@@ -29,6 +31,27 @@ pub struct OpsArgs {
     /// Time a stop may take to finish what is under way, such as 10s; then it stops anyway.
     #[arg(long, env = "DRAIN_LIMIT", value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     pub drain_limit: Duration,
+    /// Time for which a stop goes on accepting connections, so that balancers see in time that the service is not ready any
+    /// more. Unless set, 1s where OPS_LISTEN is set, and none where nobody can ask. A part of DRAIN_LIMIT, half of it at most.
+    #[arg(long, env = "DRAIN_LINGER", value_name = "DURATION", value_parser = parse_duration)]
+    pub drain_linger: Option<Duration>,
+}
+
+impl OpsArgs {
+    /// Whether the settings fit together.
+    pub fn check(&self) -> Result<(), Error> {
+        let too_long = self.drain_linger.is_some_and(|linger| linger > self.drain_limit / 2);
+        match too_long {
+            true => Err(Error::setting("DRAIN_LINGER", "is more than half of DRAIN_LIMIT")),
+            false => Ok(()),
+        }
+    }
+
+    /// How long a stop still accepts connections.
+    pub(crate) fn linger(&self) -> Duration {
+        let asked = self.ops_listen.map_or(Duration::ZERO, |_| LINGER);
+        self.drain_linger.unwrap_or(asked)
+    }
 }
 
 impl Default for OpsArgs {
@@ -36,6 +59,7 @@ impl Default for OpsArgs {
         Self {
             ops_listen: None,
             drain_limit: Duration::from_secs(10),
+            drain_linger: None,
         }
     }
 }
@@ -126,6 +150,7 @@ mod tests {
     fn on_any_port() -> OpsArgs {
         OpsArgs {
             ops_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+            drain_linger: Some(Duration::ZERO),
             ..OpsArgs::default()
         }
     }
@@ -171,6 +196,23 @@ mod tests {
         assert!(matches!(healthcheck(addr).await, Err(Error::NotReady { .. })));
         assert!(running.stop(Duration::from_secs(5)).await);
         assert!(matches!(healthcheck(addr).await, Err(Error::NoAnswer { .. })));
+    }
+
+    #[test]
+    fn a_stop_lingers_where_somebody_asks_for_readiness() {
+        let (unasked, asked) = (OpsArgs::default(), on_any_port());
+        assert_eq!(unasked.linger(), Duration::ZERO);
+        let linger = |drain_linger| {
+            let args = OpsArgs {
+                drain_linger,
+                ..asked.clone()
+            };
+            (args.linger().as_secs(), args.check().is_ok())
+        };
+        assert_eq!(linger(None), (1, true));
+        assert_eq!(linger(Some(Duration::ZERO)), (0, true));
+        assert_eq!(linger(Some(Duration::from_secs(5))), (5, true));
+        assert_eq!(linger(Some(Duration::from_secs(6))), (6, false));
     }
 
     #[test]

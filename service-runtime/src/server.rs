@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
@@ -18,6 +18,11 @@ use crate::health::Phase;
 use crate::{Error, OpsArgs, Readiness, Tasks, bind, grpc_server_layer, ops};
 
 mod accept;
+mod drain;
+mod opening;
+
+use accept::Acceptor;
+use drain::Stages;
 
 /// How long connections that were cut may take to vanish.
 const CUT_PATIENCE: Duration = Duration::from_secs(1);
@@ -30,7 +35,8 @@ pub struct Lifecycle {
     pub readiness: Readiness,
     /// The background tasks.
     pub tasks: Tasks,
-    draining: CancellationToken,
+    stages: Stages,
+    linger: Duration,
     connections: TaskTracker,
     ops: Option<Ops>,
     cut: CancellationToken,
@@ -40,7 +46,7 @@ pub struct Lifecycle {
 /// The operators' listener: it outlives the drain, so that the drain can be watched.
 struct Ops {
     addr: SocketAddr,
-    stop: CancellationToken,
+    stages: Stages,
     connections: TaskTracker,
 }
 
@@ -48,7 +54,7 @@ impl Lifecycle {
     /// Begins a service's life; its operators' listener answers at once, with "starting".
     pub async fn start(args: &OpsArgs) -> Result<Self, Error> {
         let cut = CancellationToken::new();
-        let readiness = Readiness::new();
+        let readiness = Readiness::until(cut.child_token());
         let tasks = Tasks::new(cut.clone());
         let ops = match args.ops_listen {
             None => None,
@@ -56,17 +62,16 @@ impl Lifecycle {
                 let listener = bind(addr).await?;
                 let ops = Ops {
                     addr: local_addr(&listener, addr)?,
-                    stop: cut.child_token(),
+                    stages: Stages::new(),
                     connections: TaskTracker::new(),
                 };
-                let router = ops::router(readiness.clone());
-                tokio::spawn(accept::accept(
-                    listener,
-                    router,
-                    ops.stop.clone(),
-                    cut.clone(),
-                    ops.connections.clone(),
-                ));
+                let acceptor = Acceptor {
+                    router: ops::router(readiness.clone()),
+                    drain: ops.stages.follow(),
+                    cut: cut.clone(),
+                    connections: ops.connections.clone(),
+                };
+                tokio::spawn(acceptor.run(listener));
                 Some(ops)
             }
         };
@@ -74,7 +79,8 @@ impl Lifecycle {
         Ok(Self {
             readiness,
             tasks,
-            draining: cut.child_token(),
+            stages: Stages::new(),
+            linger: args.linger(),
             connections: TaskTracker::new(),
             ops,
             cut,
@@ -82,26 +88,26 @@ impl Lifecycle {
         })
     }
 
-    /// Cancelled when the service begins to drain. A stream that never ends by itself must end on it, or it holds up
-    /// the drain until the limit.
-    pub fn draining(&self) -> CancellationToken {
-        self.draining.clone()
+    /// Cancelled in a drain when nothing new is accepted any more. A stream that never ends by itself must end on it, or it
+    /// holds up the drain until the limit; were it to end earlier, its client would come back to the same service.
+    pub fn closing(&self) -> CancellationToken {
+        self.readiness.closing()
     }
 
     fn serve(self, listener: TcpListener, router: Router) -> Result<Running, Error> {
         let addr = local_addr(&listener, SocketAddr::from(([0, 0, 0, 0], 0)))?;
-        let accepting = accept::accept(
-            listener,
+        let acceptor = Acceptor {
             router,
-            self.draining.clone(),
-            self.cut.clone(),
-            self.connections.clone(),
-        );
-        let draining = self.draining.clone();
+            drain: self.stages.follow(),
+            cut: self.cut.clone(),
+            connections: self.connections.clone(),
+        };
+        let accepting = acceptor.run(listener);
+        let closing = self.closing();
         self.tasks.spawn("server", |stop| async move {
             accepting.await;
             // Accepting ends with the drain, before background tasks are told to stop.
-            draining.cancelled().await;
+            closing.cancelled().await;
             stop.cancelled().await;
         });
         self.readiness.enter(Phase::Running);
@@ -154,13 +160,15 @@ impl Running {
 
     /// Drains within `grace`, then stops anyway and says so. Returns whether everything came to its end.
     ///
-    /// Requests under way may need the background tasks, so these are told to stop after the last request, or when
-    /// three quarters of the time are over.
+    /// From the first moment on it is not ready; `DRAIN_LINGER` later, or when half of the time is over, it accepts
+    /// nothing more. Requests under way may need the background tasks, so these are told to stop after the last request,
+    /// or when three quarters of the time are over.
     pub async fn stop(self, grace: Duration) -> bool {
         let Lifecycle {
             readiness,
             tasks,
-            draining,
+            stages,
+            linger,
             connections,
             ops,
             cut,
@@ -168,9 +176,15 @@ impl Running {
         } = self.life;
         let began = Instant::now();
         readiness.enter(Phase::Draining);
-        draining.cancel();
+        stages.linger();
+        if !linger.is_zero() {
+            sleep(linger.min(grace / 2)).await;
+        }
+        stages.close(grace / 8);
+        readiness.closing().cancel();
         connections.close();
-        let requests_ended = timeout(grace.mul_f64(0.75), connections.wait()).await.is_ok();
+        let requests_end = began + grace.mul_f64(0.75);
+        let requests_ended = timeout_at(requests_end, connections.wait()).await.is_ok();
         let tasks_ended = timeout_at(began + grace, tasks.stop()).await.is_ok();
         // What is still open may have ended while the tasks did.
         let drained = tasks_ended && (requests_ended || timeout_at(began + grace, connections.wait()).await.is_ok());
@@ -181,7 +195,7 @@ impl Running {
             tracing::warn!(addr = %self.addr, open_connections, open_tasks, "the drain's limit is over; stopping anyway");
         }
         if let Some(ops) = &ops {
-            ops.stop.cancel();
+            ops.stages.close(Duration::ZERO);
             ops.connections.close();
         }
         cut.cancel();
@@ -247,7 +261,7 @@ mod tests {
             tasks.spawn("releases", |stop| async move {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = tokio::time::sleep(Duration::from_millis(50)) => release.notify_one(),
+                    () = sleep(Duration::from_millis(50)) => release.notify_one(),
                 }
                 stop.cancelled().await;
             });

@@ -139,6 +139,7 @@ fn run<S: Service>(command: &Command, matches: &ArgMatches) -> Result<(), Failur
     if let Some((name, arguments)) = matches.subcommand() {
         return runtime.block_on(Box::pin(run_command::<S>(name, arguments, config)));
     }
+    S::ops(&config).check().map_err(|error| Failure::Usage(error.into()))?;
     S::check(&config).map_err(|error| Failure::Usage(error.into()))?;
     if matches.get_flag("check") {
         let settings = settings::effective(command, matches);
@@ -266,6 +267,8 @@ mod tests {
         assert!(matches!(broken_filter, Ok(Err(Failure::Usage(_)))));
         let no_scheme = outcome(&["echo", "--token", "t", "--otlp-endpoint", "collector:4317"]);
         assert!(matches!(no_scheme, Ok(Err(Failure::Usage(_)))));
+        let long_linger = outcome(&["echo", "--token", "t", "--drain-linger", "6s", "--check"]);
+        assert!(matches!(long_linger, Ok(Err(Failure::Usage(_)))));
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
         let failed_start = outcome(&["echo", "--token", "t", "--ops-listen", &address]);

@@ -135,7 +135,8 @@ async fn the_first_signal_drains_and_the_second_leaves() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let run = tokio::spawn(exit_code(vec!["idle".to_owned(), format!("--ops-listen={free}")]));
+    let arguments = ["idle", &format!("--ops-listen={free}"), "--drain-linger=0"].map(str::to_owned);
+    let run = tokio::spawn(exit_code(arguments.to_vec()));
     let ready = async {
         while healthcheck(free).await.is_err() {
             tokio::time::sleep(Duration::from_millis(10)).await;

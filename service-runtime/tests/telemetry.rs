@@ -123,6 +123,7 @@ async fn one_trace_through_http_and_grpc_and_its_metrics() {
         .layer(http_server_layer());
     let ops = OpsArgs {
         ops_listen: Some(any_port),
+        drain_linger: Some(Duration::ZERO),
         ..OpsArgs::default()
     };
     let life = Lifecycle::start(&ops).await.unwrap();

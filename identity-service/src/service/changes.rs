@@ -29,16 +29,16 @@ pub(crate) struct ChangeFeed {
     directory: Directory,
     store: Arc<dyn Store>,
     wake: Wake,
-    draining: CancellationToken,
+    closing: CancellationToken,
 }
 
 impl ChangeFeed {
-    pub(crate) fn new(directory: Directory, store: Arc<dyn Store>, wake: Wake, draining: CancellationToken) -> Self {
+    pub(crate) fn new(directory: Directory, store: Arc<dyn Store>, wake: Wake, closing: CancellationToken) -> Self {
         Self {
             directory,
             store,
             wake,
-            draining,
+            closing,
         }
     }
 
@@ -95,10 +95,10 @@ impl ChangeService for ChangeFeed {
             wake: self.wake.clone(),
             sender,
         };
-        let draining = self.draining.clone();
+        let closing = self.closing.clone();
         tokio::spawn(async move {
             tokio::select! {
-                () = draining.cancelled() => {}
+                () = closing.cancelled() => {}
                 () = watch.run(position) => {}
             }
         });

@@ -1,6 +1,8 @@
-//! The accept loop: one task for each connection, each told to finish when the drain begins and dropped when the limit
-//! is over. A client that goes silent, trickles its headers or opens too many connections costs a bounded amount.
+//! The accept loop: one task for each connection, each told to finish when nothing new is accepted any more, and dropped
+//! when the limit is over. What was begun is finished, and who has not begun yet gets a moment to. A client that goes
+//! silent, trickles its headers or opens too many connections costs a bounded amount.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,16 +11,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::Request;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::server::TcpConnectInfo;
 use tower::ServiceExt;
+
+use super::drain::Drain;
+use super::opening::{Version, open};
 
 /// Connections open at one time; the next ones wait in the system's queue.
 const MAX_CONNECTIONS: usize = 4096;
@@ -34,55 +40,135 @@ const MAX_HEADER_BYTES: u32 = 64 * 1024;
 /// How long to wait when the system has no more descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-pub(super) async fn accept(
-    listener: TcpListener,
-    router: Router,
-    stop: CancellationToken,
-    cut: CancellationToken,
-    connections: TaskTracker,
-) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            accepted = async {
-                let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
-                let (stream, peer) = listener.accept().await?;
-                Ok::<_, io::Error>((slot, stream, peer))
-            } => accepted,
-        };
-        match accepted {
-            Ok((slot, stream, peer)) => {
-                let served = serve(stream, peer, router.clone(), stop.clone(), cut.clone());
-                connections.spawn(async move {
-                    served.await;
-                    drop(slot);
-                });
+/// What the connections of one listener share.
+pub(super) struct Acceptor {
+    pub(super) router: Router,
+    pub(super) drain: Drain,
+    /// Drops every connection, wherever it is.
+    pub(super) cut: CancellationToken,
+    pub(super) connections: TaskTracker,
+}
+
+impl Acceptor {
+    /// Accepts until the drain says no more. This counts as a connection itself, so that nobody takes the connections for
+    /// gone while the last ones are being accepted.
+    pub(super) fn run(self, listener: TcpListener) -> impl Future<Output = ()> + Send + 'static {
+        let counted = self.connections.token();
+        async move {
+            self.cut.run_until_cancelled(self.accept(listener)).await;
+            drop(counted);
+        }
+    }
+
+    async fn accept(&self, listener: TcpListener) {
+        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let mut drain = self.drain.clone();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = drain.closing() => break,
+                accepted = async {
+                    let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
+                    let (stream, peer) = listener.accept().await?;
+                    Ok::<_, io::Error>((slot, stream, peer))
+                } => accepted,
+            };
+            match accepted {
+                Ok((slot, stream, peer)) => self.serve(stream, peer, Some(slot)),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept connections");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept connections");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+        if let Err(error) = self.accept_waiting(listener) {
+            tracing::warn!(%error, "cannot accept the connections that still wait");
+        }
+    }
+
+    /// Accepts what stands in the system's queue, and closes it. Its peers believe to be connected already, and would be reset.
+    /// The queue is short, so that it may pass the bound on connections.
+    fn accept_waiting(&self, listener: TcpListener) -> io::Result<()> {
+        // Asked directly: the runtime's word that nobody waits may be old.
+        let listener = listener.into_std()?;
+        loop {
+            match listener.accept() {
+                Ok((stream, peer)) => {
+                    stream.set_nonblocking(true)?;
+                    self.serve(TcpStream::from_std(stream)?, peer, None);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, slot: Option<OwnedSemaphorePermit>) {
+        let served = serve(stream, peer, self.router.clone(), self.drain.clone());
+        let cut = self.cut.clone();
+        self.connections.spawn(async move {
+            cut.run_until_cancelled_owned(served).await;
+            drop(slot);
+        });
+    }
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, mut drain: Drain) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let local = stream.local_addr().ok();
+    let (version, io) = match open(stream, &mut drain, HEADER_READ_TIMEOUT).await {
+        Ok(Some(opened)) => opened,
+        Ok(None) => return,
+        Err(error) => {
+            tracing::debug!(%error, "connection ended");
+            return;
+        }
+    };
+    let asks_to_close = (version == Version::Http1).then(|| drain.clone());
+    let service = router
+        .map_request(move |request: Request<_>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(TcpConnectInfo {
+                local_addr: local,
+                remote_addr: Some(peer),
+            });
+            request
+        })
+        .map_response(move |mut response| {
+            // So that clients leave by themselves, before idle connections are closed under them (RFC 9112 §9.6).
+            if asks_to_close.as_ref().is_some_and(Drain::has_begun) {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
+            response
+        });
+    let builder = builder(version);
+    let mut connection = std::pin::pin!(builder.serve_connection(io, TowerToHyperService::new(service)));
+    let mut closing = false;
+    loop {
+        tokio::select! {
+            // First of all the connection: HTTP/1 that has read a part of a request finishes it, and closes what is idle.
+            biased;
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(error = %crate::Chain(&*error), "connection ended");
+                }
+                return;
+            }
+            () = drain.closing(), if !closing => {
+                closing = true;
+                connection.as_mut().graceful_shutdown();
             }
         }
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken, cut: CancellationToken) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
-    let local = stream.local_addr().ok();
-    let service = router.map_request(move |request: Request<_>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(TcpConnectInfo {
-            local_addr: local,
-            remote_addr: Some(peer),
-        });
-        request
-    });
+fn builder(version: Version) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -95,24 +181,9 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: Cancel
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADER_BYTES);
-    let mut connection =
-        std::pin::pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
-    let mut draining = false;
-    loop {
-        tokio::select! {
-            biased;
-            () = cut.cancelled() => return,
-            () = stop.cancelled(), if !draining => {
-                draining = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(error = %crate::Chain(&*error), "connection ended");
-                }
-                return;
-            }
-        }
+    match version {
+        Version::Http1 => builder.http1_only(),
+        Version::Http2 => builder.http2_only(),
     }
 }
 

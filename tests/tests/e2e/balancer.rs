@@ -1,55 +1,102 @@
-//! A plain TCP balancer: each new connection goes to the next backend in turn; one that refuses it is passed over. It
-//! knows nothing of what goes through it and ends no connection that either side keeps.
+//! A plain TCP balancer: each new connection goes to the next backend in turn of those that are ready by their `/readyz`;
+//! one that refuses it is passed over. It knows nothing of what goes through it and ends no connection that either side
+//! keeps.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
 };
-
-use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::processes::PATIENCE;
+
+/// How often a backend is asked whether it is ready, and how long it may take to say.
+const INTERVAL: Duration = Duration::from_millis(50);
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// It ends with all its connections when it is dropped.
 pub(crate) struct Balancer {
     addr: SocketAddr,
-    _ends: DropGuard,
+    backends: watch::Sender<Vec<Backend>>,
+    ends: CancellationToken,
+    _ends_on_drop: DropGuard,
+}
+
+#[derive(Clone, Copy)]
+struct Backend {
+    addr: SocketAddr,
+    is_ready: bool,
 }
 
 impl Balancer {
-    /// Starts one before these.
-    pub(crate) async fn start(backends: Vec<SocketAddr>) -> Self {
+    /// Starts one. Nobody connects to it before it has a backend.
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
         let ends = CancellationToken::new();
-        tokio::spawn(
-            ends.clone()
-                .run_until_cancelled_owned(balance(listener, backends, ends.clone())),
-        );
-        Self {
-            addr,
-            _ends: ends.drop_guard(),
-        }
+        let balancer = Self {
+            addr: listener.local_addr().unwrap(),
+            backends: watch::Sender::default(),
+            _ends_on_drop: ends.clone().drop_guard(),
+            ends,
+        };
+        balancer.spawn(balance(listener, balancer.backends.subscribe(), balancer.ends.clone()));
+        balancer
+    }
+
+    /// Puts it before one more, which tells at that URL whether it is ready.
+    pub(crate) fn add(&self, addr: SocketAddr, readyz: &str) {
+        let is_ready = false;
+        self.backends
+            .send_modify(|backends| backends.push(Backend { addr, is_ready }));
+        self.spawn(follow(readyz.to_owned(), addr, self.backends.clone()));
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(self.ends.clone().run_until_cancelled_owned(task));
     }
 
     /// Where it listens.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
+
+    /// Waits until each backend gets its share again.
+    pub(crate) async fn whole(&self) {
+        let mut backends = self.backends.subscribe();
+        let whole = backends.wait_for(|backends| backends.iter().all(|backend| backend.is_ready));
+        let waited = tokio::time::timeout(PATIENCE, whole).await;
+        assert!(waited.is_ok(), "a backend is not ready");
+    }
 }
 
-async fn balance(listener: TcpListener, backends: Vec<SocketAddr>, ends: CancellationToken) {
-    let (backends, turn) = (Arc::new(backends), Arc::new(AtomicUsize::new(0)));
+/// Keeps asking one backend whether it is ready.
+async fn follow(readyz: String, addr: SocketAddr, backends: watch::Sender<Vec<Backend>>) {
+    let http = reqwest::Client::builder().timeout(ANSWER).build().unwrap();
+    loop {
+        let answer = http.get(&readyz).send().await;
+        let is_ready = answer.is_ok_and(|answer| answer.status().is_success());
+        backends.send_if_modified(|backends| {
+            let backend = backends.iter_mut().find(|backend| backend.addr == addr).unwrap();
+            std::mem::replace(&mut backend.is_ready, is_ready) != is_ready
+        });
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+async fn balance(listener: TcpListener, backends: watch::Receiver<Vec<Backend>>, ends: CancellationToken) {
+    let mut turn = 0;
     loop {
         let (client, _) = listener.accept().await.unwrap();
-        let (backends, turn) = (Arc::clone(&backends), Arc::clone(&turn));
+        let mut in_turn = backends.borrow().clone();
+        turn = (turn + 1) % in_turn.len();
+        in_turn.rotate_left(turn);
+        // Where nobody is ready, everybody is asked.
+        in_turn.sort_by_key(|backend| !backend.is_ready);
         tokio::spawn(ends.clone().run_until_cancelled_owned(async move {
-            let first = turn.fetch_add(1, Ordering::Relaxed);
-            let in_turn = (first..).take(backends.len()).map(|nth| backends[nth % backends.len()]);
             for backend in in_turn {
-                if let Ok(server) = TcpStream::connect(backend).await {
+                if let Ok(server) = TcpStream::connect(backend.addr).await {
                     join(client, server).await;
                     return;
                 }

@@ -229,6 +229,11 @@ impl Process {
         self.passes(1).await;
     }
 
+    /// Where it says whether it is ready.
+    pub(crate) fn readyz(&self) -> &str {
+        &self.checks[1]
+    }
+
     async fn passes(&mut self, check: usize) {
         let url = &self.checks[check];
         let http = reqwest::Client::new();

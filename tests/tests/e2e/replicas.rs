@@ -1,10 +1,10 @@
 //! Two gateways and two identity-services over one Redis, behind balancers. Promises P1 and P2 when any of them dies at
-//! any moment, and in a rolling restart: who got no answer repeats the request.
+//! any moment: who got no answer repeats the request. In a rolling restart every request is answered.
 
 mod load;
 mod long;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use redis_for_tests::{Appendfsync, Options, RedisServer};
 use tempfile::TempDir;
@@ -30,28 +30,29 @@ struct Replicas {
 }
 
 impl Replicas {
+    /// Starts all; they are ready, and get their share, when this returns.
     async fn start() -> Self {
         service_runtime::install_crypto_provider();
         let folder = tempfile::tempdir().unwrap();
         let redis = RedisServer::with(Options::durable(Appendfsync::Always)).await;
-        let [platform, adapter, identity_1, identity_2, gateway_1, gateway_2] =
-            std::array::from_fn(|_| SocketAddr::from(([127, 0, 0, 1], free_port())));
-        let identities = Balancer::start(vec![identity_1, identity_2]).await;
-        let gateways = Balancer::start(vec![gateway_1, gateway_2]).await;
+        let [platform, adapter] = std::array::from_fn(|_| format!("127.0.0.1:{}", free_port()));
+        let (identities, gateways) = (Balancer::start().await, Balancer::start().await);
 
         let path = folder.path();
-        let (platform, adapter) = (platform.to_string(), adapter.to_string());
         let store = format!("--redis-url={}", redis.url());
-        let identity = |listen: SocketAddr| Process::identity(&listen.to_string(), &adapter, &[&store], path);
+        let identity = || {
+            behind(&identities, |listen| {
+                Process::identity(listen, &adapter, &[&store], path)
+            })
+        };
         let (callee, public) = (identities.addr().to_string(), gateways.addr().to_string());
-        let gateway = |listen: SocketAddr| Process::gateway(&listen.to_string(), &callee, &public, &[], path);
+        let gateway = || {
+            behind(&gateways, |listen| {
+                Process::gateway(listen, &callee, &public, &[], path)
+            })
+        };
         let mut replicas = Self {
-            pairs: [
-                gateway(gateway_1),
-                gateway(gateway_2),
-                identity(identity_1),
-                identity(identity_2),
-            ],
+            pairs: [gateway(), gateway(), identity(), identity()],
             others: [
                 Process::simulator(&platform, path),
                 Process::adapter(&adapter, &platform, &[], path),
@@ -69,13 +70,35 @@ impl Replicas {
         for process in others.iter_mut().chain(pairs) {
             process.ready().await;
         }
+        replicas.gateways.whole().await;
+        replicas.identities.whole().await;
         replicas
+    }
+
+    /// Stops each in turn as an orchestrator does, and starts it again; the next one goes when all get their share again.
+    async fn restart_in_turn(&mut self, pause: Duration) {
+        for process in &mut self.pairs {
+            tokio::time::sleep(pause).await;
+            process.stop().await;
+            process.start();
+            process.ready().await;
+            self.gateways.whole().await;
+            self.identities.whole().await;
+        }
     }
 
     /// SCIM, each request on a connection of its own, so that the balancer gives each to the next gateway.
     fn scim(&self) -> Scim {
-        let base = format!("http://{}{}", self.gateways.addr(), gateway::BASE_PATH);
-        Scim::unpooled(&base, TOKEN)
+        Scim::unpooled(&self.scim_base(), TOKEN)
+    }
+
+    fn scim_base(&self) -> String {
+        format!("http://{}{}", self.gateways.addr(), gateway::BASE_PATH)
+    }
+
+    /// SCIM, on connections that are kept.
+    fn scim_with_kept_connections(&self) -> Scim {
+        Scim::at(&self.scim_base(), TOKEN)
     }
 
     fn platform(&self) -> Platform {
@@ -100,4 +123,12 @@ impl Replicas {
             }
         }
     }
+}
+
+/// One that listens at an address of its own, behind that balancer.
+fn behind(balancer: &Balancer, process: impl FnOnce(&str) -> Process) -> Process {
+    let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let process = process(&listen.to_string());
+    balancer.add(listen, process.readyz());
+    process
 }

@@ -26,16 +26,17 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// What was answered with success, and what was not.
 pub(super) struct Load {
-    scim: Scim,
+    /// What the clients take in turn.
+    scims: Vec<Scim>,
     /// Id and login name of each user, by the name of its group.
     members: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
     failures: Mutex<Vec<String>>,
 }
 
 impl Load {
-    pub(super) fn new(scim: Scim) -> Self {
+    pub(super) fn new(scims: impl IntoIterator<Item = Scim>) -> Self {
         Self {
-            scim,
+            scims: scims.into_iter().collect(),
             members: Mutex::default(),
             failures: Mutex::default(),
         }
@@ -48,21 +49,22 @@ impl Load {
     }
 
     async fn client(&self, client: usize, stop: &CancellationToken) {
+        let scim = &self.scims[client % self.scims.len()];
         let title = format!("group {client}");
         let body = group::<&str>(&title, &[]);
-        let its_group = self.create("/Groups", "displayName", &title, &body).await;
+        let its_group = self.create(scim, "/Groups", "displayName", &title, &body).await;
         self.members.lock().unwrap().insert(title.clone(), BTreeMap::new());
         for number in 0.. {
             let name = format!("user{number}.of{client}@replicas.example");
-            let id = self.create("/Users", "userName", &name, &user(&name)).await;
+            let id = self.create(scim, "/Users", "userName", &name, &user(&name)).await;
             for operation in [
                 json!({"op": "Replace", "path": "displayName", "value": display_name(&name)}),
                 json!({"op": "Replace", "path": "active", "value": is_active(&name)}),
             ] {
-                self.patch(&format!("/Users/{id}"), operation).await;
+                self.patch(scim, &format!("/Users/{id}"), operation).await;
             }
             let member = json!({"op": "Add", "path": "members", "value": [{"value": id}]});
-            self.patch(&format!("/Groups/{its_group}"), member).await;
+            self.patch(scim, &format!("/Groups/{its_group}"), member).await;
             self.joined(&title, id, name);
             if stop.is_cancelled() {
                 return;
@@ -77,11 +79,11 @@ impl Load {
     }
 
     /// Gives the id of the new resource. To who repeats what was done without an answer, 409 says that it is there.
-    async fn create(&self, path: &str, name_attribute: &str, name: &str, body: &Value) -> String {
+    async fn create(&self, scim: &Scim, path: &str, name_attribute: &str, name: &str, body: &Value) -> String {
         let filter = encoded(&format!("{name_attribute} eq \"{name}\""));
         let began = Instant::now();
         loop {
-            match self.send(Method::POST, path, body).await {
+            match self.send(scim, Method::POST, path, body).await {
                 Some(StatusCode::CREATED | StatusCode::CONFLICT) => {}
                 Some(status) => panic!("POST {path}: {status}"),
                 None => {
@@ -89,7 +91,7 @@ impl Load {
                     continue;
                 }
             }
-            let found = self.scim.request(Method::GET, &format!("{path}?filter={filter}"));
+            let found = scim.request(Method::GET, &format!("{path}?filter={filter}"));
             if let Some(found) = self.answered(found).await {
                 let found = found.expect(200);
                 assert_eq!(found["totalResults"], 1, "{name}: {found}");
@@ -98,10 +100,10 @@ impl Load {
         }
     }
 
-    async fn patch(&self, path: &str, operation: Value) {
+    async fn patch(&self, scim: &Scim, path: &str, operation: Value) {
         let (body, began) = (patch(operation), Instant::now());
         loop {
-            match self.send(Method::PATCH, path, &body).await {
+            match self.send(scim, Method::PATCH, path, &body).await {
                 Some(status) if status.is_success() => return,
                 Some(status) => panic!("PATCH {path}: {status}"),
                 None => assert!(began.elapsed() < PATIENCE, "PATCH {path}"),
@@ -109,8 +111,8 @@ impl Load {
         }
     }
 
-    async fn send(&self, method: Method, path: &str, body: &Value) -> Option<StatusCode> {
-        let request = self.scim.request(method, path).body(body.to_string());
+    async fn send(&self, scim: &Scim, method: Method, path: &str, body: &Value) -> Option<StatusCode> {
+        let request = scim.request(method, path).body(body.to_string());
         let request = request.header("content-type", "application/scim+json");
         Some(self.answered(request).await?.status)
     }
@@ -125,6 +127,12 @@ impl Load {
         self.failures.lock().unwrap().push(failure);
         tokio::time::sleep(PAUSE).await;
         None
+    }
+
+    /// Every request was answered, and none was refused for want of somebody who does the work.
+    pub(super) fn met_no_failure(&self) {
+        let failures = self.failures.lock().unwrap();
+        assert!(failures.is_empty(), "{} requests failed: {failures:#?}", failures.len());
     }
 
     /// Every change is there.
