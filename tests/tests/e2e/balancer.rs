@@ -1,6 +1,6 @@
-//! A plain TCP balancer: each new connection goes to the next backend in turn of those that are ready by their `/readyz`;
-//! one that refuses it is passed over. It knows nothing of what goes through it and ends no connection that either side
-//! keeps.
+//! A plain TCP balancer: each new connection goes to the next backend in turn of those that are ready by their `/readyz`,
+//! and if that one refuses it, so does the balancer. It knows nothing of what goes through it and ends no connection that
+//! either side keeps.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -86,23 +86,26 @@ async fn follow(readyz: String, addr: SocketAddr, backends: watch::Sender<Vec<Ba
 }
 
 async fn balance(listener: TcpListener, backends: watch::Receiver<Vec<Backend>>, ends: CancellationToken) {
-    let mut turn = 0;
-    loop {
+    for turn in 0.. {
         let (client, _) = listener.accept().await.unwrap();
-        let mut in_turn = backends.borrow().clone();
-        turn = (turn + 1) % in_turn.len();
-        in_turn.rotate_left(turn);
-        // Where nobody is ready, everybody is asked.
-        in_turn.sort_by_key(|backend| !backend.is_ready);
+        let backend = next(&backends.borrow(), turn);
         tokio::spawn(ends.clone().run_until_cancelled_owned(async move {
-            for backend in in_turn {
-                if let Ok(server) = TcpStream::connect(backend.addr).await {
-                    join(client, server).await;
-                    return;
-                }
+            if let Ok(server) = TcpStream::connect(backend).await {
+                join(client, server).await;
             }
         }));
     }
+}
+
+/// Whose turn it is. Where nobody is ready, everybody has a turn.
+fn next(backends: &[Backend], turn: usize) -> SocketAddr {
+    let ready: Vec<_> = backends.iter().filter(|backend| backend.is_ready).collect();
+    let taken = if ready.is_empty() {
+        backends.iter().collect()
+    } else {
+        ready
+    };
+    taken[turn % taken.len()].addr
 }
 
 /// Carries bytes both ways until both sides have ended; what one side breaks off ends for the other.

@@ -16,6 +16,9 @@ use crate::{
     processes::{Process, free_port, settled},
 };
 
+/// Several times what a balancer takes on a busy machine to see that one is not ready.
+const LINGER: &str = "--drain-linger=2s";
+
 /// All of it. Balancers and addresses stay when processes go and come.
 struct Replicas {
     /// Two gateways, then two identity-services.
@@ -42,13 +45,13 @@ impl Replicas {
         let store = format!("--redis-url={}", redis.url());
         let identity = || {
             behind(&identities, |listen| {
-                Process::identity(listen, &adapter, &[&store], path)
+                Process::identity(listen, &adapter, &[&store, LINGER], path)
             })
         };
         let (callee, public) = (identities.addr().to_string(), gateways.addr().to_string());
         let gateway = || {
             behind(&gateways, |listen| {
-                Process::gateway(listen, &callee, &public, &[], path)
+                Process::gateway(listen, &callee, &public, &[LINGER], path)
             })
         };
         let mut replicas = Self {
