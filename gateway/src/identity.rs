@@ -173,6 +173,9 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use proto::error::{Details, ErrorReason};
+    use service_runtime::health::State;
+    use service_runtime::{Lifecycle, OpsArgs, Readiness, bind, connect, grpc_routes, serve_grpc};
+    use tonic::service::Routes;
 
     use super::*;
 
@@ -209,5 +212,36 @@ mod tests {
         assert_eq!(tries(9, false, unsent).await, (3, Err(Code::Unavailable)));
         let broken = Status::from_error(Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
         assert_eq!(tries(1, true, broken).await, (2, Ok(1)));
+    }
+
+    #[tokio::test]
+    async fn an_identity_service_that_drains_is_there_until_it_is_gone() {
+        const PATIENCE: Duration = Duration::from_secs(20);
+        let ops = OpsArgs {
+            // It is asked at least once meanwhile.
+            drain_linger: Some(HEALTH_INTERVAL + AWAY_INTERVAL),
+            ..OpsArgs::default()
+        };
+        let life = Lifecycle::start(&ops).await.unwrap();
+        let routes = grpc_routes(Routes::default(), &life.readiness, &[]).unwrap();
+        let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let peer = serve_grpc(listener, routes, life).unwrap();
+
+        let readiness = Readiness::new();
+        let (dependency, stop) = (readiness.dependency("peer"), CancellationToken::new());
+        let connection = connect(&format!("http://{}", peer.addr), PATIENCE).unwrap();
+        let following = tokio::spawn(follow_health(connection, dependency, stop.clone()));
+        let mut reports = readiness.subscribe();
+        let ready = reports.wait_for(|report| report.dependencies["peer"] == State::Ready);
+        tokio::time::timeout(PATIENCE, ready).await.unwrap().unwrap();
+
+        let draining = tokio::spawn(peer.stop(PATIENCE));
+        let changed = reports.wait_for(|report| report.dependencies["peer"] != State::Ready);
+        let changed = tokio::time::timeout(PATIENCE, changed).await.unwrap().unwrap().clone();
+        let gone = State::NotReady("identity-service does not answer".to_owned());
+        assert_eq!(changed.dependencies["peer"], gone);
+        assert!(draining.await.unwrap());
+        stop.cancel();
+        following.await.unwrap();
     }
 }
