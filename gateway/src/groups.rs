@@ -16,6 +16,7 @@ use crate::answer::{self, Headers};
 use crate::body::{self, Arrived};
 use crate::call::{Call, Id};
 use crate::conditional::{self, Required};
+use crate::delivery::Deliveries;
 use crate::error::Problem;
 use crate::list::{self, Found, Wanted};
 use crate::members::{Part, Shown};
@@ -25,7 +26,7 @@ const MOST_MEMBERS_AFTER_PATCH: i64 = 100;
 
 pub(crate) async fn list(call: Call) -> Result<Response, Problem> {
     let found = find(&call, Wanted::of(&call)).await?;
-    list::answer(&call, found.total, found.next, Vec::new(), found.page)
+    list::answer(&call, found.total, found.next, Vec::new(), found.page).await
 }
 
 pub(crate) async fn search(call: Call, request: Request) -> Result<Response, Problem> {
@@ -75,7 +76,11 @@ pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, Problem> {
     };
     let found = call.gateway.identity.get_group(message, call.terms()).await?;
     let version = found.group.as_ref().and_then(version);
-    if conditional::is_known(&call.headers, version.as_deref()) {
+    let moves = call
+        .query
+        .projection
+        .wants_extension(call.schemas().group(), scim::URN_DELIVERY);
+    if !moves && conditional::is_known(&call.headers, version.as_deref()) {
         return Ok(answer::empty(
             StatusCode::NOT_MODIFIED,
             Headers {
@@ -181,7 +186,8 @@ async fn single(call: &Call, status: StatusCode, group: Option<Group>, members: 
         etag: version(&group),
         location,
     };
-    let group = render(call, group)?;
+    let mut deliveries = Deliveries::of(call, call.schemas().group(), [id.as_str()]).await?;
+    let group = render(call, group, &mut deliveries)?;
     let body = if members > 0 && wants_members(call) {
         let shown = Shown::of(call);
         let pages = shown.open(id, call.deadline).await?;
@@ -197,11 +203,12 @@ async fn single(call: &Call, status: StatusCode, group: Option<Group>, members: 
 }
 
 /// A group without its members.
-pub(crate) fn render(call: &Call, mut group: Group) -> Result<Value, Problem> {
+pub(crate) fn render(call: &Call, mut group: Group, deliveries: &mut Deliveries) -> Result<Value, Problem> {
     group.members.clear();
     call.base.locate_group(&mut group);
     let value = serde_json::to_value(group);
     let mut value = value.map_err(|error| Problem::internal("a group cannot be written as JSON", &error))?;
+    deliveries.add_to(&mut value);
     call.query.projection.apply(call.schemas().group(), &mut value);
     Ok(value)
 }

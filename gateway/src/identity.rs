@@ -6,15 +6,17 @@ use std::future::Future;
 use std::time::Duration;
 
 use proto::SCHEMAS_HASH;
+use proto::identity::v1::delivery_service_client::DeliveryServiceClient;
 use proto::identity::v1::group_service_client::GroupServiceClient;
 use proto::identity::v1::schema_service_client::SchemaServiceClient;
 use proto::identity::v1::user_service_client::UserServiceClient;
 use proto::identity::v1::{
-    CreateGroupRequest, CreateGroupResponse, CreateUserRequest, CreateUserResponse, DeleteGroupRequest,
-    DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse, GetGroupRequest, GetGroupResponse, GetSchemasRequest,
-    GetSchemasResponse, GetUserRequest, GetUserResponse, ListGroupsRequest, ListGroupsResponse, ListUsersRequest,
-    ListUsersResponse, PatchGroupRequest, PatchGroupResponse, PatchUserRequest, PatchUserResponse, ReplaceGroupRequest,
-    ReplaceGroupResponse, ReplaceUserRequest, ReplaceUserResponse, StreamMembersRequest, StreamMembersResponse,
+    BatchGetDeliveriesRequest, BatchGetDeliveriesResponse, CreateGroupRequest, CreateGroupResponse, CreateUserRequest,
+    CreateUserResponse, DeleteGroupRequest, DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse,
+    GetGroupRequest, GetGroupResponse, GetSchemasRequest, GetSchemasResponse, GetUserRequest, GetUserResponse,
+    ListGroupsRequest, ListGroupsResponse, ListUsersRequest, ListUsersResponse, PatchGroupRequest, PatchGroupResponse,
+    PatchUserRequest, PatchUserResponse, ReplaceGroupRequest, ReplaceGroupResponse, ReplaceUserRequest,
+    ReplaceUserResponse, StreamMembersRequest, StreamMembersResponse,
 };
 use service_runtime::health::is_draining;
 use service_runtime::{Connection, Dependency, never_processed};
@@ -43,6 +45,7 @@ pub(crate) struct Identity {
     users: UserServiceClient<Connection>,
     groups: GroupServiceClient<Connection>,
     schemas: SchemaServiceClient<Connection>,
+    deliveries: DeliveryServiceClient<Connection>,
 }
 
 impl Identity {
@@ -50,7 +53,8 @@ impl Identity {
         Self {
             users: UserServiceClient::new(connection.clone()).max_decoding_message_size(MAX_ANSWER_BYTES),
             groups: GroupServiceClient::new(connection.clone()).max_decoding_message_size(MAX_ANSWER_BYTES),
-            schemas: SchemaServiceClient::new(connection).max_decoding_message_size(MAX_ANSWER_BYTES),
+            schemas: SchemaServiceClient::new(connection.clone()).max_decoding_message_size(MAX_ANSWER_BYTES),
+            deliveries: DeliveryServiceClient::new(connection).max_decoding_message_size(MAX_ANSWER_BYTES),
         }
     }
 }
@@ -92,6 +96,7 @@ calls! {
     groups.patch_group(PatchGroupRequest) -> PatchGroupResponse, repeat if |message| message.etag.is_none();
     groups.delete_group(DeleteGroupRequest) -> DeleteGroupResponse, repeat if |message| message.etag.is_none();
     groups.stream_members(StreamMembersRequest) -> Streaming<StreamMembersResponse>, repeat if |_| true;
+    deliveries.batch_get_deliveries(BatchGetDeliveriesRequest) -> BatchGetDeliveriesResponse, repeat if |_| true;
     schemas.get_schemas(GetSchemasRequest) -> GetSchemasResponse, repeat if |_| true;
 }
 

@@ -11,6 +11,7 @@ mod bulk;
 mod call;
 mod conditional;
 mod config;
+mod delivery;
 mod discovery;
 mod error;
 mod groups;

@@ -11,6 +11,7 @@ use scim::{Filter, ResourceSchema, ResourceType, Restricted};
 
 use crate::answer::{self, Paged};
 use crate::call::Call;
+use crate::delivery::Deliveries;
 use crate::error::Problem;
 use crate::members::{Part, Shown};
 use crate::{groups, users};
@@ -124,7 +125,7 @@ pub(crate) async fn everything(call: Call) -> Result<Response, Problem> {
     };
     let next = next.map(|cursor| cursor.to_string());
     let total = users.total.saturating_add(groups.total);
-    answer(&call, total, next, users.page, groups.page)
+    answer(&call, total, next, users.page, groups.page).await
 }
 
 /// How far a page at the root went: in which type, and identity-service's own token for the rest.
@@ -194,7 +195,7 @@ fn refuse_unknown(call: &Call, filter: &Filter) -> Result<(), Problem> {
 }
 
 /// The answer to a list or search. Groups' members, where they are wanted, are streamed.
-pub(crate) fn answer(
+pub(crate) async fn answer(
     call: &Call,
     total: i64,
     next: Option<String>,
@@ -206,11 +207,13 @@ pub(crate) fn answer(
         None => Paged::Index(call.query.start_index),
     };
     let count = users.len() + groups.len();
-    let users = users.into_iter().map(|user| users::render(call, user));
+    let mut of_users = Deliveries::of(call, call.schemas().user(), users.iter().map(User::id)).await?;
+    let mut of_groups = Deliveries::of(call, call.schemas().group(), groups.iter().map(Group::id)).await?;
+    let users = users.into_iter().map(|user| users::render(call, user, &mut of_users));
     let mut resources = users.collect::<Result<Vec<_>, _>>()?;
     if groups.is_empty() || !groups::wants_members(call) {
         for group in groups {
-            resources.push(groups::render(call, group)?);
+            resources.push(groups::render(call, group, &mut of_groups)?);
         }
         return Ok(answer::json(StatusCode::OK, &answer::list(total, &page, resources)));
     }
@@ -226,7 +229,7 @@ pub(crate) fn answer(
     }
     for group in groups {
         let id = group.id().to_owned();
-        let head = groups::opened(&groups::render(call, group)?);
+        let head = groups::opened(&groups::render(call, group, &mut of_groups)?);
         parts.extend([
             Part::Text(format!("{comma}{head}")),
             Part::Members(id),

@@ -15,12 +15,13 @@ use crate::answer::{self, Headers};
 use crate::body::{self, Arrived};
 use crate::call::{Call, Id};
 use crate::conditional::{self, Required};
+use crate::delivery::Deliveries;
 use crate::error::Problem;
 use crate::list::{self, Found, Wanted};
 
 pub(crate) async fn list(call: Call) -> Result<Response, Problem> {
     let found = find(&call, Wanted::of(&call)).await?;
-    list::answer(&call, found.total, found.next, found.page, Vec::new())
+    list::answer(&call, found.total, found.next, found.page, Vec::new()).await
 }
 
 pub(crate) async fn search(call: Call, request: Request) -> Result<Response, Problem> {
@@ -61,7 +62,7 @@ pub(crate) async fn create(mut call: Call, request: Request) -> Result<Response,
             outcome => break outcome?,
         }
     };
-    single(&call, StatusCode::CREATED, created.user)
+    single(&call, StatusCode::CREATED, created.user).await
 }
 
 pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, Problem> {
@@ -72,8 +73,13 @@ pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, Problem> {
     };
     let user = call.gateway.identity.get_user(message, call.terms()).await?.user;
     let version = user.as_ref().and_then(version);
-    // A version tells nothing of `groups`: who is shown them is always told anew.
-    if !wants_groups(&call) && conditional::is_known(&call.headers, version.as_deref()) {
+    // A version tells nothing of `groups`, nor of deliveries: who is shown them is always told anew.
+    let moves = wants_groups(&call)
+        || call
+            .query
+            .projection
+            .wants_extension(call.schemas().user(), scim::URN_DELIVERY);
+    if !moves && conditional::is_known(&call.headers, version.as_deref()) {
         return Ok(answer::empty(
             StatusCode::NOT_MODIFIED,
             Headers {
@@ -82,7 +88,7 @@ pub(crate) async fn get(call: Call, Id(id): Id) -> Result<Response, Problem> {
             },
         ));
     }
-    single(&call, StatusCode::OK, user)
+    single(&call, StatusCode::OK, user).await
 }
 
 pub(crate) async fn replace(mut call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
@@ -102,7 +108,7 @@ pub(crate) async fn replace(mut call: Call, Id(id): Id, request: Request) -> Res
             outcome => break outcome?,
         }
     };
-    single(&call, StatusCode::OK, replaced.user)
+    single(&call, StatusCode::OK, replaced.user).await
 }
 
 pub(crate) async fn patch(mut call: Call, Id(id): Id, request: Request) -> Result<Response, Problem> {
@@ -127,7 +133,7 @@ pub(crate) async fn patch(mut call: Call, Id(id): Id, request: Request) -> Resul
     };
     let patched = patched.user;
     if shown {
-        return single(&call, StatusCode::OK, patched);
+        return single(&call, StatusCode::OK, patched).await;
     }
     let etag = patched.as_ref().and_then(version);
     Ok(answer::empty(StatusCode::NO_CONTENT, Headers { etag, location: None }))
@@ -175,18 +181,20 @@ fn wants_groups(call: &Call) -> bool {
     call.query.projection.wants(call.schemas().user(), "groups")
 }
 
-fn single(call: &Call, status: StatusCode, user: Option<User>) -> Result<Response, Problem> {
+async fn single(call: &Call, status: StatusCode, user: Option<User>) -> Result<Response, Problem> {
     let user = user.ok_or_else(|| Problem::internal("identity-service answered without the user", &status))?;
     let etag = version(&user);
     let location = (status == StatusCode::CREATED).then(|| call.base.at(&format!("Users/{}", user.id())));
-    Ok(Headers { etag, location }.on(answer::json(status, &render(call, user)?)))
+    let mut deliveries = Deliveries::of(call, call.schemas().user(), [user.id()]).await?;
+    Ok(Headers { etag, location }.on(answer::json(status, &render(call, user, &mut deliveries)?)))
 }
 
 /// A user as the client wants to see it.
-pub(crate) fn render(call: &Call, mut user: User) -> Result<Value, Problem> {
+pub(crate) fn render(call: &Call, mut user: User, deliveries: &mut Deliveries) -> Result<Value, Problem> {
     call.base.locate_user(&mut user);
     let value = serde_json::to_value(user);
     let mut value = value.map_err(|error| Problem::internal("a user cannot be written as JSON", &error))?;
+    deliveries.add_to(&mut value);
     call.query.projection.apply(call.schemas().user(), &mut value);
     Ok(value)
 }

@@ -46,7 +46,7 @@ pub use replace::replace;
 pub use schema::{
     Attribute, AttributeType, Declaration, DeclarationError, DeclarationProblem, MAX_ATTRIBUTES, MAX_CANONICAL_VALUES,
     MAX_DECLARATION_BYTES, MAX_DESCRIPTION_CHARS, MAX_EXTENSIONS, MAX_NAME_CHARS, MAX_SUB_ATTRIBUTES, Mutability,
-    ResourceSchema, ResourceType, Returned, Schema, Schemas, Target, URN_BULK_REQUEST, URN_BULK_RESPONSE,
+    ResourceSchema, ResourceType, Returned, Schema, Schemas, Target, URN_BULK_REQUEST, URN_BULK_RESPONSE, URN_DELIVERY,
     URN_ENTERPRISE_USER, URN_ERROR, URN_GROUP, URN_LIST_RESPONSE, URN_PATCH_OP, URN_RESOURCE_TYPE, URN_SCHEMA,
     URN_SEARCH_REQUEST, URN_SERVICE_PROVIDER_CONFIG, URN_USER, Uniqueness,
 };

@@ -74,6 +74,16 @@ impl Projection {
         self.resolved(schema).keeps(None, known)
     }
 
+    /// Whether an answer would have anything of this extension, should it have values.
+    pub fn wants_extension(&self, schema: &ResourceSchema, urn: &str) -> bool {
+        let Some(extension) = schema.extensions.iter().find(|extension| extension.id == urn) else {
+            return false;
+        };
+        let resolved = self.resolved(schema);
+        let mut attributes = extension.attributes.iter();
+        attributes.any(|attribute| resolved.keeps(Some(extension), attribute))
+    }
+
     /// Takes everything out of a resource that was not asked for, or is not for anybody to see. `schemas` names what the
     /// resource has and the table knows: an extension that is no longer declared is not shown.
     pub fn apply(&self, schema: &ResourceSchema, resource: &mut Value) {
@@ -163,8 +173,11 @@ impl Resolved<'_> {
         match (attribute.returned, self.kind) {
             (Returned::Never, _) => false,
             (Returned::Always, _) => true,
-            // Asked for by its own name; its extension's does not do.
-            (Returned::Request, Kind::Only) => about.any(|mention| mention.attribute.is_some()),
+            // Asked for by its own name; its extension's does only where that has nothing else.
+            (Returned::Request, Kind::Only) => {
+                let all = extension.is_some_and(is_on_request);
+                about.any(|mention| all || mention.attribute.is_some())
+            }
             (Returned::Request, _) => {
                 let mut written = self.written.iter();
                 written.any(|mention| mention.is_about(extension, attribute))
@@ -224,6 +237,12 @@ impl Resolved<'_> {
         let mut written = self.written.iter();
         written.any(|mention| mention.part == Some(part) && mention.is_about(extension, attribute))
     }
+}
+
+/// Whether all of an extension is returned on request.
+fn is_on_request(extension: &Schema) -> bool {
+    let mut attributes = extension.attributes.iter();
+    attributes.all(|attribute| attribute.returned == Returned::Request)
 }
 
 fn mention<'s>(schema: &'s ResourceSchema, path: &AttrPath, part: Option<&str>) -> Option<Mention<'s>> {

@@ -5,6 +5,7 @@
 
 mod attribute;
 mod declared;
+mod delivery;
 mod documents;
 mod enterprise;
 mod group;
@@ -29,6 +30,8 @@ pub const URN_USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 pub const URN_GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// The enterprise extension of User.
 pub const URN_ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// How far a resource has got on its way to the Delinea Platform; read-only, of both types.
+pub const URN_DELIVERY: &str = "urn:ietf:params:scim:schemas:extension:delinea:2.0:Delivery";
 /// A list of results.
 pub const URN_LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 /// A PATCH request.
@@ -146,7 +149,7 @@ pub struct Schemas {
 }
 
 impl Schemas {
-    /// User with the enterprise extension, and Group.
+    /// User with the enterprise extension, and Group; both with how far they have got.
     pub fn builtin() -> Self {
         let table = |resource_type, core, extensions| ResourceSchema {
             resource_type,
@@ -156,8 +159,12 @@ impl Schemas {
             common: common(),
         };
         Self {
-            user: table(ResourceType::User, user::schema(), vec![enterprise::schema()]),
-            group: table(ResourceType::Group, group::schema(), Vec::new()),
+            user: table(
+                ResourceType::User,
+                user::schema(),
+                vec![enterprise::schema(), delivery::schema()],
+            ),
+            group: table(ResourceType::Group, group::schema(), vec![delivery::schema()]),
         }
     }
 

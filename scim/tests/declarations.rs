@@ -3,7 +3,10 @@
 #![allow(clippy::needless_pass_by_value, reason = "callers write the JSON in place")]
 
 use proptest::prelude::*;
-use scim::{Declaration, DeclarationError, ResourceType, Schemas, URN_ENTERPRISE_USER, URN_LIST_RESPONSE, URN_USER};
+use scim::{
+    Declaration, DeclarationError, ResourceType, Schemas, URN_DELIVERY, URN_ENTERPRISE_USER, URN_LIST_RESPONSE,
+    URN_USER,
+};
 use serde_json::{Map, Value, json};
 
 const URN: &str = "urn:ietf:params:scim:schemas:extension:kestrel:2.0:User";
@@ -34,7 +37,7 @@ fn a_plain_list_and_a_list_response_come_to_the_same() {
     let plain = load(&json!([document])).unwrap();
     let listed = load(&json!({"schemas": [URN_LIST_RESPONSE], "totalResults": 1, "Resources": [document]})).unwrap();
     assert_eq!(plain, listed);
-    let attribute = plain.user().extensions[1].attribute("BADGETIER").unwrap();
+    let attribute = plain.user().extensions[2].attribute("BADGETIER").unwrap();
     assert_eq!(
         attribute,
         &scim::Attribute::new("badgeTier", scim::AttributeType::String, ""),
@@ -69,22 +72,26 @@ fn a_resource_type_document_says_who_has_what_and_must() {
         let extensions = schemas.resource(kind).extensions.iter();
         extensions.map(|extension| extension.id.as_str()).collect::<Vec<_>>()
     };
-    assert_eq!(urns(ResourceType::User), [URN_ENTERPRISE_USER, both, users]);
-    assert_eq!(urns(ResourceType::Group), [both]);
+    assert_eq!(
+        urns(ResourceType::User),
+        [URN_ENTERPRISE_USER, URN_DELIVERY, both, users]
+    );
+    assert_eq!(urns(ResourceType::Group), [URN_DELIVERY, both]);
     let types = schemas.resource_types();
     assert_eq!(
         types[0]["schemaExtensions"],
         json!([
             {"schema": URN_ENTERPRISE_USER, "required": false},
+            {"schema": URN_DELIVERY, "required": false},
             {"schema": both, "required": true},
             {"schema": users, "required": false},
         ])
     );
     assert_eq!(
         types[1]["schemaExtensions"],
-        json!([{"schema": both, "required": false}])
+        json!([{"schema": URN_DELIVERY, "required": false}, {"schema": both, "required": false}])
     );
-    assert_eq!(schemas.documents().len(), 5, "the shared one is shown once");
+    assert_eq!(schemas.documents().len(), 6, "the shared one is shown once");
     assert_eq!(Schemas::with_extensions(schemas.declarations()), Ok(schemas));
 }
 
@@ -356,7 +363,7 @@ fn published_schemas_of_others_can_be_read() {
         ],
     }));
     let schemas = load(&file).unwrap();
-    let manager = schemas.user().extensions[1].attribute("manager").unwrap();
+    let manager = schemas.user().extensions[2].attribute("manager").unwrap();
     assert!(!manager.sub_attribute("$ref").unwrap().case_exact);
 }
 

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use proto::identity::v1::{
-    self as wire, Delivery, DeliveryState, DiscardDeliveryRequest, DiscardDeliveryResponse, GetDeliveryRequest,
-    GetDeliveryResponse, ListDeliveriesRequest, ListDeliveriesResponse, PauseDeliveriesRequest,
-    PauseDeliveriesResponse, ReleaseDeliveryRequest, ReleaseDeliveryResponse, ResumeDeliveriesRequest,
-    ResumeDeliveriesResponse, RetryDeliveryRequest, RetryDeliveryResponse, SummarizeDeliveriesRequest,
-    SummarizeDeliveriesResponse, delivery_service_server::DeliveryService,
+    self as wire, BatchGetDeliveriesRequest, BatchGetDeliveriesResponse, Delivery, DeliveryState,
+    DiscardDeliveryRequest, DiscardDeliveryResponse, GetDeliveryRequest, GetDeliveryResponse, ListDeliveriesRequest,
+    ListDeliveriesResponse, PauseDeliveriesRequest, PauseDeliveriesResponse, ReleaseDeliveryRequest,
+    ReleaseDeliveryResponse, ResumeDeliveriesRequest, ResumeDeliveriesResponse, RetryDeliveryRequest,
+    RetryDeliveryResponse, SummarizeDeliveriesRequest, SummarizeDeliveriesResponse,
+    delivery_service_server::DeliveryService,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -20,6 +22,11 @@ use crate::{
     store::{self, Brake, Pause, Store, WorkState},
     wake::Wake,
 };
+
+/// How many delivery states are told at once.
+const MOST_AT_ONCE: usize = 1_000;
+/// How many of them are read at a time.
+const READ_AT_ONCE: usize = 16;
 
 /// The service.
 pub(crate) struct Deliveries {
@@ -54,6 +61,34 @@ impl DeliveryService for Deliveries {
         Ok(Response::new(GetDeliveryResponse {
             delivery: Some(shown(delivery)),
         }))
+    }
+
+    async fn batch_get_deliveries(
+        &self,
+        request: Request<BatchGetDeliveriesRequest>,
+    ) -> Result<Response<BatchGetDeliveriesResponse>, Status> {
+        let request = request.into_inner();
+        let tenant = self.directory.tenant(&request.tenant)?;
+        if request.resource_ids.len() > MOST_AT_ONCE {
+            let problem = format!(
+                "has {} ids; at most {MOST_AT_ONCE} are taken",
+                request.resource_ids.len()
+            );
+            return Err(Error::InvalidRequest {
+                field: "resource_ids",
+                problem,
+            }
+            .into());
+        }
+        let ids = request.resource_ids.iter().filter_map(|id| id.parse().ok());
+        let ids: Vec<ResourceId> = ids.collect();
+        let mut deliveries = Vec::with_capacity(ids.len());
+        for some in ids.chunks(READ_AT_ONCE) {
+            let readings = some.iter().map(|id| self.store.delivery(&tenant, *id));
+            let found = try_join_all(readings).await.map_err(Error::from)?;
+            deliveries.extend(found.into_iter().flatten().map(shown));
+        }
+        Ok(Response::new(BatchGetDeliveriesResponse { deliveries }))
     }
 
     async fn list_deliveries(

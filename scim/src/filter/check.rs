@@ -4,13 +4,14 @@ use super::{CompareOp, Filter, Literal, literal::instant};
 use crate::{
     error::{Error, ErrorKind},
     path::AttrPath,
-    schema::{Attribute, AttributeType, ResourceSchema, Target},
+    schema::{Attribute, AttributeType, ResourceSchema, Target, URN_DELIVERY},
 };
 
 pub(super) fn check(filter: &Filter, schema: &ResourceSchema) -> Result<(), Error> {
     match filter {
         Filter::And(parts) | Filter::Or(parts) => parts.iter().try_for_each(|part| check(part, schema)),
         Filter::Not(inner) => check(inner, schema),
+        Filter::Present(path) if is_made_for_answers(schema.resolve(path)) => Err(made_for_answers(path)),
         Filter::Present(path) if matches!(schema.resolve(path), Some(Target::Extension(_))) => Ok(()),
         Filter::Present(path) => leaf(schema, path).map(drop),
         Filter::Compare { path, op, value } => comparable(path, leaf(schema, path)?, *op, value),
@@ -55,6 +56,7 @@ pub(crate) fn check_value(filter: &Filter, attr: &AttrPath, attribute: &Attribut
 /// The attribute whose values are compared: the part, or `value` of a complex attribute named as a whole.
 fn leaf<'s>(schema: &'s ResourceSchema, path: &AttrPath) -> Result<&'s Attribute, Error> {
     match schema.resolve(path) {
+        found @ Some(Target::Attribute { .. }) if is_made_for_answers(found) => Err(made_for_answers(path)),
         Some(Target::Attribute { attribute, sub, .. }) => {
             let leaf = sub.unwrap_or_else(|| super::evaluate::significant(attribute));
             if is_address(attribute, leaf) {
@@ -63,6 +65,15 @@ fn leaf<'s>(schema: &'s ResourceSchema, path: &AttrPath) -> Result<&'s Attribute
             seen(path, attribute).and_then(|()| seen(path, leaf)).map(|()| leaf)
         }
         Some(Target::Extension(_)) | None => Err(unknown(path)),
+    }
+}
+
+/// How far a resource has got is kept beside it.
+fn is_made_for_answers(found: Option<Target<'_>>) -> bool {
+    match found {
+        Some(Target::Extension(extension)) => extension.id == URN_DELIVERY,
+        Some(Target::Attribute { extension, .. }) => extension.is_some_and(|extension| extension.id == URN_DELIVERY),
+        None => false,
     }
 }
 

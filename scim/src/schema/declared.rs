@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::{
-    ResourceType, Schema, Schemas, URN_ENTERPRISE_USER, URN_RESOURCE_TYPE, documents,
+    ResourceType, Schema, Schemas, URN_DELIVERY, URN_ENTERPRISE_USER, URN_RESOURCE_TYPE, documents,
     problem::{DeclarationError, DeclarationProblem as Problem},
     read::{self, shortened},
     resolve::is_slipped_enterprise,
@@ -91,10 +91,7 @@ impl Declaration {
                 document: (*document).clone(),
             }));
         }
-        for using in uses
-            .iter()
-            .filter(|using| !using.urn.eq_ignore_ascii_case(URN_ENTERPRISE_USER))
-        {
+        for using in uses.iter().filter(|using| !is_built_in(&using.urn)) {
             let there = schemas.iter().filter_map(|document| document.get("id")?.as_str());
             if !there.into_iter().any(|id| id.eq_ignore_ascii_case(&using.urn)) {
                 let problem = Problem::UndeclaredExtension(shortened(&using.urn));
@@ -103,6 +100,13 @@ impl Declaration {
         }
         Ok(declared)
     }
+}
+
+/// Whether the built-in table has this extension.
+fn is_built_in(urn: &str) -> bool {
+    [URN_ENTERPRISE_USER, URN_DELIVERY]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(urn))
 }
 
 impl Schemas {
@@ -225,7 +229,7 @@ impl Use {
             if uses.iter().any(|known| known.urn.eq_ignore_ascii_case(urn)) {
                 return Err(fail(Problem::RepeatedExtension(shortened(urn))));
             }
-            if required && urn.eq_ignore_ascii_case(URN_ENTERPRISE_USER) {
+            if required && is_built_in(urn) {
                 return Err(fail(Problem::RequiredBuiltIn(shortened(urn))));
             }
             uses.push(Self {

@@ -126,7 +126,7 @@ mod tests {
         );
         assert!(!has_null(&documents));
         assert!(!documents.to_string().contains("password"));
-        assert_eq!(documents.as_array().unwrap().len(), 5);
+        assert_eq!(documents.as_array().unwrap().len(), 6);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod answers;
 mod bad_input;
 mod brakes;
 mod bulk;
+mod deliveries;
 mod documented;
 mod entra;
 mod faults;

@@ -79,13 +79,13 @@ async fn discovery_shows_what_is_declared() {
         .iter()
         .map(|schema| schema["id"].as_str().unwrap())
         .collect();
-    assert_eq!((ids.len(), &ids[3..]), (5, &[URN, GROUP_URN][..]));
+    assert_eq!((ids.len(), &ids[4..]), (6, &[URN, GROUP_URN][..]));
     let one = it
         .scim
         .get(&format!("/Schemas/{}", URN.to_lowercase()))
         .await
         .expect(200);
-    assert_eq!(one, schemas["Resources"][3]);
+    assert_eq!(one, schemas["Resources"][4]);
     assert_eq!(one["meta"]["location"], format!("{}/Schemas/{URN}", it.scim.base()));
     let declared: Value = serde_json::from_str(example()).unwrap();
     for (declared, shown) in declared[0]["attributes"]
