@@ -9,7 +9,7 @@ use crate::{
     error::{Error, ErrorKind},
     name::folded,
     path::AttrPath,
-    schema::{Attribute, AttributeType, ResourceSchema, Target},
+    schema::{Attribute, AttributeType, ResourceSchema, Target, URN_DELIVERY},
 };
 
 /// How much of a text decides its place, in characters after case folding: what many resources are sorted by must fit
@@ -52,6 +52,11 @@ impl<'s> SortBy<'s> {
         else {
             return no(format!("sortBy: there is no attribute `{path}`"));
         };
+        if extension.is_some_and(|extension| extension.id == URN_DELIVERY) {
+            return no(format!(
+                "sortBy: `{path}` is made for each answer, and cannot be sorted by"
+            ));
+        }
         let part = sub.or_else(|| attribute.sub_attribute("value"));
         let leaf = part.unwrap_or(attribute);
         if leaf.kind == AttributeType::Complex {

@@ -73,6 +73,8 @@ async fn it_is_ours_to_say_and_cannot_be_searched_by() {
         let detail = answer.error(400, "invalidFilter");
         assert!(detail.contains("cannot be searched by"), "{detail}");
     }
+    let sorted = it.scim.get(&format!("/Users?sortBy={URN}:state")).await;
+    sorted.error(400, "invalidPath");
     let schema = it.scim.get(&format!("/Schemas/{URN}")).await.expect(200);
     let attributes = schema["attributes"].as_array().unwrap();
     assert!(
