@@ -24,9 +24,9 @@ use crate::{
     index::{Key, name_attribute},
     metrics,
     pulse::Pulse,
-    query::{Page, Query, Search},
+    query::{GROUPS_ALONG, Page, Query, Search},
     record::{Record, bytes, etag, version_of_etag},
-    store::{Action, Brake, Brakes, RequestKey, Store, StoreError, Usable, Write, WriteError, Written},
+    store::{Action, Brake, Brakes, RequestKey, Seen, Store, StoreError, Usable, Which, Write, WriteError, Written},
     wake::Wake,
 };
 
@@ -117,6 +117,14 @@ impl Directory {
             .ok_or_else(|| not_found(kind, id))
     }
 
+    /// Reads one resource to be shown, with groups where they are wanted.
+    pub async fn look_up(&self, tenant: &Tenant, kind: Kind, id: &str, with_groups: bool) -> Result<Seen, Error> {
+        let parsed = parse_id(kind, id)?;
+        let groups = if with_groups { GROUPS_ALONG } else { 0 };
+        let found = self.store.look_up(tenant, kind, Which::Ids(&[parsed]), groups).await?;
+        found.seen.into_iter().next().ok_or_else(|| not_found(kind, id))
+    }
+
     /// Finds resources.
     pub async fn find(&self, tenant: &Tenant, kind: Kind, search: Search<'_>) -> Result<Page, Error> {
         let query = Query {
@@ -184,9 +192,8 @@ impl Directory {
             return outcome;
         };
         let attribute = *attribute;
-        let found = self.store.find(tenant, kind, &name, 1).await?;
-        let holder = self.store.get_many(tenant, kind, &found).await?.into_iter().next();
-        let holder = holder.map(|record| Holder {
+        let found = self.store.look_up(tenant, kind, Which::Key(&name, 1), 0).await?;
+        let holder = found.seen.into_iter().next().map(|Seen { record, .. }| Holder {
             id: record.id,
             inactive: !may_be_used(&record.document),
         });

@@ -15,7 +15,7 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     index::{Index, Key},
     record::Record,
-    store::{From, Store},
+    store::{Found, From, Groups, Seen, Store, Which},
 };
 
 /// How many resources are read at a time while looking.
@@ -26,6 +26,10 @@ const PAGE_STEP: usize = 100;
 const TURN: usize = 20_000;
 /// How many candidates an index may propose before the search is as good as a scan.
 const CANDIDATES: usize = 10_000;
+/// How many resources under a key are read with what they are in. There is seldom more than one.
+const AT_ONCE: usize = 100;
+/// How many groups of a resource are read along with it.
+pub const GROUPS_ALONG: usize = 100;
 
 /// What is searched for.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +42,8 @@ pub struct Search<'a> {
     pub start: Start,
     /// How many resources it may have.
     pub size: usize,
+    /// Whether the groups that they are in are to be read along.
+    pub with_groups: bool,
 }
 
 /// An order (RFC 7644 §3.4.2.3). Resources with equal values stand by creation.
@@ -74,8 +80,8 @@ pub struct Place {
 /// A page of results.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
-    /// The resources, in order.
-    pub records: Vec<Record>,
+    /// The resources, in order, with the groups that could be read along.
+    pub seen: Vec<Seen>,
     /// How many match, on all pages.
     pub total: u64,
     /// How many results stand before the page; only told where the order can change.
@@ -104,33 +110,34 @@ impl Query<'_> {
     /// Finds a page.
     pub async fn find(&self, search: Search<'_>) -> Result<Page, Error> {
         let filter = search.filter.filter(|filter| !filter.trim().is_empty());
+        let groups = if search.with_groups { GROUPS_ALONG } else { 0 };
         let Some(sort) = search.sort else {
             return match filter {
-                None => self.all(search.start, search.size).await,
+                None => self.all(search.start, search.size, groups).await,
                 Some(filter) => {
                     let mut window = Window::new(search.start, search.size);
-                    self.each(filter, &mut |record| window.see(record)).await?;
+                    self.each(filter, groups, &mut |seen| window.see(seen)).await?;
                     Ok(window.into_page())
                 }
             };
         };
         let by = self.sort_by(sort.by)?;
         let mut found = Vec::new();
-        let mut keep = |record: Record| {
+        let mut keep = |Seen { record, .. }: Seen| {
             let (id, version) = (record.id, record.version);
             let key = by.key(&record.into_resource());
             found.push(Sorted { key, id, version });
         };
         match filter {
             None => self.scan(&mut Rest::default(), &mut keep).await?,
-            Some(filter) => self.each(filter, &mut keep).await?,
+            Some(filter) => self.each(filter, 0, &mut keep).await?,
         }
         found.sort_unstable_by(|left, right| {
             let order = left.key.cmp(&right.key);
             let order = if sort.descending { order.reverse() } else { order };
             order.then(left.id.cmp(&right.id))
         });
-        self.sorted_page(&found, search.start, search.size).await
+        self.sorted_page(&found, search.start, search.size, groups).await
     }
 
     fn sort_by(&self, text: &str) -> Result<SortBy<'_>, Error> {
@@ -146,7 +153,7 @@ impl Query<'_> {
         Ok(by)
     }
 
-    async fn sorted_page(&self, found: &[Sorted], start: Start, size: usize) -> Result<Page, Error> {
+    async fn sorted_page(&self, found: &[Sorted], start: Start, size: usize, groups: usize) -> Result<Page, Error> {
         let skip = match start {
             Start::Offset(offset) => usize::try_from(offset).unwrap_or(usize::MAX),
             Start::After(id) => found.iter().position(|one| one.id == id).map_or(0, |at| at + 1),
@@ -157,12 +164,12 @@ impl Query<'_> {
         let mut given = 0;
         'page: for some in rest[..size.min(rest.len())].chunks(PAGE_STEP) {
             let ids: Vec<_> = some.iter().map(|one| one.id).collect();
-            let records = self.store.get_many(self.tenant, self.kind, &ids).await?;
-            let mut records = records.into_iter().peekable();
+            let Found { seen, .. } = self.look_up(Which::Ids(&ids), groups).await?;
+            let mut seen = seen.into_iter().peekable();
             for one in some {
                 // One that went meanwhile leaves no gap behind which the next page would begin.
-                if let Some(record) = records.next_if(|record| record.id == one.id)
-                    && !filling.put(record)
+                if let Some(seen) = seen.next_if(|seen| seen.record.id == one.id)
+                    && !filling.put(seen)
                 {
                     break 'page;
                 }
@@ -179,7 +186,7 @@ impl Query<'_> {
             })
         });
         Ok(Page {
-            records: filling.records,
+            seen: filling.seen,
             total: found.len() as u64,
             first: skip as u64,
             more,
@@ -188,22 +195,23 @@ impl Query<'_> {
     }
 
     /// Gives each resource that a filter matches, in the order of creation.
-    async fn each(&self, filter: &str, keep: &mut (impl FnMut(Record) + Send)) -> Result<(), Error> {
+    async fn each(&self, filter: &str, groups: usize, keep: &mut (impl FnMut(Seen) + Send)) -> Result<(), Error> {
         let filter = Filter::parse(filter)?;
         filter.check(self.schema)?;
         let conjuncts = filter.conjuncts();
         let (sets, rest): (Vec<_>, Vec<_>) = conjuncts
             .into_iter()
             .partition(|part| asked(part, self.kind, self.schema).is_some());
-        let candidates = self.candidates(&sets, &rest).await?;
+        let candidates = self.candidates(&sets, &rest, groups).await?;
         let mut rest = Rest::new(&rest, &sets, self)?;
         match candidates {
-            Some(ids) => self.among(&ids, &mut rest, keep).await,
+            Some(Candidates::Seen(seen)) => rest.keep(self, seen, keep).await,
+            Some(Candidates::Ids(ids)) => self.among(&ids, &mut rest, keep).await,
             None => self.scan(&mut rest, keep).await,
         }
     }
 
-    async fn all(&self, start: Start, size: usize) -> Result<Page, Error> {
+    async fn all(&self, start: Start, size: usize, groups: usize) -> Result<Page, Error> {
         let from = match start {
             Start::Offset(offset) => From::Offset(offset),
             Start::After(id) | Start::AfterPlace(Place { id, .. }) => From::After(id),
@@ -215,43 +223,53 @@ impl Query<'_> {
         let (mut from, mut filling) = (from, Filling::new(size));
         loop {
             // One more than fits tells that there is more.
-            let step = (size + 1 - filling.records.len()).min(PAGE_STEP);
-            let records = self.store.list(self.tenant, self.kind, from, step).await?;
-            let full = records.len() == step;
-            for record in records {
-                from = From::After(record.id);
-                if !filling.put(record) {
+            let step = (size + 1 - filling.seen.len()).min(PAGE_STEP);
+            let Found { seen, more } = self.look_up(Which::Listed(from, step), groups).await?;
+            for one in seen {
+                from = From::After(one.record.id);
+                if !filling.put(one) {
                     return Ok(filling.into_page(total, true));
                 }
             }
-            if !full {
+            if !more {
                 return Ok(filling.into_page(total, false));
             }
         }
     }
 
-    /// The ids that an index proposes; `None` when none applies. The narrowest comes first: a name names at most one.
-    async fn candidates(&self, sets: &[&Filter], rest: &[&Filter]) -> Result<Option<Vec<ResourceId>>, Error> {
+    async fn look_up(&self, which: Which<'_>, groups: usize) -> Result<Found, Error> {
+        Ok(self.store.look_up(self.tenant, self.kind, which, groups).await?)
+    }
+
+    /// What an index proposes; `None` when none applies. The narrowest comes first: a name names at most one.
+    async fn candidates(&self, sets: &[&Filter], rest: &[&Filter], groups: usize) -> Result<Option<Candidates>, Error> {
         let mut keys = Vec::new();
         for part in rest {
             match self.indexed(part) {
-                Some(Lookup::Id(id)) => return Ok(Some(id.into_iter().collect())),
+                Some(Lookup::Id(id)) => {
+                    let found = self.look_up(Which::Ids(id.as_slice()), groups).await?;
+                    return Ok(Some(Candidates::Seen(found.seen)));
+                }
                 Some(Lookup::Key(key)) => keys.push(key),
                 None => {}
             }
         }
         keys.sort_unstable_by_key(|key| key.index);
         if let Some(key) = keys.first() {
+            let found = self.look_up(Which::Key(key, AT_ONCE), groups).await?;
+            if !found.more {
+                return Ok(Some(Candidates::Seen(found.seen)));
+            }
             let ids = self.store.find(self.tenant, self.kind, key, CANDIDATES + 1).await?;
             if ids.len() > CANDIDATES {
                 return Err(too_many(CANDIDATES));
             }
-            return Ok(Some(ids));
+            return Ok(Some(Candidates::Ids(ids)));
         }
         let Some(part) = sets.first() else { return Ok(None) };
         let other = asked(part, self.kind, self.schema);
         let Some(other) = other.and_then(|text| text.parse::<ResourceId>().ok()) else {
-            return Ok(Some(Vec::new()));
+            return Ok(Some(Candidates::Ids(Vec::new())));
         };
         let limit = self.scan_limit + 1;
         let ids = match self.kind {
@@ -267,7 +285,7 @@ impl Query<'_> {
         if ids.len() > self.scan_limit {
             Err(too_many(self.scan_limit))
         } else {
-            Ok(Some(ids))
+            Ok(Some(Candidates::Ids(ids)))
         }
     }
 
@@ -314,19 +332,16 @@ impl Query<'_> {
         &self,
         ids: &[ResourceId],
         rest: &mut Rest<'_>,
-        keep: &mut (impl FnMut(Record) + Send),
+        keep: &mut (impl FnMut(Seen) + Send),
     ) -> Result<(), Error> {
         for page in ids.chunks(SCAN_PAGE) {
-            for mut record in self.store.get_many(self.tenant, self.kind, page).await? {
-                if rest.matches(self, &mut record).await? {
-                    keep(record);
-                }
-            }
+            let records = self.store.get_many(self.tenant, self.kind, page).await?;
+            rest.keep(self, alone(records), keep).await?;
         }
         Ok(())
     }
 
-    async fn scan(&self, rest: &mut Rest<'_>, keep: &mut (impl FnMut(Record) + Send)) -> Result<(), Error> {
+    async fn scan(&self, rest: &mut Rest<'_>, keep: &mut (impl FnMut(Seen) + Send)) -> Result<(), Error> {
         let mut from = From::Offset(0);
         let mut seen = 0;
         loop {
@@ -339,11 +354,7 @@ impl Query<'_> {
             if let Some(last) = page.last() {
                 from = From::After(last.id);
             }
-            for mut record in page {
-                if rest.matches(self, &mut record).await? {
-                    keep(record);
-                }
-            }
+            rest.keep(self, alone(page), keep).await?;
             if !full {
                 return Ok(());
             }
@@ -379,6 +390,21 @@ impl<'s> Rest<'s> {
         Ok(asks)
     }
 
+    /// Keeps those that match.
+    async fn keep(
+        &mut self,
+        query: &Query<'_>,
+        candidates: impl IntoIterator<Item = Seen, IntoIter: Send> + Send,
+        keep: &mut (impl FnMut(Seen) + Send),
+    ) -> Result<(), Error> {
+        for mut seen in candidates {
+            if self.matches(query, &mut seen.record).await? {
+                keep(seen);
+            }
+        }
+        Ok(())
+    }
+
     async fn matches(&mut self, query: &Query<'_>, record: &mut Record) -> Result<bool, Error> {
         if self.comparisons == 0 {
             return Ok(true);
@@ -398,6 +424,20 @@ impl<'s> Rest<'s> {
         }
         Ok(true)
     }
+}
+
+/// What may match: read already, or yet to be read.
+enum Candidates {
+    Seen(Vec<Seen>),
+    Ids(Vec<ResourceId>),
+}
+
+/// Records, of each of which its groups are yet to be read: most of what is looked at is not shown.
+fn alone(records: Vec<Record>) -> impl Iterator<Item = Seen> {
+    records.into_iter().map(|record| Seen {
+        record,
+        groups: Groups::unread(),
+    })
 }
 
 enum Lookup {

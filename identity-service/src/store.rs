@@ -61,6 +61,11 @@ pub trait Store: Send + Sync + 'static {
     /// The ids that stand under a key of an index, ascending, at most `limit`.
     async fn find(&self, tenant: &Tenant, kind: Kind, key: &Key, limit: usize) -> Result<Vec<ResourceId>, StoreError>;
 
+    /// Resources and, of each, the first groups that it is a direct member of, at most `groups`: all that a reader is shown,
+    /// in one step. It may be fewer of either, and is told: an engine bounds what one step touches. For no groups, none is
+    /// read.
+    async fn look_up(&self, tenant: &Tenant, kind: Kind, which: Which<'_>, groups: usize) -> Result<Found, StoreError>;
+
     /// Resources in the order of their creation.
     async fn list(&self, tenant: &Tenant, kind: Kind, from: From, limit: usize) -> Result<Vec<Record>, StoreError>;
 

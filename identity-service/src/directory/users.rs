@@ -8,11 +8,12 @@ use crate::{
     error::Error,
     id::{Kind, ResourceId, Tenant},
     index::{keys, name_key},
+    query::GROUPS_ALONG,
     record::Record,
-    store::{Action, DocumentChange, Usable, Write},
+    store::{Action, DocumentChange, Groups, Usable, Which, Write},
 };
 
-/// How many groups of a user are shown; a user in more is rare, and each costs a look-up.
+/// How many groups of a user are shown. A user in more is rare, and each is read with its record.
 const GROUPS_SHOWN: usize = 1_000;
 
 impl Directory {
@@ -81,18 +82,30 @@ impl Directory {
         .await
     }
 
-    /// The groups that a user is a direct member of, as (id, displayName).
-    pub async fn groups_of(
+    /// The first groups that a user is a direct member of.
+    pub async fn groups_along(&self, tenant: &Tenant, user: ResourceId) -> Result<Groups, Error> {
+        let which = Which::Ids(&[user]);
+        let found = self.store.look_up(tenant, Kind::User, which, GROUPS_ALONG).await?;
+        let seen = found.seen.into_iter().next();
+        Ok(seen.map_or_else(Groups::unread, |seen| seen.groups))
+    }
+
+    /// The groups that a user is a direct member of, as (id, displayName): those that were read along, and the rest.
+    pub async fn named_groups(
         &self,
         tenant: &Tenant,
         user: ResourceId,
+        groups: Groups,
     ) -> Result<Vec<(ResourceId, Option<String>)>, Error> {
-        let ids = self.store.groups_of(tenant, user, None, GROUPS_SHOWN).await?;
-        if ids.is_empty() {
-            return Ok(Vec::new());
+        let Groups { mut records, more } = groups;
+        if more && records.len() < GROUPS_SHOWN {
+            let (last, wanted) = (records.last().map(|group| group.id), GROUPS_SHOWN - records.len());
+            let ids = self.store.groups_of(tenant, user, last, wanted).await?;
+            if !ids.is_empty() {
+                records.extend(self.store.get_many(tenant, Kind::Group, &ids).await?);
+            }
         }
-        let groups = self.store.get_many(tenant, Kind::Group, &ids).await?;
-        Ok(groups
+        Ok(records
             .into_iter()
             .map(|group| (group.id, group.text("displayName").map(str::to_owned)))
             .collect())

@@ -1,16 +1,16 @@
 //! What goes on a page: at most so many resources, and no more than a message holds.
 
 use super::{Page, Place, Start};
-use crate::record::Record;
+use crate::store::Seen;
 
 /// How many bytes the resources of a page have together: more do not fit into one message. A page with one resource is
 /// never too large.
 pub const PAGE_BYTES: usize = 16 << 20;
-/// The records of a page, until it is full.
+/// What is on a page, until it is full.
 pub(super) struct Filling {
     size: usize,
     bytes: usize,
-    pub(super) records: Vec<Record>,
+    pub(super) seen: Vec<Seen>,
 }
 
 impl Filling {
@@ -18,26 +18,26 @@ impl Filling {
         Self {
             size,
             bytes: 0,
-            records: Vec::new(),
+            seen: Vec::new(),
         }
     }
 
-    /// Puts a record on the page; `false` when there is no room for it.
-    pub(super) fn put(&mut self, record: Record) -> bool {
-        self.bytes += record.bytes();
-        let too_large = self.bytes > PAGE_BYTES && !self.records.is_empty();
-        if too_large || self.records.len() == self.size {
+    /// Puts a resource on the page; `false` when there is no room for it.
+    pub(super) fn put(&mut self, seen: Seen) -> bool {
+        self.bytes += seen.record.bytes();
+        let too_large = self.bytes > PAGE_BYTES && !self.seen.is_empty();
+        if too_large || self.seen.len() == self.size {
             return false;
         }
-        self.records.push(record);
+        self.seen.push(seen);
         true
     }
 
     /// The page, in the order of creation.
     pub(super) fn into_page(self, total: u64, more: bool) -> Page {
-        let next = next(&self.records, more);
+        let next = next(&self.seen, more);
         Page {
-            records: self.records,
+            seen: self.seen,
             total,
             first: 0,
             more,
@@ -65,14 +65,14 @@ impl Window {
     }
 
     /// Takes the next match, in the order of creation.
-    pub(super) fn see(&mut self, record: Record) {
+    pub(super) fn see(&mut self, seen: Seen) {
         let before = match self.start {
             Start::Offset(offset) => self.seen < offset,
-            Start::After(id) | Start::AfterPlace(Place { id, .. }) => record.id <= id,
+            Start::After(id) | Start::AfterPlace(Place { id, .. }) => seen.record.id <= id,
         };
         self.seen += 1;
         if !before && !self.full {
-            self.full = !self.filling.put(record);
+            self.full = !self.filling.put(seen);
         }
     }
 
@@ -82,6 +82,6 @@ impl Window {
 }
 
 /// How the page after this one is asked for, in the order of creation.
-fn next(records: &[Record], more: bool) -> Option<Start> {
-    records.last().filter(|_| more).map(|record| Start::After(record.id))
+fn next(seen: &[Seen], more: bool) -> Option<Start> {
+    seen.last().filter(|_| more).map(|last| Start::After(last.record.id))
 }

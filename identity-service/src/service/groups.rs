@@ -76,9 +76,9 @@ impl GroupService for Groups {
         let page = self.directory.find(&tenant, Kind::Group, search).await?;
         let next_page_token = asked.next(&page);
         let groups = page
-            .records
+            .seen
             .into_iter()
-            .map(to_message::<Group>)
+            .map(|seen| to_message::<Group>(seen.record))
             .collect::<Result<_, _>>()?;
         let total_results = i64::try_from(page.total).unwrap_or(i64::MAX);
         Ok(Response::new(ListGroupsResponse {

@@ -62,6 +62,7 @@ impl<'a> Asked<'a> {
             sort: self.sort,
             start,
             size: self::size(size),
+            with_groups: false,
         })
     }
 
@@ -209,7 +210,7 @@ mod tests {
     /// A page that ends so.
     fn ending(next: Start) -> Page {
         Page {
-            records: Vec::new(),
+            seen: Vec::new(),
             total: 9,
             first: 0,
             more: true,

@@ -19,6 +19,7 @@ use crate::{
     id::{Kind, Tenant},
     query::PAGE_BYTES,
     record::Record,
+    store::{Groups, Seen},
 };
 
 /// The service.
@@ -32,11 +33,12 @@ impl Users {
     }
 
     /// A user as it is shown, with its groups where they were asked for.
-    async fn shown(&self, tenant: &Tenant, record: Record, include_groups: bool) -> Result<User, Error> {
+    async fn shown(&self, tenant: &Tenant, seen: Seen, include_groups: bool) -> Result<User, Error> {
+        let Seen { record, groups } = seen;
         let id = record.id;
         let mut user: User = to_message(record)?;
         if include_groups {
-            let groups = self.directory.groups_of(tenant, id).await?.into_iter();
+            let groups = self.directory.named_groups(tenant, id, groups).await?.into_iter();
             user.groups = groups
                 .map(|(id, name)| MultiValue {
                     value: Some(id.to_string()),
@@ -47,6 +49,15 @@ impl Users {
                 .collect();
         }
         Ok(user)
+    }
+
+    /// A user that was written, with its groups where they were asked for.
+    async fn written(&self, tenant: &Tenant, record: Record, include_groups: bool) -> Result<User, Error> {
+        let groups = match include_groups {
+            true => self.directory.groups_along(tenant, record.id).await?,
+            false => Groups::unread(),
+        };
+        self.shown(tenant, Seen { record, groups }, include_groups).await
     }
 }
 
@@ -67,8 +78,11 @@ impl UserService for Users {
     async fn get_user(&self, request: Request<GetUserRequest>) -> Result<Response<GetUserResponse>, Status> {
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
-        let record = self.directory.get(&tenant, Kind::User, &request.id).await?;
-        let user = self.shown(&tenant, record, request.include_groups).await?;
+        let seen = self
+            .directory
+            .look_up(&tenant, Kind::User, &request.id, request.include_groups)
+            .await?;
+        let user = self.shown(&tenant, seen, request.include_groups).await?;
         Ok(Response::new(GetUserResponse { user: Some(user) }))
     }
 
@@ -81,13 +95,14 @@ impl UserService for Users {
             request.sort_by.as_deref(),
             request.sort_descending,
         );
-        let search = asked.page(request.page_token.as_deref(), request.start_index, request.page_size)?;
+        let mut search = asked.page(request.page_token.as_deref(), request.start_index, request.page_size)?;
+        search.with_groups = request.include_groups;
         let mut page = self.directory.find(&tenant, Kind::User, search).await?;
-        let mut users = Vec::with_capacity(page.records.len());
-        let (mut bytes, mut ends) = (0, Vec::with_capacity(page.records.len()));
-        for record in std::mem::take(&mut page.records) {
-            ends.push((record.id, record.version));
-            let user = self.shown(&tenant, record, request.include_groups).await?;
+        let mut users = Vec::with_capacity(page.seen.len());
+        let (mut bytes, mut ends) = (0, Vec::with_capacity(page.seen.len()));
+        for seen in std::mem::take(&mut page.seen) {
+            ends.push((seen.record.id, seen.record.version));
+            let user = self.shown(&tenant, seen, request.include_groups).await?;
             // Groups make users larger than their records are.
             bytes += user.encoded_len();
             if bytes > PAGE_BYTES && !users.is_empty() {
@@ -121,7 +136,7 @@ impl UserService for Users {
             &body,
         )?;
         let (record, changed) = self.directory.replace_user(&tenant, &request.id, body, caller).await?;
-        let user = self.shown(&tenant, record, request.include_groups).await?;
+        let user = self.written(&tenant, record, request.include_groups).await?;
         Ok(Response::new(ReplaceUserResponse {
             user: Some(user),
             changed,
@@ -144,7 +159,7 @@ impl UserService for Users {
             .directory
             .patch_user(&tenant, &request.id, operations, caller)
             .await?;
-        let user = self.shown(&tenant, record, request.include_groups).await?;
+        let user = self.written(&tenant, record, request.include_groups).await?;
         Ok(Response::new(PatchUserResponse {
             user: Some(user),
             changed,

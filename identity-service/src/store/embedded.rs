@@ -38,9 +38,7 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Changes, Claim, Claims, Delivery, Entry, ExportCursor, From, ImportMark, Intent, Link, Member, Order, Owner, Pause,
-    PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store, StoreError, Summary, WorkState, Write,
-    WriteError, Written,
+        Changes, Claim, Claims, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, Member, Order, Owner, Pause, PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store, StoreError, Summary, Which, WorkState, Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -269,6 +267,14 @@ impl Store for EmbeddedStore {
         let (tenant, key) = (tenant.clone(), key.clone());
         self.read("look up a key", move |file| {
             file.find(tenant.as_str(), kind, &key, limit)
+        })
+        .await
+    }
+
+    async fn look_up(&self, tenant: &Tenant, kind: Kind, which: Which<'_>, groups: usize) -> Result<Found, StoreError> {
+        let (tenant, which) = (tenant.clone(), which.into());
+        self.read("look resources up", move |file| {
+            file.look_up(tenant.as_str(), kind, &which, groups)
         })
         .await
     }

@@ -24,7 +24,7 @@ use self::{
     args::{Args, nanos},
     connection::Script,
     decode::{Attempt, Reply},
-    keys::prefix,
+    keys::{index_prefix, is_name, prefix},
     scripts::Scripts,
 };
 pub use self::{
@@ -32,9 +32,7 @@ pub use self::{
     keys::LAYOUT,
 };
 use super::{
-    Changes, Claim, Claims, Delivery, Entry, ExportCursor, From, ImportMark, Intent, Link, Member, Order, Owner, Pause,
-    PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store, StoreError, Summary, WorkState, Write,
-    WriteError, Written,
+        Changes, Claim, Claims, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, Member, Order, Owner, Pause, PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store, StoreError, Summary, Which, WorkState, Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -194,6 +192,34 @@ impl Store for RedisStore {
         let args = Args::new().kind(kind).key(key).number(limit as u64).into_inner();
         let script = &self.scripts.find;
         self.look("look up a key", tenant, script, args).await?.ids()
+    }
+
+    async fn look_up(&self, tenant: &Tenant, kind: Kind, which: Which<'_>, groups: usize) -> Result<Found, StoreError> {
+        let batch = self.options.batch;
+        let asked = |how| Args::new().kind(kind).number(groups as u64).text(how);
+        let args = match which {
+            Which::Ids(ids) if ids.len() > batch => {
+                let mut found = Found::default();
+                for some in ids.chunks(batch) {
+                    let more = self.look_up(tenant, kind, Which::Ids(some), groups).await?;
+                    found.seen.extend(more.seen);
+                }
+                return Ok(found);
+            }
+            Which::Ids([]) | Which::Key(_, 0) | Which::Listed(_, 0) => return Ok(Found::default()),
+            Which::Ids(ids) => ids.iter().fold(asked("ids"), |args, id| args.id(*id)),
+            Which::Key(key, _) if is_name(key) => asked("name").text(&key.value),
+            Which::Key(key, limit) => asked("key").text(index_prefix(key)).number(limit.min(batch) as u64),
+            Which::Listed(From::After(id), limit) => asked("after").id(id).number(limit.min(batch) as u64),
+            Which::Listed(From::Offset(offset), limit) => asked("offset")
+                .number(offset.min(keys::LARGEST_RANK))
+                .number(limit.min(batch) as u64),
+        };
+        let script = &self.scripts.look_up;
+        let reply = self
+            .look("look resources up", tenant, script, args.into_inner())
+            .await?;
+        reply.found(kind)
     }
 
     async fn list(&self, tenant: &Tenant, kind: Kind, from: From, limit: usize) -> Result<Vec<Record>, StoreError> {

@@ -130,6 +130,54 @@ pub enum From {
     After(ResourceId),
 }
 
+/// Which resources a reader asks for.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// Those of these ids that exist, in the order given.
+    Ids(&'a [ResourceId]),
+    /// Those under a key of an index, ascending, at most so many.
+    Key(&'a Key, usize),
+    /// Those from a place on, in the order of creation, at most so many.
+    Listed(From, usize),
+}
+
+/// Resources that were asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Found {
+    /// The resources, in the order asked for.
+    pub seen: Vec<Seen>,
+    /// Whether there may be more after the last of them.
+    pub more: bool,
+}
+
+/// A resource and what it is in, as both were at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// The resource.
+    pub record: Record,
+    /// The groups that it is a direct member of.
+    pub groups: Groups,
+}
+
+/// The first of a member's groups.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Groups {
+    /// The groups, ascending.
+    pub records: Vec<Record>,
+    /// Whether there may be more after the last of them.
+    pub more: bool,
+}
+
+impl Groups {
+    /// Groups that nobody asked for.
+    pub const fn unread() -> Self {
+        Self {
+            records: Vec::new(),
+            more: true,
+        }
+    }
+}
+
 /// A member of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {

@@ -133,6 +133,7 @@ macro_rules! contract {
                 what_does_not_exist_is_not_found
                 every_key_finds_its_resource_until_it_is_given_up
                 a_listing_is_in_order_of_creation_and_pages_both_ways
+                what_is_looked_up_comes_with_its_groups
                 limits_are_kept
             }
             versions {

@@ -18,10 +18,26 @@ use crate::{
     index::{Index, Key},
     record::Record,
     store::{
-        Change, Changes, Claim, Delivery, From, Link, Member, Order, Owner, PendingMember, RequestKey, Stage, Summary,
-        Work, WorkState, WriteError, Written,
+        Change, Changes, Claim, Delivery, Found, From, Groups, Link, Member, Order, Owner, PendingMember, RequestKey, Seen, Stage, Summary, Which, Work, WorkState, WriteError, Written,
     },
 };
+
+/// Which resources a reader asks for, for a thread of its own.
+pub(super) enum Sought {
+    Ids(Vec<ResourceId>),
+    Key(Key, usize),
+    Listed(From, usize),
+}
+
+impl std::convert::From<Which<'_>> for Sought {
+    fn from(which: Which<'_>) -> Self {
+        match which {
+            Which::Ids(ids) => Self::Ids(ids.to_vec()),
+            Which::Key(key, limit) => Self::Key(key.clone(), limit),
+            Which::Listed(from, limit) => Self::Listed(from, limit),
+        }
+    }
+}
 
 impl Reading {
     pub(super) fn get(&self, tenant: &str, kind: Kind, id: ResourceId) -> Result<Option<Record>, Failed> {
@@ -51,6 +67,32 @@ impl Reading {
             ids.push(ResourceId::from_u128(entry?.0.value().4));
         }
         Ok(ids)
+    }
+
+    pub(super) fn look_up(&self, tenant: &str, kind: Kind, which: &Sought, groups: usize) -> Result<Found, Failed> {
+        let (records, more) = match which {
+            Sought::Ids(ids) => (self.get_many(tenant, kind, ids)?, false),
+            Sought::Key(key, limit) => {
+                let ids = self.find(tenant, kind, key, *limit)?;
+                (self.get_many(tenant, kind, &ids)?, ids.len() == *limit)
+            }
+            Sought::Listed(from, limit) => {
+                let records = self.list(tenant, kind, *from, *limit)?;
+                let more = records.len() == *limit;
+                (records, more)
+            }
+        };
+        let mut seen = Vec::with_capacity(records.len());
+        for record in records {
+            let mut of_it = Groups::unread();
+            if groups > 0 {
+                let ids = self.groups_of(tenant, record.id, None, groups)?;
+                of_it.more = ids.len() == groups;
+                of_it.records = self.get_many(tenant, Kind::Group, &ids)?;
+            }
+            seen.push(Seen { record, groups: of_it });
+        }
+        Ok(Found { seen, more })
     }
 
     pub(super) fn list(&self, tenant: &str, kind: Kind, from: From, limit: usize) -> Result<Vec<Record>, Failed> {

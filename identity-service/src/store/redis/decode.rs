@@ -17,9 +17,7 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     record::Record,
     store::{
-        Change, Changes, Claim, Claims, Delivery, ImportMark, Intent, KeptLink, Link, Member, Order, Owner, Pause,
-        PendingMember, PreImage, RequestKey, Revert, Reverted, Stage, StoreError, Summary, Tombstone, WhyNot, Write,
-        WriteError, Written,
+        Change, Changes, Claim, Claims, Delivery, Found, Groups, ImportMark, Intent, KeptLink, Link, Member, Order, Owner, Pause, PendingMember, PreImage, RequestKey, Revert, Reverted, Seen, Stage, StoreError, Summary, Tombstone, WhyNot, Write, WriteError, Written,
     },
 };
 
@@ -94,6 +92,32 @@ impl Reply {
         let pairs = self.list()?.into_iter().zip(ids);
         let found = pairs.filter(|(value, _)| *value != Value::Nil);
         found.map(|(value, id)| record(kind, *id, &value)).collect()
+    }
+
+    /// Resources with the first of their groups.
+    pub(super) fn found(self, kind: Kind) -> Result<Found, StoreError> {
+        let mut answer = self.list()?.into_iter();
+        let mut seen = Vec::with_capacity(answer.len());
+        let more = answer.next().ok_or_else(|| corrupt("answer", "without an end"))?;
+        for one in answer {
+            let one = list(one)?;
+            let [of, raw, more_groups, groups @ ..] = one.as_slice() else {
+                return Err(corrupt("answer", "without a record"));
+            };
+            let (pairs, []) = groups.as_chunks() else {
+                return Err(corrupt("answer", "without a group"));
+            };
+            let group = |[of, raw]: &[Value; 2]| record(Kind::Group, id(of)?, raw);
+            seen.push(Seen {
+                record: record(kind, id(of)?, raw)?,
+                groups: Groups {
+                    records: pairs.iter().map(group).collect::<Result<_, StoreError>>()?,
+                    more: number::<u8>(more_groups)? == 1,
+                },
+            });
+        }
+        let more = number::<u8>(&more)? == 1;
+        Ok(Found { seen, more })
     }
 
     /// The ids of a listing, and the records of them that could still be found.

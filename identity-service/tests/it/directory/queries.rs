@@ -6,7 +6,6 @@ use identity_service::{
     error::Error,
     id::{Kind, ResourceId},
     query::{PAGE_BYTES, Page, Search, Sort, Start},
-    record::Record,
 };
 use serde_json::json;
 
@@ -25,6 +24,7 @@ async fn search(
         sort,
         start,
         size,
+        with_groups: false,
     };
     home.directory.find(&home.tenant, kind, search).await
 }
@@ -37,12 +37,8 @@ async fn found(home: &Home, kind: Kind, filter: &str) -> Vec<ResourceId> {
     let page = find(home, kind, filter)
         .await
         .unwrap_or_else(|error| panic!("{filter}: {error}"));
-    assert_eq!(
-        (page.total as usize, page.more),
-        (page.records.len(), false),
-        "{filter}"
-    );
-    page.records.into_iter().map(|record| record.id).collect()
+    assert_eq!((page.total as usize, page.more), (page.seen.len(), false), "{filter}");
+    page.seen.into_iter().map(|seen| seen.record.id).collect()
 }
 
 fn kind_of(refused: Result<Page, Error>) -> scim::ErrorKind {
@@ -243,7 +239,7 @@ async fn results_come_in_pages_by_index_and_by_cursor() {
         ];
         for (start, size, expected, more) in cases {
             let page = search(&home, Kind::User, filter, None, start, size).await.unwrap();
-            let ids: Vec<_> = page.records.iter().map(|record| record.id).collect();
+            let ids: Vec<_> = page.seen.iter().map(|seen| seen.record.id).collect();
             assert_eq!(
                 (ids.as_slice(), page.total, page.more),
                 (expected, 5, more),
@@ -292,14 +288,14 @@ async fn results_come_in_the_order_of_an_attribute() {
             while let Some(at) = start {
                 let page = search(&home, Kind::User, filter, sort, at, 3).await.unwrap();
                 assert_eq!((page.total, page.more), (4, page.next.is_some()));
-                seen.extend(page.records.iter().map(|record| record.id));
+                seen.extend(page.seen.iter().map(|seen| seen.record.id));
                 start = page.next;
             }
             assert_eq!(seen, expected, "{by} {descending} {filter:?}");
             let page = search(&home, Kind::User, filter, sort, Start::Offset(2), 1)
                 .await
                 .unwrap();
-            assert_eq!(page.records[0].id, expected[2], "{by}");
+            assert_eq!(page.seen[0].record.id, expected[2], "{by}");
         }
     }
     let refused = |kind, by| {
@@ -361,7 +357,7 @@ async fn a_sorted_search_goes_on_whatever_happened_between_its_pages() {
         let rest = search(&home, Kind::User, None, sort, page.next.unwrap(), 9)
             .await
             .unwrap();
-        let rest: Vec<_> = rest.records.iter().map(|record| record.id).collect();
+        let rest: Vec<_> = rest.seen.iter().map(|seen| seen.record.id).collect();
         // None of those that were still to come is left out.
         let kept: Vec<_> = rest.iter().copied().filter(|id| users[2..].contains(id)).collect();
         assert_eq!(kept, users[2..], "{change}");
@@ -402,14 +398,14 @@ async fn a_page_ends_where_a_message_would_be_too_large() {
         for pages in 1.. {
             let page = search(&home, Kind::User, filter, sort, start, 100).await.unwrap();
             assert_eq!(page.total, 20, "{filter:?} {sort:?}");
-            assert!(page.records.iter().map(Record::bytes).sum::<usize>() <= PAGE_BYTES);
-            seen.extend(page.records.iter().map(|record| record.id));
+            assert!(page.seen.iter().map(|seen| seen.record.bytes()).sum::<usize>() <= PAGE_BYTES);
+            seen.extend(page.seen.iter().map(|seen| seen.record.id));
             // By index, too, what follows is found where the page says that it ended.
             if pages == 1 {
-                assert!(page.records.len() < 20 && page.more, "{}", page.records.len());
-                let after = Start::Offset(page.records.len() as u64);
+                assert!(page.seen.len() < 20 && page.more, "{}", page.seen.len());
+                let after = Start::Offset(page.seen.len() as u64);
                 let rest = search(&home, Kind::User, filter, sort, after, 100).await.unwrap();
-                let rest = rest.records.into_iter().map(|record| record.id);
+                let rest = rest.seen.into_iter().map(|seen| seen.record.id);
                 assert_eq!(seen.iter().copied().chain(rest).collect::<Vec<_>>(), expected);
             }
             match page.next {

@@ -7,8 +7,7 @@ use identity_service::{
     index::{Index, Key, keys},
     record::Record,
     store::{
-        Action, Applied, Brakes, Claim, Claims, Delivery, DocumentChange, Failure, MemberChange, Order, Settlement,
-        Store, Summary, Usable, WorkState, Write, WriteError, Written,
+        Action, Applied, Brakes, Claim, Claims, Delivery, DocumentChange, Failure, Found, MemberChange, Order, Seen, Settlement, Store, Summary, Usable, Which, WorkState, Write, WriteError, Written,
     },
 };
 use jiff::Timestamp;
@@ -114,7 +113,16 @@ impl Bench {
 
     pub(super) async fn find(&self, kind: Kind, index: Index, value: &str) -> Vec<ResourceId> {
         let key = Key::new(index, value);
-        self.store.find(&self.tenant, kind, &key, 100).await.unwrap()
+        let ids = self.store.find(&self.tenant, kind, &key, 100).await.unwrap();
+        // Who looks the resources themselves up sees the same ones, or as many as fit into one step.
+        let found = self.look_up(kind, Which::Key(&key, 100), 0).await;
+        let seen: Vec<_> = found.seen.iter().map(|seen| seen.record.id).collect();
+        assert!(seen == ids || found.more && ids.starts_with(&seen), "{seen:?} {ids:?}");
+        ids
+    }
+
+    pub(super) async fn look_up(&self, kind: Kind, which: Which<'_>, groups: usize) -> Found {
+        self.store.look_up(&self.tenant, kind, which, groups).await.unwrap()
     }
 
     pub(super) async fn named(&self, kind: Kind, name: &str) -> Option<ResourceId> {
@@ -135,7 +143,26 @@ impl Bench {
     }
 
     pub(super) async fn groups_of(&self, member: ResourceId) -> Vec<ResourceId> {
-        self.store.groups_of(&self.tenant, member, None, 1_000).await.unwrap()
+        let groups = self.store.groups_of(&self.tenant, member, None, 1_000).await.unwrap();
+        // Who looks the member up sees the same beside it.
+        for limit in [1, 1_000] {
+            for seen in self.look_up(Kind::User, Which::Ids(&[member]), limit).await.seen {
+                assert!(seen.groups.records.len() <= limit);
+                assert_eq!(self.all_groups(&seen).await, groups);
+            }
+        }
+        groups
+    }
+
+    /// The groups of a member that was looked up: those that came along, and the rest.
+    pub(super) async fn all_groups(&self, seen: &Seen) -> Vec<ResourceId> {
+        let (store, tenant, member) = (&self.store, &self.tenant, seen.record.id);
+        let mut groups: Vec<_> = seen.groups.records.iter().map(|group| group.id).collect();
+        if seen.groups.more {
+            let rest = store.groups_of(tenant, member, groups.last().copied(), 1_000).await;
+            groups.extend(rest.unwrap());
+        }
+        groups
     }
 
     pub(super) async fn delivery(&self, id: ResourceId) -> Option<Delivery> {

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use identity_service::{
     id::{Kind, ResourceId},
-    store::{Applied, Settlement},
+    store::{Applied, Settlement, Which},
 };
 use serde_json::{Value, json};
 
@@ -48,6 +48,8 @@ pub(super) async fn a_large_group_is_gone_at_once_and_swept_in_batches(engine: &
         assert!(!bench.store.is_member(&bench.tenant, group, user).await.unwrap());
         assert_eq!(bench.groups_of(user).await, [small]);
         let page = bench.store.groups_of(&bench.tenant, user, None, 1).await.unwrap();
+        let seen = bench.look_up(Kind::User, Which::Ids(&[user]), 10).await.seen;
+        assert!(seen[0].groups.records.iter().all(|group| group.id == small));
         assert_eq!(page, [small], "what is to be swept takes no place on a page");
         sweep(&bench, 1).await;
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use futures_util::future::{join, join_all};
 use identity_service::{
     id::{Kind, ResourceId},
-    store::{MemberChange, RequestKey, WriteError},
+    store::{MemberChange, RequestKey, Which, WriteError},
 };
 
 use super::{
@@ -122,6 +122,16 @@ pub(super) async fn a_large_change_shows_all_at_once(engine: &dyn Engine) {
         let count = bench.record(Kind::Group, group).await.member_count;
         let after = bench.store.is_member(&bench.tenant, group, last).await.unwrap();
         assert!(count == 10 || count == 20, "{count}");
+        // Whoever looks a member up sees the group as it was at that moment, and all its members alike.
+        let both = bench.look_up(Kind::User, Which::Ids(&[first, last]), 10).await.seen;
+        if both.iter().all(|seen| !seen.groups.more) {
+            assert_eq!(both[0].groups.records.len() + both[1].groups.records.len(), 1);
+        }
+        for (member, count) in [(first, 10), (last, 20)] {
+            let seen = bench.look_up(Kind::User, Which::Ids(&[member]), 1).await.seen;
+            let counts: Vec<_> = seen[0].groups.records.iter().map(|group| group.member_count).collect();
+            assert!(counts.is_empty() || counts == [count], "{counts:?}");
+        }
         // What is read later is not older.
         assert!(before || count == 20, "the first left before the change was there");
         assert!(count == 10 || after, "the last came after the change was there");

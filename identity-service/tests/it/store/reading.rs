@@ -3,7 +3,7 @@
 use identity_service::{
     id::{Kind, ResourceId},
     index::{Index, Key},
-    store::From,
+    store::{From, Which},
 };
 use serde_json::json;
 
@@ -104,6 +104,71 @@ pub(super) async fn a_listing_is_in_order_of_creation_and_pages_both_ways(engine
     assert_eq!(bench.store.count(&bench.tenant, Kind::User).await.unwrap(), 6);
 }
 
+pub(super) async fn what_is_looked_up_comes_with_its_groups(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let person = |name: &str| json!({"userName": name, "displayName": "Twin"});
+    let mut users = Vec::new();
+    for name in ["a", "b", "c"] {
+        let written = bench.write(create_with(Kind::User, person(name), &[])).await;
+        users.push(written.unwrap().record);
+    }
+    let [a, b, c] = [users[0].id, users[1].id, users[2].id];
+    let mut groups = Vec::new();
+    for (name, members) in [("one", &[a, b][..]), ("two", &[b]), ("three", &[a, b])] {
+        groups.push(bench.group(name, members).await);
+    }
+    bench.group("nobody", &[]).await;
+    let (name, shared, nowhere) = (
+        Key::new(Index::Name, "B"),
+        Key::new(Index::DisplayName, "twin"),
+        Key::new(Index::ExternalId, "b"),
+    );
+    let nobody = ResourceId::generate();
+    for (which, wanted) in [
+        (Which::Ids(&[b]), &users[1..2]),
+        (
+            Which::Ids(&[a, nobody, c, groups[0]]),
+            &[users[0].clone(), users[2].clone()],
+        ),
+        (Which::Ids(&[]), &[]),
+        (Which::Key(&name, 10), &users[1..2]),
+        (Which::Key(&shared, 10), &users),
+        (Which::Key(&nowhere, 10), &[]),
+        (Which::Listed(From::Offset(0), 10), &users),
+        (Which::Listed(From::Offset(2), 10), &users[2..]),
+        (Which::Listed(From::After(a), 10), &users[1..]),
+        (Which::Listed(From::After(c), 10), &[]),
+        (Which::Listed(From::Offset(u64::MAX), 10), &[]),
+    ] {
+        for limit in [0, 1, 2, 10] {
+            let found = bench.look_up(Kind::User, which, limit).await;
+            let records: Vec<_> = found.seen.iter().map(|seen| seen.record.clone()).collect();
+            assert!(
+                records == wanted || found.more && !records.is_empty() && wanted.starts_with(&records),
+                "{which:?}: {records:?}"
+            );
+            for seen in found.seen {
+                let (along, more) = (&seen.groups.records, seen.groups.more);
+                assert!(along.len() <= limit, "{which:?}");
+                assert!(limit > 0 || more, "what was not read may be there");
+                for group in along {
+                    assert_eq!(*group, bench.record(Kind::Group, group.id).await);
+                }
+                assert_eq!(bench.all_groups(&seen).await, bench.groups_of(seen.record.id).await);
+            }
+        }
+    }
+    assert_eq!(bench.groups_of(b).await, groups);
+    // One resource and its groups are no burden to any engine: they come in one step.
+    let one = bench.look_up(Kind::User, Which::Ids(&[a]), 1).await;
+    assert_eq!(one.seen[0].groups.records[0].id, groups[0]);
+    let found = bench.look_up(Kind::Group, Which::Ids(&[groups[1]]), 0).await;
+    assert_eq!(found.seen[0].record, bench.record(Kind::Group, groups[1]).await);
+    let other = identity_service::id::Tenant::new("other");
+    let found = bench.store.look_up(&other, Kind::User, Which::Key(&name, 10), 10).await;
+    assert!(found.unwrap().seen.is_empty());
+}
+
 pub(super) async fn limits_are_kept(engine: &dyn Engine) {
     let bench = Bench::new(engine).await;
     let users = [bench.user("a").await, bench.user("b").await, bench.user("c").await];
@@ -119,6 +184,14 @@ pub(super) async fn limits_are_kept(engine: &dyn Engine) {
                 .len(),
             limit
         );
+        for (which, most) in [
+            (Which::Listed(From::Offset(0), limit), limit),
+            (Which::Key(&name, limit), limit.min(1)),
+            (Which::Ids(&users[..limit]), limit),
+        ] {
+            let found = bench.look_up(Kind::User, which, limit).await;
+            assert_eq!(found.seen.len(), most, "{which:?}");
+        }
         assert_eq!(store.members(tenant, group, None, limit).await.unwrap().len(), limit);
         assert_eq!(store.deliveries(tenant, None, None, limit).await.unwrap().len(), limit);
         assert_eq!(store.changes(tenant, 0, limit).await.unwrap().changes.len(), limit);

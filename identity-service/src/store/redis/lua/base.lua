@@ -1,13 +1,11 @@
--- What every script begins with: the keys (see ../keys.rs for what each holds) and the reading of arguments.
+-- What nearly every script needs: the keys (see ../keys.rs for what each holds) and the reading of arguments.
 --
 -- A script is one atomic step. It makes every check before its first write, since Redis takes back nothing of a script
 -- that fails; it touches at most BATCH entries, which stands before this. Ids and documents are opaque here; times are milliseconds, but for those of records, which are only kept.
 
-local P = KEYS[1]
 local META, LINKS, WORK = P .. 'meta', P .. 'links', P .. 'work'
 local TOMBSTONES, FEED, CHORES, CURSORS = P .. 'tombstones', P .. 'feed', P .. 'chores', P .. 'cursors'
 
-local call = redis.call
 local at = 0
 
 local function take()

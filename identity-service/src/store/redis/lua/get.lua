@@ -3,4 +3,4 @@
 -- Cost: O(1) for each id.
 
 local kind = ARGV[1]
-return redis.call('HMGET', KEYS[1] .. kind, unpack(ARGV, 3))
+return call('HMGET', P .. kind, unpack(ARGV, 3))
