@@ -329,8 +329,13 @@ impl Reply {
 
     // === Moving ===
 
-    pub(super) fn text(self) -> Result<String, StoreError> {
-        text(&self.value)
+    /// Which entry of an import did not fit, counted from 1, and why.
+    pub(super) fn unfit(self) -> Result<Option<(usize, String)>, StoreError> {
+        match self.list()?.as_slice() {
+            [] => Ok(None),
+            [nth, problem] => Ok(Some((number(nth)?, text(problem)?))),
+            _ => Err(corrupt("answer", "to an import")),
+        }
     }
 
     pub(super) fn numbers(self) -> Result<Vec<u64>, StoreError> {

@@ -445,12 +445,15 @@ pub(super) async fn what_does_not_go_together_is_refused(engine: &dyn Engine) {
         _ => None,
     });
     for entry in unfit {
-        let refused = there
-            .store
-            .import(&there.tenant, vec![entry.clone()])
-            .await
-            .unwrap_err();
-        assert!(matches!(refused, StoreError::Unfit { .. }), "{entry:?}: {refused:?}");
+        // Whatever goes before it in the same step.
+        for before in [vec![], entries[..2].to_vec()] {
+            let step = [before, vec![entry.clone()]].concat();
+            let refused = there.store.import(&there.tenant, step).await.unwrap_err();
+            let StoreError::Unfit { what, .. } = refused else {
+                panic!("{entry:?}: {refused:?}")
+            };
+            assert_eq!(what == "resource", matches!(entry, Entry::Resource(_)), "{what}");
+        }
     }
     assert_eq!(everything(&there, &ids).await, everything(&here, &ids).await);
     // A name that came with the move is taken.

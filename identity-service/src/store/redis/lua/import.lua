@@ -1,4 +1,5 @@
--- Puts entries of an export as they are, with the indexes that follow from them; putting one again changes nothing.
+-- Puts entries of an export as they are, with the indexes that follow from them; putting one again changes nothing. Ends at
+-- the first that does not go with what is there: gives its number and why.
 --
 -- Cost: O(log n) for each entry, and for each member of one.
 
@@ -25,7 +26,11 @@ function put.resource()
   for _, name in ipairs(old_names) do call('HDEL', P .. kind .. ':names', name) end
   for _, key in ipairs(old_keys) do call('ZREM', P .. kind .. ':keys', key .. id) end
   for _, name in ipairs(names) do call('HSET', P .. kind .. ':names', name, id) end
-  for _, key in ipairs(keys) do call('ZADD', P .. kind .. ':keys', 0, key .. id) end
+  if #keys > 0 then
+    local entries = {}
+    for i, key in ipairs(keys) do entries[2 * i - 1], entries[2 * i] = 0, key .. id end
+    call('ZADD', P .. kind .. ':keys', unpack(entries))
+  end
   call('HSET', P .. kind, id, raw)
   call('ZADD', P .. kind .. ':ids', 0, id)
 end
@@ -102,5 +107,8 @@ function put.mark()
   if not known or known.source ~= source or known.lines <= lines then call('HSET', META, 'import', raw) end
 end
 
-local problem = put[take()]()
-return type(problem) == 'string' and problem or ''
+for i = 1, take_number() do
+  local problem = put[take()]()
+  if type(problem) == 'string' then return { i, problem } end
+end
+return {}

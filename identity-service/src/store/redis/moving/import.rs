@@ -1,22 +1,23 @@
-//! Into Redis: each entry is put by one script. Many are on their way at once, since their order does not matter.
+//! Into Redis: as many entries by one script as one step may touch.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::super::{
     RedisStore,
     args::{self, Args, nanos},
-    keys::millis,
+    keys::{id_bytes, millis},
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
-    index::{Index, keys},
+    index::{Index, Key, keys},
     record::Record,
     store::{Entry, ImportMark, Store, StoreError, Tombstone, Work},
 };
 
-/// How many entries are on their way at once.
-const AT_ONCE: usize = 64;
+/// The keys of the resources that are there already.
+type OldKeys = HashMap<ResourceId, Vec<Key>>;
 
 impl RedisStore {
     /// Puts entries into the store; a mark of how far the import is comes after all others.
@@ -25,103 +26,156 @@ impl RedisStore {
         tenant: &Tenant,
         entries: Vec<Entry>,
     ) -> Result<(), StoreError> {
-        let (marks, entries): (Vec<_>, Vec<_>) =
+        let (marks, mut entries): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| matches!(entry, Entry::Import(_)));
-        stream::iter(entries.into_iter().map(Ok))
-            .try_for_each_concurrent(AT_ONCE, |entry| self.put(tenant, entry))
-            .await?;
-        stream::iter(marks)
-            .then(|mark| self.put(tenant, mark))
-            .try_collect()
-            .await
+        entries.extend(marks);
+        for some in in_steps(entries, self.options.batch) {
+            self.put(tenant, some).await?;
+        }
+        Ok(())
     }
 
-    async fn put(&self, tenant: &Tenant, entry: Entry) -> Result<(), StoreError> {
-        let (what, args) = match entry {
-            Entry::Counters { stamp, pause } => {
-                let args = Args::new().text("counters").number(stamp);
-                let pause = pause.map(|pause| json!(pause).to_string());
-                ("counters", args.optional_text(pause.as_deref()))
-            }
-            Entry::Resource(record) => ("resource", self.resource_to_put(tenant, &record).await?),
-            Entry::Members { group, members } => ("members", members_to_put(group, &members)),
-            Entry::Link { id, kind, link } => {
-                let args = Args::new().text("link").kind(kind).id(id);
-                ("link", args.text(json!(link).to_string()))
-            }
-            Entry::Tombstone { id, newest, tombstone } => ("tombstone", tombstone_to_put(id, newest, &tombstone)),
-            Entry::Unconfirmed { group, members } => {
-                let mut parts = Vec::with_capacity(3 * members.len());
-                for (member, stage, stamp) in members {
-                    parts.push(super::super::keys::id_bytes(member).to_vec());
-                    parts.push(stage.number().to_string().into_bytes());
-                    parts.push(stamp.to_string().into_bytes());
-                }
-                (
-                    "unconfirmed member",
-                    Args::new().text("unconfirmed").id(group).texts(&parts),
-                )
-            }
-            Entry::Work { id, work } => {
-                let raw = work_json(&work.without_lease());
-                ("piece of work", Args::new().text("work").id(id).text(raw))
-            }
-            Entry::Waiting { on, waiter } => ("waiter", Args::new().text("waiting").id(on).id(waiter)),
-            Entry::Chore { chore, id, after } => {
-                let args = Args::new().text("chore").number(chore.number().into()).id(id);
-                ("chore", args.optional_id(after))
-            }
-            Entry::Import(mark) => ("mark of an import", mark_to_put(&mark)),
-        };
-        let reply = self.step("import", tenant, &self.scripts.import, args).await?;
-        let problem = reply.text()?;
-        if problem.is_empty() {
-            return Ok(());
+    async fn put(&self, tenant: &Tenant, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let mut old = self.old_keys(tenant, &entries).await?;
+        let mut names = Vec::with_capacity(entries.len());
+        let mut args = Args::new().number(entries.len() as u64);
+        for entry in entries {
+            names.push(name(&entry));
+            args = to_put(args, entry, &mut old)?;
         }
+        let reply = self.step("import", tenant, &self.scripts.import, args).await?;
+        let Some((nth, problem)) = reply.unfit()? else {
+            return Ok(());
+        };
+        let what = nth.checked_sub(1).and_then(|nth| names.get(nth).copied());
+        let what = what.unwrap_or("entry");
         Err(StoreError::Unfit { what, problem })
     }
 
-    async fn resource_to_put(&self, tenant: &Tenant, record: &Record) -> Result<Args, StoreError> {
-        let new_keys = keys(record.kind, &record.document);
-        if !new_keys.iter().any(|key| key.index == Index::Name) {
-            return Err(StoreError::Unfit {
-                what: "resource",
-                problem: "it has no name".to_owned(),
-            });
+    /// What is to be forgotten of resources that are put again.
+    async fn old_keys(&self, tenant: &Tenant, entries: &[Entry]) -> Result<OldKeys, StoreError> {
+        let mut old = OldKeys::new();
+        for kind in Kind::ALL {
+            let of_kind = |entry: &Entry| match entry {
+                Entry::Resource(record) if record.kind == kind => Some(record.id),
+                _ => None,
+            };
+            let ids: Vec<_> = entries.iter().filter_map(of_kind).collect();
+            let there = self.get_many(tenant, kind, &ids).await?;
+            old.extend(
+                there
+                    .into_iter()
+                    .map(|record| (record.id, keys(kind, &record.document))),
+            );
         }
-        let old = self.get(tenant, record.kind, record.id).await?;
-        let old_keys = old.map_or_else(Vec::new, |old| keys(old.kind, &old.document));
-        let raw = format!(
-            "{} {} {} {} {}\n{}",
-            record.version,
-            record.document_version,
-            nanos(record.created),
-            nanos(record.modified),
-            record.member_count,
-            record.document
-        );
-        let args = Args::new().text("resource").kind(record.kind).id(record.id).text(raw);
-        Ok(args::key_lists(args::key_lists(args, &old_keys), &new_keys))
+        Ok(old)
     }
 }
 
-fn members_to_put(group: ResourceId, members: &[(ResourceId, Option<Kind>)]) -> Args {
+/// Entries by the script: each has at most so many items, or one entry.
+fn in_steps(entries: Vec<Entry>, most: usize) -> Vec<Vec<Entry>> {
+    let mut steps: Vec<Vec<Entry>> = Vec::new();
+    let mut items = 0;
+    for entry in entries {
+        items += entry.items();
+        match steps.last_mut() {
+            Some(step) if items <= most => step.push(entry),
+            _ => {
+                items = entry.items();
+                steps.push(vec![entry]);
+            }
+        }
+    }
+    steps
+}
+
+/// What an entry is called in an error.
+fn name(entry: &Entry) -> &'static str {
+    match entry {
+        Entry::Counters { .. } => "counters",
+        Entry::Resource(_) => "resource",
+        Entry::Members { .. } => "members",
+        Entry::Link { .. } => "link",
+        Entry::Tombstone { .. } => "tombstone",
+        Entry::Unconfirmed { .. } => "unconfirmed member",
+        Entry::Work { .. } => "piece of work",
+        Entry::Waiting { .. } => "waiter",
+        Entry::Chore { .. } => "chore",
+        Entry::Import(_) => "mark of an import",
+    }
+}
+
+/// Adds what the script takes for an entry.
+fn to_put(args: Args, entry: Entry, old: &mut OldKeys) -> Result<Args, StoreError> {
+    Ok(match entry {
+        Entry::Counters { stamp, pause } => {
+            let pause = pause.map(|pause| json!(pause).to_string());
+            args.text("counters").number(stamp).optional_text(pause.as_deref())
+        }
+        Entry::Resource(record) => resource_to_put(args, &record, old)?,
+        Entry::Members { group, members } => members_to_put(args, group, &members),
+        Entry::Link { id, kind, link } => args.text("link").kind(kind).id(id).text(json!(link).to_string()),
+        Entry::Tombstone { id, newest, tombstone } => tombstone_to_put(args, id, newest, &tombstone),
+        Entry::Unconfirmed { group, members } => {
+            let mut parts = Vec::with_capacity(3 * members.len());
+            for (member, stage, stamp) in members {
+                parts.push(id_bytes(member).to_vec());
+                parts.push(stage.number().to_string().into_bytes());
+                parts.push(stamp.to_string().into_bytes());
+            }
+            args.text("unconfirmed").id(group).texts(&parts)
+        }
+        Entry::Work { id, work } => args.text("work").id(id).text(work_json(&work.without_lease())),
+        Entry::Waiting { on, waiter } => args.text("waiting").id(on).id(waiter),
+        Entry::Chore { chore, id, after } => {
+            let args = args.text("chore").number(chore.number().into()).id(id);
+            args.optional_id(after)
+        }
+        Entry::Import(mark) => mark_to_put(args, &mark),
+    })
+}
+
+fn resource_to_put(args: Args, record: &Record, old: &mut OldKeys) -> Result<Args, StoreError> {
+    let new_keys = keys(record.kind, &record.document);
+    if !new_keys.iter().any(|key| key.index == Index::Name) {
+        return Err(StoreError::Unfit {
+            what: "resource",
+            problem: "it has no name".to_owned(),
+        });
+    }
+    let raw = format!(
+        "{} {} {} {} {}\n{}",
+        record.version,
+        record.document_version,
+        nanos(record.created),
+        nanos(record.modified),
+        record.member_count,
+        record.document
+    );
+    let args = args.text("resource").kind(record.kind).id(record.id).text(raw);
+    let args = args::key_lists(args, old.get(&record.id).map_or(&[], Vec::as_slice));
+    let args = args::key_lists(args, &new_keys);
+    // Should it come again in the same step.
+    old.insert(record.id, new_keys);
+    Ok(args)
+}
+
+fn members_to_put(args: Args, group: ResourceId, members: &[(ResourceId, Option<Kind>)]) -> Args {
     let some = |known: bool| -> Vec<ResourceId> {
         let of = members.iter().filter(|(_, kind)| kind.is_some() == known);
         of.map(|(id, _)| *id).collect()
     };
-    Args::new().text("members").id(group).ids(&some(true)).ids(&some(false))
+    args.text("members").id(group).ids(&some(true)).ids(&some(false))
 }
 
-fn tombstone_to_put(id: ResourceId, newest: bool, tombstone: &Tombstone) -> Args {
+fn tombstone_to_put(args: Args, id: ResourceId, newest: bool, tombstone: &Tombstone) -> Args {
     let raw = json!({
         "kind": tombstone.kind,
         "name": tombstone.name,
         "version": tombstone.version,
         "at": nanos(tombstone.at),
     });
-    Args::new()
-        .text("tombstone")
+    args.text("tombstone")
         .kind(tombstone.kind)
         .id(id)
         .text(&tombstone.name)
@@ -157,8 +211,8 @@ fn work_json(work: &Work) -> String {
     kept.to_string()
 }
 
-fn mark_to_put(mark: &ImportMark) -> Args {
-    let args = Args::new().text("mark").text(&mark.source).number(mark.lines);
+fn mark_to_put(args: Args, mark: &ImportMark) -> Args {
+    let args = args.text("mark").text(&mark.source).number(mark.lines);
     if mark.complete {
         return args.nothing();
     }
