@@ -61,9 +61,21 @@ pub async fn import(store: &dyn Store, tenant: &Tenant, path: &Path) -> Result<C
 }
 
 async fn is_empty(store: &dyn Store, tenant: &Tenant) -> Result<bool, MovingError> {
-    let (entries, next) = store.export(tenant, None, 2).await?;
-    let nothing = entries.iter().all(|entry| matches!(entry, Entry::Counters { .. })) && next.is_none();
-    Ok(nothing && store.summary(tenant).await? == Summary::default() && store.newest_change(tenant).await? == 0)
+    if store.summary(tenant).await? != Summary::default() || store.newest_change(tenant).await? != 0 {
+        return Ok(false);
+    }
+    // Tombstones and the like. An empty page is not the last one.
+    let mut after = None;
+    loop {
+        let (entries, next) = store.export(tenant, after, 2).await?;
+        if !entries.iter().all(|entry| matches!(entry, Entry::Counters { .. })) {
+            return Ok(false);
+        }
+        match next {
+            Some(_) => after = next,
+            None => return Ok(true),
+        }
+    }
 }
 
 /// Puts every entry that is left into the store.

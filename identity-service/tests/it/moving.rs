@@ -19,6 +19,7 @@ use identity_service::{
     },
 };
 use jiff::Timestamp;
+use redis_for_tests::RedisServer;
 use serde_json::{Value, json};
 
 use crate::service::config;
@@ -103,18 +104,23 @@ impl Home {
 
     /// A command, with the store of that name.
     fn command(&self, command: &str, store: &str, file: &Path) -> Command {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_identity-service"));
-        process
-            .args([command, "--data-dir", &self.data(store), "--file"])
-            .arg(file)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        process
+        process(&[command, "--data-dir", &self.data(store)], file)
     }
 
     fn run(&self, command: &str, store: &str, file: &Path) -> Output {
         self.command(command, store, file).output().unwrap()
     }
+}
+
+fn process(words: &[&str], file: &Path) -> Command {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_identity-service"));
+    process
+        .args(words)
+        .arg("--file")
+        .arg(file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    process
 }
 
 /// What is in a store, by its own words.
@@ -296,6 +302,33 @@ async fn an_export_that_was_cut_off_goes_on_where_it_was() {
     assert_ne!(lines(&file)[0], String::from_utf8_lossy(&whole).lines().next().unwrap());
     assert_eq!(lines(&file)[1], r#"{"counters":{"stamp":10}}"#);
     succeeded(&home.run("import", "new", &file));
+}
+
+#[tokio::test]
+async fn a_file_goes_into_redis_and_comes_back() {
+    let home = Home::new();
+    let wanted = home.filled("old", 2_500).await;
+    let file = home.file("backup.jsonl");
+    succeeded(&home.run("export", "old", &file));
+    let redis = RedisServer::start().await;
+    let with_redis = |command: &str, file: &Path| {
+        let url = redis.url();
+        process(&[command, "--redis-url", &url], file).output().unwrap()
+    };
+    succeeded(&with_redis("import", &file));
+    let said = failed(&with_redis("import", &file));
+    assert!(said.contains("not empty"), "{said}");
+    // One script for a thousand entries, whether there is a resource in them or not, and not many for the rest.
+    let stats = redis.cli(&["INFO", "commandstats"]).await;
+    let scripts = stats
+        .lines()
+        .find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+    let scripts: u64 = scripts.unwrap().split(',').next().unwrap().parse().unwrap();
+    assert!(scripts < 2_500, "{scripts}");
+    let back = home.file("back.jsonl");
+    succeeded(&with_redis("export", &back));
+    succeeded(&home.run("import", "new", &back));
+    assert_eq!(Counted::of(&*home.open("new")).await, wanted);
 }
 
 #[tokio::test]
