@@ -15,7 +15,7 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     index::{Index, Key},
     record::Record,
-    store::{Found, From, Groups, Seen, Store, Which},
+    store::{Found, From, Seen, Store, Which},
 };
 
 /// How many resources are read at a time while looking.
@@ -336,7 +336,9 @@ impl Query<'_> {
     ) -> Result<(), Error> {
         for page in ids.chunks(SCAN_PAGE) {
             let records = self.store.get_many(self.tenant, self.kind, page).await?;
-            rest.keep(self, alone(records), keep).await?;
+            // The groups of most that are looked at are not shown.
+            let candidates = records.into_iter().map(Seen::alone);
+            rest.keep(self, candidates, keep).await?;
         }
         Ok(())
     }
@@ -354,7 +356,7 @@ impl Query<'_> {
             if let Some(last) = page.last() {
                 from = From::After(last.id);
             }
-            rest.keep(self, alone(page), keep).await?;
+            rest.keep(self, page.into_iter().map(Seen::alone), keep).await?;
             if !full {
                 return Ok(());
             }
@@ -430,14 +432,6 @@ impl<'s> Rest<'s> {
 enum Candidates {
     Seen(Vec<Seen>),
     Ids(Vec<ResourceId>),
-}
-
-/// Records, of each of which its groups are yet to be read: most of what is looked at is not shown.
-fn alone(records: Vec<Record>) -> impl Iterator<Item = Seen> {
-    records.into_iter().map(|record| Seen {
-        record,
-        groups: Groups::unread(),
-    })
 }
 
 enum Lookup {

@@ -38,7 +38,9 @@ use self::{
     writer::Writer,
 };
 use super::{
-        Changes, Claim, Claims, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, Member, Order, Owner, Pause, PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store, StoreError, Summary, Which, WorkState, Write, WriteError, Written,
+    Changes, Claim, Claims, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, Member, Order, Owner,
+    Pause, PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store, StoreError, Summary, Which, WorkState,
+    Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},

@@ -32,7 +32,9 @@ pub use self::{
     keys::LAYOUT,
 };
 use super::{
-        Changes, Claim, Claims, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, Member, Order, Owner, Pause, PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store, StoreError, Summary, Which, WorkState, Write, WriteError, Written,
+    Changes, Claim, Claims, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, Member, Order, Owner,
+    Pause, PreImage, RequestKey, Revert, Reverted, Seen, Settlement, Stage, Store, StoreError, Summary, Which,
+    WorkState, Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -198,6 +200,12 @@ impl Store for RedisStore {
         let batch = self.options.batch;
         let asked = |how| Args::new().kind(kind).number(groups as u64).text(how);
         let args = match which {
+            // The script for records alone is a third of this one.
+            Which::Ids(ids) if groups == 0 => {
+                let records = self.get_many(tenant, kind, ids).await?;
+                let seen = records.into_iter().map(Seen::alone).collect();
+                return Ok(Found { seen, more: false });
+            }
             Which::Ids(ids) if ids.len() > batch => {
                 let mut found = Found::default();
                 for some in ids.chunks(batch) {

@@ -168,6 +168,16 @@ pub struct Groups {
     pub more: bool,
 }
 
+impl Seen {
+    /// A resource whose groups were not read.
+    pub const fn alone(record: Record) -> Self {
+        Self {
+            record,
+            groups: Groups::unread(),
+        }
+    }
+}
+
 impl Groups {
     /// Groups that nobody asked for.
     pub const fn unread() -> Self {

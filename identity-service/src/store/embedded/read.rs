@@ -18,7 +18,8 @@ use crate::{
     index::{Index, Key},
     record::Record,
     store::{
-        Change, Changes, Claim, Delivery, Found, From, Groups, Link, Member, Order, Owner, PendingMember, RequestKey, Seen, Stage, Summary, Which, Work, WorkState, WriteError, Written,
+        Change, Changes, Claim, Delivery, Found, From, Groups, Link, Member, Order, Owner, PendingMember, RequestKey,
+        Seen, Stage, Summary, Which, Work, WorkState, WriteError, Written,
     },
 };
 

@@ -17,7 +17,9 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     record::Record,
     store::{
-        Change, Changes, Claim, Claims, Delivery, Found, Groups, ImportMark, Intent, KeptLink, Link, Member, Order, Owner, Pause, PendingMember, PreImage, RequestKey, Revert, Reverted, Seen, Stage, StoreError, Summary, Tombstone, WhyNot, Write, WriteError, Written,
+        Change, Changes, Claim, Claims, Delivery, Found, Groups, ImportMark, Intent, KeptLink, Link, Member, Order,
+        Owner, Pause, PendingMember, PreImage, RequestKey, Revert, Reverted, Seen, Stage, StoreError, Summary,
+        Tombstone, WhyNot, Write, WriteError, Written,
     },
 };
 

@@ -40,7 +40,7 @@ impl Scripts {
         Self {
             get: script!(batch "get": "start" "get"),
             find: script!(batch "find": "start" "find"),
-            look_up: script!(batch "look_up": "start" "sets" "look_up"),
+            look_up: script!(batch "look_up": "start" "seek" "sets" "look_up"),
             reads: script!(batch "reads": "start" "base" "records" "work" "links" "before" "pending" "sets" "members" "tombstones" "reads"),
             write: script!(batch "write": "start" "base" "records" "index" "work" "links" "before" "pending" "sets" "members" "chores" "tombstones" "brakes" "write"),
             stage: script!(batch "stage": "start" "base" "records" "work" "links" "pending" "sets" "members" "stage"),

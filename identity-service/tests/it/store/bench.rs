@@ -7,7 +7,8 @@ use identity_service::{
     index::{Index, Key, keys},
     record::Record,
     store::{
-        Action, Applied, Brakes, Claim, Claims, Delivery, DocumentChange, Failure, Found, MemberChange, Order, Seen, Settlement, Store, Summary, Usable, Which, WorkState, Write, WriteError, Written,
+        Action, Applied, Brakes, Claim, Claims, Delivery, DocumentChange, Failure, Found, MemberChange, Order, Seen,
+        Settlement, Store, Summary, Usable, Which, WorkState, Write, WriteError, Written,
     },
 };
 use jiff::Timestamp;

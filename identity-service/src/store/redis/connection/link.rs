@@ -77,6 +77,10 @@ impl Link {
 
     /// The connection, which is waited for until `deadline` at most.
     pub(super) async fn up(&self, deadline: Instant) -> Result<Up, Arc<OpenError>> {
+        // Nearly always; and who does not wait need not subscribe.
+        if let State::Up(up) = &*self.state.borrow() {
+            return Ok(up.clone());
+        }
         let mut states = self.state.subscribe();
         loop {
             let until = match &*states.borrow_and_update() {
