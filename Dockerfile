@@ -1,4 +1,4 @@
-# One image for each program: SERVICE says which. All are built at once, in a stage that knows nothing of SERVICE, so that
+# One image for each program: SERVICE says which. identity-service's has the operator's `admin` beside it. All are built at once, in a stage that knows nothing of SERVICE, so that
 # the images after the first come out of the builder's cache. Nothing here needs BuildKit.
 #
 #   docker build --build-arg SERVICE=gateway --tag scim-gateway/gateway .
@@ -11,11 +11,13 @@ COPY . .
 # Build and clean-up are one step, so that no layer keeps gigabytes of intermediate files.
 RUN set -eu; \
     cargo build --locked --profile "$PROFILE" --bins --package gateway --package identity-service \
-        --package delinea-adapter --package platform-simulator --package entra-simulator; \
-    mkdir -p /out/bin /out/data; \
+        --package delinea-adapter --package platform-simulator --package entra-simulator --package admin; \
+    mkdir -p /out/data; \
     for program in gateway identity-service delinea-adapter platform-simulator entra-simulator; do \
-        find target -maxdepth 2 -type f -name "$program" -exec cp {} /out/bin/ \;; \
+        mkdir -p "/out/$program"; \
+        find target -maxdepth 2 -type f -name "$program" -exec cp {} "/out/$program/service" \;; \
     done; \
+    find target -maxdepth 2 -type f -name admin -exec cp {} /out/identity-service/ \;; \
     rm -rf target "${CARGO_HOME:-/root/.cargo}/registry"
 
 FROM debian:bookworm-slim
@@ -24,7 +26,7 @@ COPY --from=builder /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 # A plain user, who owns nothing but the data folder. A volume that is mounted there takes its owner over.
 COPY --from=builder --chown=10001:10001 /out/data /data
 ARG SERVICE
-COPY --from=builder /out/bin/${SERVICE} /usr/local/bin/service
+COPY --from=builder /out/${SERVICE}/ /usr/local/bin/
 USER 10001:10001
 WORKDIR /data
 ENV OPS_LISTEN=0.0.0.0:9090

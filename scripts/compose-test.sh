@@ -115,5 +115,8 @@ compose 600 up -d "${services[@]}"
 healthy "${services[@]}"
 entra verify --settle 60s
 
+say "the operator's view"
+compose 60 exec -T identity-service admin status --check
+
 say "redis holds $(redis DBSIZE) keys"
 [ "$(redis DBSIZE)" -gt 300 ]

@@ -150,4 +150,8 @@ fn the_image_is_built_from_the_whole_workspace() {
         assert!(DOCKERFILE.contains(&format!("--package {service}")), "{service}");
         assert!(COMPOSE.contains(&format!("SERVICE: {service}\n")), "{service}");
     }
+    assert!(
+        DOCKERFILE.contains("--package admin;"),
+        "the operator's command line is built too"
+    );
 }

@@ -1,5 +1,7 @@
 //! `docs/configuration.md` says of every setting what the programs themselves say: its variable, its default, its meaning.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeSet;
 
 use clap::{Args, Command};
@@ -18,6 +20,7 @@ fn every_setting_is_documented_as_it_is() {
             service_runtime::TelemetryArgs::augment_args(settings::<platform_simulator::Config>()),
         ),
         ("entra-simulator", entra_simulator::command()),
+        ("admin", admin::command()),
     ];
     let mut wrong = Vec::new();
     for (program, command) in programs {
@@ -34,6 +37,33 @@ fn every_setting_is_documented_as_it_is() {
         );
     }
     assert!(wrong.is_empty(), "docs/configuration.md:\n{}", wrong.join("\n"));
+}
+
+/// With nothing set, the operator's command line finds identity-service where `make run` and its own image have it.
+#[test]
+fn admin_finds_identity_service_where_it_is_by_default() {
+    let listen = settings::<identity_service::Config>();
+    let url = admin::command();
+    assert_eq!(
+        default(&url, "identity_url"),
+        format!("http://{}", default(&listen, "listen"))
+    );
+    let whole = all_in_one::Settings::command();
+    let listen = whole
+        .get_arguments()
+        .find(|argument| argument.get_long() == Some("identity-service-listen"));
+    assert_eq!(
+        listen.unwrap().get_default_values(),
+        [&default(&url, "identity_url")[7..]]
+    );
+}
+
+fn default(command: &Command, id: &str) -> String {
+    let argument = command
+        .get_arguments()
+        .find(|argument| argument.get_id() == id)
+        .unwrap();
+    argument.get_default_values()[0].to_str().unwrap().to_owned()
 }
 
 fn settings<C: Args>() -> Command {

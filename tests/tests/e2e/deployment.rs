@@ -221,6 +221,11 @@ impl Deployment {
         DeliveryServiceClient::new(self.connection.clone())
     }
 
+    /// Where identity-service answers.
+    pub(crate) fn identity_url(&self) -> String {
+        format!("http://{}", self.identity.as_ref().unwrap().addr)
+    }
+
     /// An Entra job that provisions into this deployment.
     pub(crate) fn job(&self, knobs: Knobs) -> Job {
         let url = TenantUrl::parse(self.scim.base()).unwrap();
@@ -339,6 +344,11 @@ impl Deployment {
         let listen = format!("--listen={address}");
         let flags: Vec<_> = self.identity_flags.iter().cloned().chain([listen]).collect();
         self.identity = Some(identity_service::start(settings(&flags)).await.unwrap());
+    }
+
+    /// identity-service stops.
+    pub(crate) async fn identity_goes_away(&mut self) {
+        self.identity.take().unwrap().stop(PATIENCE).await;
     }
 
     /// Takes the Platform away, with all its connections.

@@ -10,6 +10,7 @@ mod deployment;
 mod processes;
 mod programs;
 
+mod admin;
 mod answers;
 mod bad_input;
 mod brakes;

@@ -304,8 +304,8 @@ pub(crate) fn spawn(program: &str, arguments: &[String], log: File) -> Child {
     command.spawn().unwrap()
 }
 
-/// A program of this workspace, without settings from this process's environment.
-pub(crate) fn command(program: &str) -> Command {
+/// Where a program of this workspace is.
+pub(crate) fn path_of(program: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     // target/<profile>/deps/<test> stands beside target/<profile>/<program>.
     let folder = test.parent().and_then(Path::parent).unwrap();
@@ -315,7 +315,12 @@ pub(crate) fn command(program: &str) -> Command {
         "{} is missing; run `cargo build --workspace --bins` first",
         path.display()
     );
-    let mut command = Command::new(path);
+    path
+}
+
+/// A program of this workspace, without settings from this process's environment.
+pub(crate) fn command(program: &str) -> Command {
+    let mut command = Command::new(path_of(program));
     let kept = std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "TMPDIR");
     command.env_clear().envs(kept).env("RUST_BACKTRACE", "1");
     // Spans shall arrive while a test waits for them.

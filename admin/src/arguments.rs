@@ -1,0 +1,153 @@
+//! The arguments as clap reads them. Their texts are the help.
+
+use std::{num::NonZeroU64, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use service_runtime::settings::parse_duration;
+
+const EXIT_CODES: &str = "\
+A RESOURCE is the id of a user or group, a user's userName, or a group's displayName. What was deleted goes by its id.
+
+Exit codes:
+  0   done
+  1   the service said no, or failed; or you said no
+  3   nothing found: no such resource, or nothing to release with --all;
+      `status --check`: something is refused or held, or deliveries are paused
+  64  wrong usage, such as --yes missing where nobody can be asked
+  69  identity-service cannot be reached, or did not answer in time";
+
+/// Tells an operator what has reached the Platform, what has not and why, and lets them act on it.
+#[derive(Debug, Parser)]
+#[command(name = "admin", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// Name of the tenant that is asked about.
+    #[arg(long, env = "TENANT", default_value = "default", global = true)]
+    pub(crate) tenant: String,
+    /// Address of identity-service, as `http://host:port` or `https://host:port`.
+    #[arg(
+        long,
+        env = "IDENTITY_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:50051",
+        global = true
+    )]
+    pub(crate) identity_url: String,
+    /// How long each answer is waited for, such as 10s; 0 waits for ever.
+    #[arg(long, value_parser = parse_duration, default_value = "10s", global = true)]
+    pub(crate) timeout: Duration,
+    /// Print JSON for programs, one document on each line, with the names of the gRPC contract.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tell how many deliveries are pending, refused and held, how old the oldest pending one is, and whether all are paused.
+    Status(StatusArgs),
+    /// List what is still to be delivered, or being tried again.
+    Pending(ListArgs),
+    /// List what the Platform, or a rule of ours, said no to, with the reason.
+    Refused(ListArgs),
+    /// List what a brake holds.
+    Held(ListArgs),
+    /// Tell all about the delivery of one resource.
+    Show {
+        /// Which one.
+        resource: String,
+    },
+    /// Try again now. What is applied is delivered once more, which repairs what another hand changed on the Platform.
+    Retry {
+        /// Which ones.
+        #[arg(required = true, value_name = "RESOURCE")]
+        resources: Vec<String>,
+    },
+    /// Let go on what a brake holds. Asks first.
+    Release(ReleaseArgs),
+    /// Take back what is held or refused: the resource is again what was last applied on the Platform. Asks first.
+    Discard(DiscardArgs),
+    /// Have nothing delivered until it is resumed; changes are taken and kept meanwhile. Asks first.
+    Pause(PauseArgs),
+    /// Deliver again after a pause.
+    Resume,
+    /// Show each change of a user or group as it happens, until Ctrl-C. Says on standard error where to go on.
+    Watch(WatchArgs),
+    /// Print a script that completes this command line; source it in the shell.
+    Completion {
+        /// For which shell.
+        shell: Shell,
+    },
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// End with 3 when something is refused or held, or deliveries are paused; for monitoring.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// The lists.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// List no more than so many.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZeroU64>,
+}
+
+/// `release`.
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseArgs {
+    /// Which ones.
+    #[arg(required_unless_present = "all", value_name = "RESOURCE")]
+    pub(crate) resources: Vec<String>,
+    /// All that is held now.
+    #[arg(long, conflicts_with = "resources")]
+    pub(crate) all: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// `discard`.
+#[derive(Debug, Args)]
+pub(crate) struct DiscardArgs {
+    /// Which ones.
+    #[arg(required = true, value_name = "RESOURCE")]
+    pub(crate) resources: Vec<String>,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// `pause`.
+#[derive(Debug, Args)]
+pub(crate) struct PauseArgs {
+    /// Why, for whoever looks: at most 1000 characters.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Who pauses it, at most 200 characters.
+    #[arg(long, env = "USER", value_name = "NAME", default_value = "an operator")]
+    pub(crate) by: String,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// `watch`.
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// Go on after the change that has this token; without it only changes from now on are shown.
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) from: Option<String>,
+    /// Begin with the oldest change that is kept.
+    #[arg(long, conflicts_with = "from")]
+    pub(crate) oldest: bool,
+    /// End after so many changes.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZeroU64>,
+}

@@ -1,0 +1,101 @@
+//! `status`: the whole on one screen.
+
+use jiff::Timestamp;
+use proto::identity::v1::{Pause, SummarizeDeliveriesRequest, SummarizeDeliveriesResponse};
+
+use crate::{
+    arguments::StatusArgs,
+    error::Error,
+    output::Output,
+    service::Service,
+    table::{age, pairs},
+};
+
+/// Tells how much is pending, refused and held, and whether deliveries are paused.
+pub(crate) async fn status(service: &Service, output: &Output, arguments: &StatusArgs) -> Result<(), Error> {
+    let request = SummarizeDeliveriesRequest {
+        tenant: service.tenant.clone(),
+    };
+    let summary = service.answer(service.deliveries().summarize_deliveries(request).await)?;
+    if output.json {
+        output.message(&summary)?;
+    } else {
+        output.text(&shown(&service.tenant, &summary, Timestamp::now()))?;
+    }
+    let needs_somebody = summary.refused > 0 || summary.held > 0 || summary.pause.is_some();
+    if arguments.check && needs_somebody {
+        return Err(Error::Attention);
+    }
+    Ok(())
+}
+
+fn shown(tenant: &str, summary: &SummarizeDeliveriesResponse, now: Timestamp) -> String {
+    let see = |count: i64, command: &str| match count {
+        0 => "0".to_owned(),
+        count => format!("{count}  (see `admin {command}`)"),
+    };
+    let pending = match &summary.oldest_pending_at {
+        Some(oldest) => format!("{}  (the oldest for {})", summary.pending, age(Some(oldest), now)),
+        None => summary.pending.to_string(),
+    };
+    let deliveries = summary
+        .pause
+        .as_ref()
+        .map_or_else(|| "running".to_owned(), |pause| paused(pause, now));
+    pairs(&[
+        ("tenant", tenant.to_owned()),
+        ("users", summary.users.to_string()),
+        ("groups", summary.groups.to_string()),
+        ("pending", pending),
+        ("refused", see(summary.refused, "refused")),
+        ("held", see(summary.held, "held")),
+        ("deliveries", deliveries),
+    ])
+}
+
+/// `paused for 3m 12s, by Hana: the Platform is being moved`.
+pub(super) fn paused(pause: &Pause, now: Timestamp) -> String {
+    let by = match pause.paused_by.as_str() {
+        "" => String::new(),
+        by => format!(", by {by}"),
+    };
+    let reason = match pause.reason.as_str() {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    };
+    format!("paused for {}{by}{reason}", age(pause.paused_at.as_ref(), now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_stands_on_one_screen() {
+        let now: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
+        let at = |text: &str| Some(proto::time::to_proto(text.parse().unwrap()));
+        let summary = SummarizeDeliveriesResponse {
+            pending: 3,
+            refused: 1,
+            users: 120,
+            groups: 14,
+            held: 0,
+            oldest_pending_at: at("2026-11-23T09:56:48Z"),
+            pause: Some(Pause {
+                paused_at: at("2026-11-23T08:00:00Z"),
+                paused_by: "Hana".to_owned(),
+                reason: "the Platform is being moved".to_owned(),
+            }),
+        };
+        let expected = "\
+tenant      default
+users       120
+groups      14
+pending     3  (the oldest for 3m 12s)
+refused     1  (see `admin refused`)
+held        0
+deliveries  paused for 2h, by Hana: the Platform is being moved
+";
+        assert_eq!(shown("default", &summary, now), expected);
+    }
+}

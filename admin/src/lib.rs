@@ -1,0 +1,114 @@
+//! The operator's command line: what has reached the Platform and what has not, and why; try again, let go, take back, pause.
+//!
+//! It is a client of identity-service like any other: it knows the gRPC contract, and nothing of what is behind it. It logs
+//! nothing and keeps nothing. The Platform's words may name people: they are shown to whoever asks, and go nowhere else.
+
+mod arguments;
+mod commands;
+mod confirm;
+mod error;
+mod json;
+mod names;
+mod output;
+mod service;
+mod table;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory, FromArgMatches};
+use service_runtime::{Chain, settings};
+
+use crate::{
+    arguments::{Cli, Command},
+    error::{EX_USAGE, Error},
+    output::Output,
+    service::Service,
+};
+
+/// The command line, as clap knows it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the program with these arguments, the first of which is its name. The exit codes are those that `--help` tells.
+pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let command = settings::ignoring_empty_variables(command());
+    let cli = command
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match cli {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Standard error may be closed; then nobody reads it.
+            let _ = error.print();
+            let code = if error.use_stderr() { EX_USAGE } else { 0 };
+            return ExitCode::from(code);
+        }
+    };
+    match dispatch(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !error.is_silent() {
+                let _ = writeln!(io::stderr(), "admin: {}", Chain(&error));
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<(), Error> {
+    let output = Output::new(cli.json);
+    if let Command::Completion { shell } = cli.command {
+        return output.completion(shell, &mut command());
+    }
+    let service = Service::new(&cli.identity_url, cli.tenant, cli.timeout)?;
+    match cli.command {
+        Command::Status(arguments) => commands::status(&service, &output, &arguments).await,
+        Command::Pending(arguments) => commands::list(&service, &output, commands::PENDING, &arguments).await,
+        Command::Refused(arguments) => commands::list(&service, &output, commands::REFUSED, &arguments).await,
+        Command::Held(arguments) => commands::list(&service, &output, commands::HELD, &arguments).await,
+        Command::Show { resource } => commands::show(&service, &output, &resource).await,
+        Command::Retry { resources } => commands::retry(&service, &output, &resources).await,
+        Command::Release(arguments) => commands::release(&service, &output, &arguments).await,
+        Command::Discard(arguments) => commands::discard(&service, &output, &arguments).await,
+        Command::Pause(arguments) => commands::pause(&service, &output, &arguments).await,
+        Command::Resume => commands::resume(&service, &output).await,
+        Command::Watch(arguments) => commands::watch(&service, &output, &arguments).await,
+        Command::Completion { .. } => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[tokio::test]
+    async fn wrong_usage_ends_with_64_before_anything_is_asked() {
+        for line in [
+            "admin",
+            "admin drift plan",
+            "admin show",
+            "admin retry",
+            "admin release",
+            "admin release --all somebody --yes",
+            "admin pause --yes",
+            "admin pending --limit 0",
+            "admin watch --from a --oldest",
+            "admin status --timeout soon",
+            "admin status --identity-url identity:50051",
+            "admin completion odd-shell",
+        ] {
+            let arguments = line.split(' ').map(OsString::from);
+            assert_eq!(Box::pin(run(arguments)).await, ExitCode::from(EX_USAGE), "{line}");
+        }
+    }
+}
