@@ -42,7 +42,7 @@ async fn settings_come_from_the_environment_and_an_empty_one_counts_as_not_set()
     let url = it.identity_url();
     let environment = [("IDENTITY_URL", url.as_str()), ("TENANT", ""), ("USER", "hana")];
     let done = run_in("admin", &["pause", "--reason=x", "--yes"], &environment).await;
-    assert_eq!(done.out, "paused for 0s, by hana: x\n");
+    assert!(done.out.ends_with(", by hana: x\n"), "{done:?}");
     let done = run_in("admin", &["status"], &[("IDENTITY_URL", &url), ("TENANT", "other")]).await;
     assert_eq!(done.code, 1, "{done:?}");
 }
