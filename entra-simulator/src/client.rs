@@ -12,7 +12,7 @@ use std::{
 
 use reqwest::{
     StatusCode, Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -34,9 +34,25 @@ const MAX_ANSWER: usize = 256 << 20;
 pub struct Answer {
     /// The HTTP status, 2xx.
     pub status: u16,
+    /// The resource's version, if the answer told it (RFC 7644 §3.14).
+    pub etag: Option<String>,
     /// The body; none if it was empty.
     pub body: Option<Value>,
 }
+
+/// A write that the endpoint has answered with success: it may not be lost any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// What was asked.
+    pub kind: RequestKind,
+    /// The SCIM id of the resource.
+    pub id: String,
+    /// The version that the resource had then, if the answer told it.
+    pub etag: Option<String>,
+}
+
+/// Told of each write that was answered with success.
+pub type AcknowledgedFn = Arc<dyn Fn(Acknowledged) + Send + Sync>;
 
 /// A connection pool to one SCIM endpoint; clones share it and its tally.
 #[derive(Clone)]
@@ -45,6 +61,7 @@ pub struct Client {
     url: TenantUrl,
     knobs: Knobs,
     counts: Arc<Mutex<Counts>>,
+    acknowledged: Option<AcknowledgedFn>,
 }
 
 impl Client {
@@ -67,7 +84,13 @@ impl Client {
             url,
             knobs,
             counts: Arc::default(),
+            acknowledged: None,
         })
+    }
+
+    /// Calls this for every write that is answered with success from now on.
+    pub fn on_acknowledged(&mut self, told: AcknowledgedFn) {
+        self.acknowledged = Some(told);
     }
 
     /// The habits of this client.
@@ -106,6 +129,14 @@ impl Client {
         }
         let bare = failure.is_some_and(|failure| lacks_scim_error(kind, failure));
         self.count(kind, started.elapsed(), failure.is_some(), bare);
+        if let (Some(told), Ok(answer), true) = (&self.acknowledged, &answer, kind.is_write()) {
+            let created = || answer.body.as_ref()?.get("id")?.as_str();
+            told(Acknowledged {
+                kind,
+                id: id.or_else(created).unwrap_or_default().to_owned(),
+                etag: answer.etag.clone(),
+            });
+        }
         answer.map_err(|refusal| refusal.failure)
     }
 
@@ -149,6 +180,8 @@ pub(crate) async fn read(request: reqwest::RequestBuilder) -> Result<Answer, Ref
     };
     let mut response = request.send().await.map_err(broken)?;
     let status = response.status();
+    let etag = response.headers().get(ETAG);
+    let etag = etag.and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(broken)? {
         if body.len() + chunk.len() > MAX_ANSWER {
@@ -175,6 +208,7 @@ pub(crate) async fn read(request: reqwest::RequestBuilder) -> Result<Answer, Ref
         };
         return Ok(Answer {
             status: status.as_u16(),
+            etag,
             body,
         });
     }

@@ -19,7 +19,7 @@ mod report;
 mod state;
 mod verify;
 
-pub use client::{Answer, Client, Counts, RequestKind, Tally};
+pub use client::{Acknowledged, AcknowledgedFn, Answer, Client, Counts, RequestKind, Tally};
 pub use command::{command, run};
 pub use directory::{Churn, Directory, Group, User};
 pub use endpoint::TenantUrl;

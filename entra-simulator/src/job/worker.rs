@@ -216,6 +216,7 @@ mod tests {
         ] {
             let found = resources(Answer {
                 status: 200,
+                etag: None,
                 body: Some(body.clone()),
             });
             assert_eq!(found.ok().map(|found| found.len()), hits, "{body}");
@@ -223,6 +224,7 @@ mod tests {
         assert!(
             resources(Answer {
                 status: 204,
+                etag: None,
                 body: None
             })
             .is_err()

@@ -1,0 +1,237 @@
+//! What shall happen in a campaign: which changes, in which dialect, under which faults, and who dies when. All of it follows
+//! from the seed and the store, by one generator for the faults and one for the blows (the directory and its changes have
+//! Entra's own, and the simulated Platform throws dice of its own for rules with a probability); so a seed can be played again.
+//! It knows no process and no socket.
+
+use std::{fmt, time::Duration};
+
+use entra_simulator::Dialect;
+use rand::{
+    Rng, SeedableRng,
+    rngs::StdRng,
+    seq::{IndexedRandom, SliceRandom},
+};
+
+use crate::{
+    store::Store,
+    weather::{self, Weather},
+};
+
+/// How many rounds of changes follow the initial cycle.
+pub const ROUNDS: usize = 10;
+
+/// A campaign as it is meant to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// What identity-service keeps its state in.
+    pub store: Store,
+    /// The initial cycle, then one for each round of changes.
+    pub cycles: Vec<Cycle>,
+}
+
+/// One of Entra's cycles and what happens meanwhile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cycle {
+    /// How Entra speaks in it.
+    pub dialect: Dialect,
+    /// What the Platform does to calls.
+    pub weather: Weather,
+    /// Whether Entra repeats the cycle until nothing is left to be tried again. Otherwise what failed is left for the next
+    /// cycle, when the directory has changed again.
+    pub until_clean: bool,
+    /// One after the other.
+    pub blows: Vec<Blow>,
+}
+
+/// Something that happens at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blow {
+    /// How long after the one before, or after the cycle's begin.
+    pub after: Duration,
+    /// What it is.
+    pub what: What,
+}
+
+/// What happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// These are killed together, and started again a while later.
+    Kill {
+        /// Who.
+        victims: Vec<Victim>,
+        /// How long they are gone.
+        gone: Duration,
+    },
+    /// Every token that the Platform has given out ends.
+    TokensEnd,
+    /// The Platform cuts every connection without having done anything.
+    Outage(Duration),
+}
+
+/// A process that can be killed. The simulated Platform lives, as Delinea's does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Victim {
+    /// The store's server, where it is Redis.
+    Redis,
+    /// delinea-adapter.
+    Adapter,
+    /// identity-service.
+    Identity,
+    /// The gateway.
+    Gateway,
+}
+
+impl Plan {
+    /// The plan of this seed; the same arguments always give the same.
+    pub fn of(seed: u64, store: Store) -> Self {
+        // Each generator has a stream of its own, so that more of the one changes nothing of the other.
+        let mut faults = StdRng::seed_from_u64(seed ^ 0x0FA0_17ED_0BAD_5EED);
+        let mut blows = StdRng::seed_from_u64(seed ^ 0x00D0_0D1E_D0FF_5EED);
+        let first = if blows.random_bool(0.5) {
+            [Dialect::Default, Dialect::Flagged]
+        } else {
+            [Dialect::Flagged, Dialect::Default]
+        };
+        let cycles = weather::forecast(&mut faults, 1 + ROUNDS)
+            .into_iter()
+            .enumerate()
+            .map(|(number, weather)| {
+                // The initial cycle is the longest.
+                let count = if number == 0 {
+                    blows.random_range(6..=9)
+                } else {
+                    blows.random_range(2..=4)
+                };
+                Cycle {
+                    dialect: first[number % 2],
+                    weather,
+                    until_clean: blows.random_bool(0.5),
+                    blows: (0..count).map(|_| blow(&mut blows, store)).collect(),
+                }
+            })
+            .collect();
+        Self { seed, store, cycles }
+    }
+
+    /// How many processes are killed.
+    pub fn kills(&self) -> usize {
+        let blows = self.cycles.iter().flat_map(|cycle| &cycle.blows);
+        blows
+            .map(|blow| match &blow.what {
+                What::Kill { victims, .. } => victims.len(),
+                What::TokensEnd | What::Outage(_) => 0,
+            })
+            .sum()
+    }
+}
+
+fn blow(rng: &mut StdRng, store: Store) -> Blow {
+    let after = Duration::from_millis(rng.random_range(30..700));
+    let what = match rng.random_range(0..10) {
+        0 => What::TokensEnd,
+        1 => What::Outage(Duration::from_millis(rng.random_range(200..1500))),
+        _ => {
+            let all: &[Victim] = match store {
+                Store::Embedded => &[Victim::Adapter, Victim::Identity, Victim::Gateway],
+                Store::Redis => &[Victim::Redis, Victim::Adapter, Victim::Identity, Victim::Gateway],
+            };
+            let count = *[1, 1, 1, 1, 1, 1, 2, 2, 2, all.len()].choose(rng).unwrap_or(&1);
+            let mut victims = all.to_vec();
+            victims.shuffle(rng);
+            victims.truncate(count);
+            // They come back in this order: callees before those who call them.
+            victims.sort_unstable();
+            What::Kill {
+                victims,
+                gone: Duration::from_millis(rng.random_range(0..400)),
+            }
+        }
+    };
+    Blow { after, what }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}, {}", self.seed, self.store)?;
+        for (number, cycle) in self.cycles.iter().enumerate() {
+            writeln!(f, "cycle {number}: {cycle}")?;
+            for Blow { after, what } in &cycle.blows {
+                writeln!(f, "    {after:?} later {what}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Cycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let repeated = if self.until_clean { "until nothing is left" } else { "once" };
+        write!(f, "{:?} dialect, {repeated}; {}", self.dialect, self.weather)
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill { victims, gone } => {
+                let names: Vec<_> = victims.iter().map(|victim| victim.program()).collect();
+                write!(f, "kill {}, back after {gone:?}", names.join(" and "))
+            }
+            Self::TokensEnd => f.write_str("all tokens end"),
+            Self::Outage(lasts) => write!(f, "the Platform is away for {lasts:?}"),
+        }
+    }
+}
+
+impl Victim {
+    /// The program's name.
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Redis => "redis-server",
+            Self::Adapter => "delinea-adapter",
+            Self::Identity => "identity-service",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_one_plan_and_another_gives_another() {
+        for store in Store::BOTH {
+            assert_eq!(Plan::of(7, store), Plan::of(7, store));
+            assert_eq!(Plan::of(7, store).to_string(), Plan::of(7, store).to_string());
+            assert_ne!(Plan::of(7, store), Plan::of(8, store));
+        }
+    }
+
+    #[test]
+    fn every_plan_has_both_dialects_and_kills_everybody() {
+        for store in Store::BOTH {
+            for seed in 0..200 {
+                let plan = Plan::of(seed, store);
+                assert_eq!(plan.cycles.len(), 1 + ROUNDS);
+                let dialects = plan.cycles.iter().filter(|cycle| cycle.dialect == Dialect::Flagged);
+                assert!((5..=6).contains(&dialects.count()));
+                let blows = plan.cycles.iter().flat_map(|cycle| &cycle.blows);
+                let victims: BTreeSet<_> = blows
+                    .filter_map(|blow| match &blow.what {
+                        What::Kill { victims, .. } => Some(victims),
+                        What::TokensEnd | What::Outage(_) => None,
+                    })
+                    .flatten()
+                    .collect();
+                let all = if store == Store::Redis { 4 } else { 3 };
+                assert_eq!(victims.len(), all, "seed {seed}: {victims:?}");
+                assert!((15..=90).contains(&plan.kills()), "seed {seed}: {}", plan.kills());
+            }
+        }
+    }
+}

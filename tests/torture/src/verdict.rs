@@ -1,0 +1,141 @@
+//! What came of a campaign, when all faults are over: whatever differs from what was promised is a finding, and one is too many.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result};
+use entra_simulator::{VerifyOptions, verify};
+use proto::identity::v1::{
+    SummarizeDeliveriesRequest, SummarizeDeliveriesResponse, delivery_service_client::DeliveryServiceClient,
+};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    PATIENCE,
+    changes::Changes,
+    journal,
+    services::{Services, TENANT},
+    store::Store,
+    story::Story,
+    tenant::Tenant,
+};
+
+/// So many findings of a kind are told.
+const TOLD: usize = 20;
+
+/// What was judged, and what was found.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// Writes that were answered with success, each looked for in the change feed.
+    pub(crate) acknowledged: usize,
+    /// Accounts and groups that were ever made on the Platform.
+    pub(crate) made: usize,
+    /// Empty if all is as it was promised.
+    pub(crate) findings: Vec<String>,
+}
+
+/// Judges. All services are ready, all faults are over, and the last cycle was clean.
+pub(crate) async fn verdict(
+    services: &mut Services,
+    tenant: &mut Tenant,
+    store: Store,
+    story: &Story,
+    folder: &Path,
+) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+
+    let options = VerifyOptions {
+        platform_url: Some(services.platform.url().to_owned()),
+        settle: PATIENCE,
+        ..VerifyOptions::default()
+    };
+    let verification = verify(&tenant.job, &tenant.directory, &options, None).await?;
+    story.tell(format_args!("compared for {:?}", verification.waited));
+    verdict.add("directory, SCIM and Platform differ", &verification.differences);
+
+    let summary = settled(&services.identity_url).await?;
+    if summary.pending > 0 || summary.refused > 0 {
+        verdict.add("there is still something to deliver", &[format!("{summary:?}")]);
+    }
+    let state = services.platform.state().await?;
+    let users = state["users"].as_array().context("the Platform has no users")?;
+    let locked = users.iter().filter(|user| user["CloudLocked"] == true);
+    let locked: Vec<_> = locked.map(|user| user["Name"].to_string()).collect();
+    verdict.add("accounts that we locked are locked still", &locked);
+    if state["caller_edits"] != 0 {
+        verdict.add("the service user itself was edited", &[&state["caller_edits"]]);
+    }
+
+    let promises = tenant.acknowledged();
+    let changes = Changes::read(&services.identity_url).await?;
+    verdict.acknowledged = promises.len();
+    verdict.add("the change feed", &changes.findings(&promises));
+    verdict.add("not applied", &changes.not_applied(&services.identity_url).await?);
+    let [users, groups] = changes.created();
+    let ever = [tenant.names.objects_of_users(), tenant.names.objects_of_groups()];
+    if users.len() > ever[0] || groups.len() > ever[1] {
+        let counts = format!("{} users and {} groups for {ever:?} objects", users.len(), groups.len());
+        verdict.add("something was created twice", &[counts]);
+    }
+    let (doubled, made) = journal::findings(&folder.join("platform"), &tenant.names, &tenant.directory)?;
+    verdict.made = made;
+    verdict.add("doubled on the Platform", &doubled);
+
+    // Whoever has nothing to do does nothing (P7).
+    let over = CancellationToken::new();
+    let before = services.platform.state().await?["writes"].clone();
+    for what in ["an identical cycle", "a full restart"] {
+        let passed = tenant.cycle(true, &over, story).await?;
+        story.tell(format_args!("{what}: {passed}"));
+        if passed.writes > 0 {
+            verdict.add(what, &[format!("wrote {} times", passed.writes)]);
+        }
+        tenant.job.restart();
+    }
+    settled(&services.identity_url).await?;
+    let after = services.platform.state().await?["writes"].clone();
+    if before != after {
+        verdict.add("nothing to do", &[format!("{before} writes on the Platform became {after}")]);
+    }
+
+    services.go_on()?;
+    for (program, log) in services.logs() {
+        let log = fs::read_to_string(log)?;
+        let wrong: Vec<_> = log.lines().filter(|line| is_unheard(line, store)).collect();
+        verdict.add(&format!("{program} wrote"), &wrong);
+    }
+    Ok(verdict)
+}
+
+impl Verdict {
+    fn add(&mut self, what: &str, found: &[impl std::fmt::Display]) {
+        self.findings.extend(found.iter().take(TOLD).map(|found| format!("{what}: {found}")));
+        if found.len() > TOLD {
+            self.findings.push(format!("{what}: and {} more", found.len() - TOLD));
+        }
+    }
+}
+
+/// Waits until every delivery is done; gives what is left when that does not come.
+async fn settled(identity_url: &str) -> Result<SummarizeDeliveriesResponse> {
+    let connection = service_runtime::connect(identity_url, PATIENCE)?;
+    let mut client = DeliveryServiceClient::new(connection);
+    let began = Instant::now();
+    loop {
+        let request = SummarizeDeliveriesRequest {
+            tenant: TENANT.to_owned(),
+        };
+        let summary = client.summarize_deliveries(request).await?.into_inner();
+        if summary.pending == 0 && summary.refused == 0 || began.elapsed() > PATIENCE {
+            return Ok(summary);
+        }
+        sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether no program may ever write such a line: it found itself at fault, or the Platform said no to what was right. A bare
+/// 404 is a refusal until it is gone. While Redis is away, identity-service says so as an error.
+fn is_unheard(line: &str, store: Store) -> bool {
+    let is_refused = line.contains(" was refused") && !line.contains("PLATFORM_NOT_EXPOSED");
+    line.contains("panicked") || is_refused || (line.contains(" ERROR ") && store == Store::Embedded)
+}
