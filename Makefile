@@ -3,6 +3,8 @@
 #   make run            start everything on this machine, and rehearse the main job   (ONCE=1: stop after the rehearsal)
 #   make test           every test but the long ones
 #   make test-long      the long ones: clusters, fail-overs, replicas killed under load, large groups
+#   make torture        kill everything while the Platform fails, as a seed has it, and compare in the end; SEED=n SEEDS=k for
+#                       k seeds from n on (a random one, and 1), STORE=embedded|redis|both   (docs/reliability.md)
 #   make conformance    outside judges of SCIM (scim2-tester, from the Python registry) against a fresh all-in-one
 #   make compose-up     build the images and start docker-compose.yml with the engine that DOCKER_HOST names
 #   make compose-test   the same beside it, with containers killed under the simulated Entra; PROFILE=release: as deployed
@@ -49,6 +51,16 @@ test-long: install-test-packages
 		$(CARGO) test --locked --workspace --lib --bins --tests --no-run && \
 		timeout --foreground 20m $(CARGO) test --locked --workspace --lib --bins --tests -- long:: --test-threads 1; \
 	fi
+
+# The folder of what failed is told. Of what went well nothing is left, unless ARGS=--keep.
+SEED ?=
+SEEDS ?= 1
+STORE ?= both
+
+.PHONY: torture
+torture: install-test-packages
+	$(CARGO) build --locked --workspace --bins
+	./target/debug/torture $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --store $(STORE) $(ARGS)
 
 # Chromium opens the simulated Platform's page as a person would; the Redis store is tested on real servers (7.0 or newer).
 .PHONY: install-test-packages

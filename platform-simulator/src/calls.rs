@@ -38,12 +38,27 @@ pub(crate) struct Calls {
     pub(crate) writes: u64,
     /// How many calls only read.
     pub(crate) reads: u64,
+    /// How many calls are under way.
+    at_once: u64,
+    /// The most that ever were.
+    pub(crate) most_at_once: u64,
     recent: VecDeque<Call>,
 }
 
 impl Calls {
-    /// Counts a call as it arrives.
+    /// Forgets all but what is under way.
+    pub(crate) fn forget(&mut self) {
+        *self = Self {
+            at_once: self.at_once,
+            most_at_once: self.at_once,
+            ..Self::default()
+        };
+    }
+
+    /// Counts a call as it arrives; it is under way until it is logged.
     pub(crate) fn count(&mut self, method: &'static str, writes: Option<bool>) {
+        self.at_once += 1;
+        self.most_at_once = self.most_at_once.max(self.at_once);
         *self.by_method.entry(method).or_default() += 1;
         match writes {
             Some(true) => self.writes += 1,
@@ -54,6 +69,7 @@ impl Calls {
 
     /// Remembers a call that has ended.
     pub(crate) fn log(&mut self, call: Call) {
+        self.at_once -= 1;
         if self.recent.len() == KEPT {
             self.recent.pop_front();
         }

@@ -122,13 +122,14 @@ struct WholeState<'a> {
     calls: std::collections::BTreeMap<&'static str, u64>,
     writes: u64,
     reads: u64,
+    most_at_once: u64,
     caller_edits: u64,
 }
 
 async fn show_state(State(platform): Shared) -> Response {
-    let (calls, writes, reads) = {
+    let (calls, writes, reads, most_at_once) = {
         let calls = platform.calls();
-        (calls.by_method.clone(), calls.writes, calls.reads)
+        (calls.by_method.clone(), calls.writes, calls.reads, calls.most_at_once)
     };
     let (users, groups, caller_edits) = platform.read(|state| {
         let users: Vec<Arc<User>> = state.users().cloned().collect();
@@ -143,6 +144,7 @@ async fn show_state(State(platform): Shared) -> Response {
         calls,
         writes,
         reads,
+        most_at_once,
         caller_edits,
     })
 }
@@ -153,7 +155,7 @@ async fn show_calls(State(platform): Shared) -> Response {
 }
 
 async fn forget_calls(State(platform): Shared) -> StatusCode {
-    *platform.calls() = crate::calls::Calls::default();
+    platform.calls().forget();
     StatusCode::NO_CONTENT
 }
 

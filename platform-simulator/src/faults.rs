@@ -44,6 +44,9 @@ pub struct FaultRule {
     pub method: String,
     /// What goes wrong.
     pub fault: Fault,
+    /// Only calls whose body has this text, such as a login name or an id, are hit; null: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
     /// How many calls are still hit; null: all.
     #[serde(default)]
     pub times: Option<u64>,
@@ -83,6 +86,7 @@ impl FaultRule {
         Self {
             method: method.to_owned(),
             fault,
+            about: None,
             times: None,
             probability: 1.0,
             retry_after_s: None,
@@ -110,6 +114,11 @@ impl FaultRule {
             .unwrap_or_default()
     }
 
+    fn is_about(&self, body: &[u8]) -> bool {
+        let Some(text) = &self.about else { return true };
+        body.windows(text.len()).any(|part| part == text.as_bytes())
+    }
+
     fn matches(&self, method: &str) -> bool {
         if method == "token" || self.method.eq_ignore_ascii_case("token") {
             return self.method.eq_ignore_ascii_case(method);
@@ -125,6 +134,9 @@ impl FaultRule {
     fn check(&self) -> Result<(), String> {
         if self.method.is_empty() {
             return Err("method must not be empty".into());
+        }
+        if self.about.as_deref() == Some("") {
+            return Err("about must not be empty".into());
         }
         if !(0.0..=1.0).contains(&self.probability) {
             return Err(format!("probability {} is not between 0 and 1", self.probability));
@@ -176,9 +188,9 @@ impl Faults {
     }
 
     /// The rule that hits this call, if any.
-    pub(crate) fn hit(&mut self, method: &str) -> Option<FaultRule> {
+    pub(crate) fn hit(&mut self, method: &str, body: &[u8]) -> Option<FaultRule> {
         for rule in &mut self.rules {
-            if rule.times == Some(0) || !rule.matches(method) {
+            if rule.times == Some(0) || !rule.matches(method) || !rule.is_about(body) {
                 continue;
             }
             if rule.probability < 1.0 && self.dice.random::<f64>() >= rule.probability {
@@ -225,12 +237,27 @@ mod tests {
             FaultRule::new("*", Fault::Slow).times(1),
         ];
         faults.add(rules).unwrap();
-        let hits: Vec<_> = (0..4).map(|_| faults.hit("A/B").map(|rule| rule.fault)).collect();
+        let hits: Vec<_> = (0..4).map(|_| faults.hit("A/B", b"").map(|rule| rule.fault)).collect();
         assert_eq!(
             hits,
             [Some(Fault::Throttle), Some(Fault::Throttle), Some(Fault::Slow), None]
         );
         assert_eq!(faults.rules()[0].hits, 2);
+    }
+
+    #[test]
+    fn a_rule_about_somebody_hits_nobody_else() {
+        let mut faults = Faults::new(1);
+        let about = Some("ada@x".to_owned());
+        let rule = FaultRule {
+            about,
+            ..FaultRule::new("*", Fault::Drop)
+        };
+        faults.add(vec![rule]).unwrap();
+        let hit = |faults: &mut Faults, body: &[u8]| faults.hit("A/B", body).is_some();
+        assert!(hit(&mut faults, br#"{"Name":"ada@x"}"#));
+        assert!(!hit(&mut faults, br#"{"Name":"bert@x"}"#));
+        assert!(!hit(&mut faults, b"ada"));
     }
 
     #[test]
@@ -243,7 +270,7 @@ mod tests {
                     ..FaultRule::new("*", Fault::Drop)
                 }])
                 .unwrap();
-            (0..200).map(|_| faults.hit("A/B").is_some()).collect::<Vec<_>>()
+            (0..200).map(|_| faults.hit("A/B", b"").is_some()).collect::<Vec<_>>()
         };
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8));
@@ -256,6 +283,10 @@ mod tests {
         let good = FaultRule::new("*", Fault::Drop);
         for bad in [
             FaultRule::new("", Fault::Drop),
+            FaultRule {
+                about: Some(String::new()),
+                ..good.clone()
+            },
             FaultRule {
                 probability: 1.5,
                 ..good.clone()

@@ -63,7 +63,7 @@ pub(crate) async fn serve(
     };
     let target = Target::of(&parts);
     platform.calls().count(target.name(), target.writes());
-    let rule = platform.faults().hit(target.name());
+    let rule = platform.faults().hit(target.name(), &body);
     let mut entry = Entry::new(&platform, target, &parts.headers, rule.as_ref());
     sleep(Duration::from_millis(platform.profile().latency_ms)).await;
 

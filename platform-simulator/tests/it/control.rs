@@ -31,6 +31,18 @@ async fn the_state_counts_calls_reads_and_writes() {
 }
 
 #[tokio::test]
+async fn the_state_tells_how_many_calls_were_under_way_at_once() {
+    let sim = Sim::start().await;
+    sim.set(|profile| profile.latency_ms = 300).await;
+    let call = || sim.ok("Core/GetDirectoryServices", json!({}));
+    tokio::join!(call(), call(), call());
+    assert_eq!(sim.see("/_sim/state").await["most_at_once"], 3);
+    sim.client.delete(sim.url("/_sim/calls")).send().await.unwrap();
+    call().await;
+    assert_eq!(sim.see("/_sim/state").await["most_at_once"], 1);
+}
+
+#[tokio::test]
 async fn a_call_is_logged_with_its_trace_and_without_its_body() {
     let sim = Sim::start().await;
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

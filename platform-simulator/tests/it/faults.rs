@@ -193,3 +193,17 @@ async fn an_answer_may_go_wrong_after_the_write() {
         assert_eq!(call["success"], json!(fault != Fault::Failure), "{fault:?}");
     }
 }
+
+#[tokio::test]
+async fn a_fault_about_somebody_hits_nobody_else() {
+    let sim = Sim::start().await;
+    sim.fault(FaultRule {
+        about: Some("ada@example.com".into()),
+        ..FaultRule::new("*", Fault::Error)
+    })
+    .await;
+    let answer = sim.try_call(CREATE, new_user("ada@example.com")).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    sim.create("bert@example.com").await;
+    assert!(sim.user("ada@example.com").await.is_none());
+}

@@ -270,6 +270,12 @@ impl Process {
         assert!(status.success(), "{}: {status}", self.program);
     }
 
+    /// What it has counted.
+    pub(crate) async fn metrics(&self) -> String {
+        let url = self.checks[0].replace("healthz", "metrics");
+        reqwest::get(url).await.unwrap().text().await.unwrap()
+    }
+
     /// The program's name.
     pub(crate) fn program(&self) -> &'static str {
         self.program

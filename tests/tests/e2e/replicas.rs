@@ -3,6 +3,7 @@
 
 mod load;
 mod long;
+mod race;
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -13,14 +13,14 @@ use fault_campaign::{Outcome, Plan, Settings, Store, campaign};
 #[derive(Debug, Parser)]
 #[command(about = "Kills the services and lets the Platform fail, as seeds have it, and proves that nothing came of it")]
 struct Arguments {
-    /// The first seed; a random one when absent or empty.
-    #[arg(long, env = "SEED", hide_env_values = true)]
-    seed: Option<String>,
+    /// The first seed; a random one when absent.
+    #[arg(long)]
+    seed: Option<u64>,
     /// How many seeds, counted from the first.
-    #[arg(long, env = "SEEDS", default_value_t = 1)]
+    #[arg(long, default_value_t = 1)]
     seeds: u64,
     /// What identity-service keeps its state in.
-    #[arg(long, env = "STORE", value_enum, default_value_t = Stores::Both)]
+    #[arg(long, value_enum, default_value_t = Stores::Both)]
     store: Stores,
     /// Show the plans, and do nothing.
     #[arg(long)]
@@ -59,11 +59,8 @@ impl Stores {
 #[tokio::main(worker_threads = 2)]
 async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let first = match arguments.seed.as_deref().unwrap_or_default() {
-        // Short enough to be typed again.
-        "" => u64::from(rand::random::<u16>()),
-        text => text.parse().context("SEED is no number")?,
-    };
+    // Short enough to be typed again.
+    let first = arguments.seed.unwrap_or_else(|| u64::from(rand::random::<u16>()));
     let program = std::env::current_exe()?;
     let beside = program.parent().context("this program is in no folder")?.to_owned();
     let settings = Settings {

@@ -100,9 +100,9 @@ impl Plan {
             .map(|(number, weather)| {
                 // The initial cycle is the longest.
                 let count = if number == 0 {
-                    blows.random_range(6..=9)
+                    blows.random_range(5..=8)
                 } else {
-                    blows.random_range(2..=4)
+                    blows.random_range(1..=4)
                 };
                 Cycle {
                     dialect: first[number % 2],
@@ -128,7 +128,7 @@ impl Plan {
 }
 
 fn blow(rng: &mut StdRng, store: Store) -> Blow {
-    let after = Duration::from_millis(rng.random_range(30..700));
+    let after = Duration::from_millis(rng.random_range(30..500));
     let what = match rng.random_range(0..10) {
         0 => What::TokensEnd,
         1 => What::Outage(Duration::from_millis(rng.random_range(200..1500))),

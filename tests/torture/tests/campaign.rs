@@ -1,0 +1,44 @@
+//! Three campaigns whose seeds stay: what they once went through they shall go through for ever. `make torture` runs others.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod long {
+    use std::path::Path;
+
+    use fault_campaign::{Plan, Settings, Store, campaign};
+
+    async fn is_equal(seed: u64, store: Store) {
+        let test = std::env::current_exe().unwrap();
+        // target/<profile>/deps/<test> stands beside target/<profile>/<program>.
+        let programs = test.parent().and_then(Path::parent).unwrap().to_owned();
+        let settings = Settings {
+            programs,
+            out: Path::new(env!("CARGO_TARGET_TMPDIR")).join("torture"),
+            keep: false,
+            log: "info,opentelemetry=warn".to_owned(),
+        };
+        let outcome = campaign(&Plan::of(seed, store), &settings).await.unwrap();
+        eprintln!("SEED={seed} STORE={store}: {:?}, {}", outcome.took, outcome.summary);
+        assert!(
+            outcome.findings.is_empty(),
+            "SEED={seed} STORE={store}:\n{}\nwhat was found:\n{}\nlogs are in {}",
+            outcome.story.join("\n"),
+            outcome.findings.join("\n"),
+            outcome.folder.display()
+        );
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn seed_1_on_the_embedded_store() {
+        is_equal(1, Store::Embedded).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn seed_2_on_redis() {
+        is_equal(2, Store::Redis).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn seed_3_on_redis() {
+        is_equal(3, Store::Redis).await;
+    }
+}
