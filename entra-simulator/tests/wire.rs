@@ -22,8 +22,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use entra_simulator::{
-    Action, Client, CycleReport, Dialect, Directory, Error, Failure, Group, Job, Knobs, QueryCoding, TenantUrl, User,
-    VerifyOptions, verify,
+    Acknowledged, Action, Client, CycleReport, Dialect, Directory, Error, Failure, Group, Job, Knobs, QueryCoding,
+    RequestKind, TenantUrl, User, VerifyOptions, verify,
 };
 use serde_json::{Value, json};
 
@@ -81,10 +81,13 @@ async fn answer(State(listener): State<Listener>, request: Request) -> Response 
     let (status, body) = (listener.script)(&recorded);
     listener.seen.lock().unwrap().push(recorded);
     let status = StatusCode::from_u16(status).unwrap();
+    // As a server does whose resources have versions.
+    let etag = body["meta"]["version"].as_str().unwrap_or("W/\"9\"").to_owned();
+    let headers = [("etag", etag)];
     if body.is_null() {
-        status.into_response()
+        (status, headers).into_response()
     } else {
-        (status, body.to_string()).into_response()
+        (status, headers, body.to_string()).into_response()
     }
 }
 
@@ -317,6 +320,51 @@ async fn a_restart_reads_everything_and_writes_what_is_not_echoed() {
             json!([{"op": "add", "path": "title", "value": "Buyer"}])
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_is_told_and_nothing_else() {
+    let (_listener, url) = Listener::start(|request| match request.line.split(' ').next().unwrap() {
+        "POST" if request.body["userName"] == "bert@kestrelworks.example" => error(503, "away"),
+        "POST" => {
+            let (status, mut created) = empty_endpoint(request);
+            created["meta"] = json!({"version": "W/\"1\""});
+            (status, created)
+        }
+        _ => empty_endpoint(request),
+    })
+    .await;
+    let told: Arc<Mutex<Vec<Acknowledged>>> = Arc::default();
+    let mut client = Client::new(
+        TenantUrl::parse(&url).unwrap(),
+        &"secret-token".into(),
+        Knobs::default(),
+    )
+    .unwrap();
+    let heard = told.clone();
+    client.on_acknowledged(Arc::new(move |acknowledged| heard.lock().unwrap().push(acknowledged)));
+    let mut directory = directory(&[user("1", "alice"), user("2", "bert")], &[]);
+    let mut job = Job::new(client);
+    job.cycle(&directory).await.unwrap();
+    directory.users.remove("2");
+    directory.users.get_mut("1").unwrap().job_title = Some("Buyer".to_owned());
+    job.cycle(&directory).await.unwrap();
+    directory.users.remove("1");
+    job.cycle(&directory).await.unwrap();
+    let told: Vec<_> = told.lock().unwrap().drain(..).collect();
+    let acknowledged = |kind, version: &str| Acknowledged {
+        kind,
+        id: "id-a".to_owned(),
+        etag: Some(version.to_owned()),
+    };
+    assert_eq!(
+        told,
+        [
+            acknowledged(RequestKind::CreateUser, "W/\"1\""),
+            acknowledged(RequestKind::UpdateUser, "W/\"9\""),
+            acknowledged(RequestKind::DeleteUser, "W/\"9\""),
+        ]
+    );
 }
 
 #[tokio::test]

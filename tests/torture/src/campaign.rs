@@ -78,6 +78,7 @@ pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
     let Verdict {
         acknowledged,
         made,
+        locked,
         findings,
     } = result.unwrap_or_else(|error| Verdict {
         findings: vec![format!("it could not go on: {error:#}")],
@@ -93,7 +94,7 @@ pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
     }
     Ok(Outcome {
         summary: format!(
-            "{} kills, {hits} calls hit by faults, {acknowledged} writes acknowledged, {made} accounts and groups made",
+            "{} kills, {hits} calls hit by faults, {acknowledged} writes acknowledged, {made} accounts and groups made, {locked} locked",
             plan.kills()
         ),
         took: began.elapsed(),
@@ -152,6 +153,10 @@ impl Campaign<'_> {
             What::Kill { victims, gone } => {
                 services.kill(victims, *gone, self.folder).await?;
                 self.story.tell("back");
+            }
+            What::Freeze { victim, lasts } => {
+                services.freeze(*victim, *lasts).await?;
+                self.story.tell("goes on");
             }
             What::TokensEnd => services.platform.end_tokens().await?,
             What::Outage(lasts) => {

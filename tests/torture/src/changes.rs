@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 use entra_simulator::{Acknowledged, RequestKind};
 use proto::identity::v1::{
-    Change, ChangeKind, DeliveryState, GetDeliveryRequest, WatchChangesRequest, change_service_client::ChangeServiceClient,
-    delivery_service_client::DeliveryServiceClient,
+    Change, ChangeKind, DeliveryState, GetDeliveryRequest, WatchChangesRequest,
+    change_service_client::ChangeServiceClient, delivery_service_client::DeliveryServiceClient,
 };
 
 use crate::{PATIENCE, services::TENANT};
@@ -26,7 +26,11 @@ impl Changes {
             resume_token: resume_token.map(str::to_owned),
         };
         let mut now = client.watch_changes(request(None)).await?.into_inner();
-        let end = now.message().await?.context("the change feed says nothing")?.resume_token;
+        let end = now
+            .message()
+            .await?
+            .context("the change feed says nothing")?
+            .resume_token;
         let mut feed = client.watch_changes(request(Some(""))).await?.into_inner();
         let mut changes = Self::default();
         loop {
@@ -42,7 +46,11 @@ impl Changes {
 
     /// What is wrong with the feed by itself, and what was promised and is not in it.
     pub(crate) fn findings(&self, promises: &[Acknowledged]) -> Vec<String> {
-        let mut findings: Vec<String> = self.0.iter().filter_map(|(id, changes)| disorder(id, changes)).collect();
+        let mut findings: Vec<String> = self
+            .0
+            .iter()
+            .filter_map(|(id, changes)| disorder(id, changes))
+            .collect();
         for Acknowledged { kind, id, etag } in promises {
             let changes = self.0.get(id).map_or(&[][..], Vec::as_slice);
             let is_kept = match kind {
@@ -55,7 +63,9 @@ impl Changes {
                 }
             };
             if !is_kept {
-                findings.push(format!("answered with success, and not in the change feed: {kind} {id} {etag:?}"));
+                findings.push(format!(
+                    "answered with success, and not in the change feed: {kind} {id} {etag:?}"
+                ));
             }
         }
         findings
@@ -86,7 +96,9 @@ impl Changes {
                 && delivery.applied_version == version
                 && delivery.pending_members == 0;
             if !is_applied {
-                findings.push(format!("version {version} is the last in the change feed: {delivery:?}"));
+                findings.push(format!(
+                    "version {version} is the last in the change feed: {delivery:?}"
+                ));
             }
         }
         Ok(findings)
@@ -150,7 +162,12 @@ mod tests {
     #[test]
     fn a_promise_that_is_not_in_the_feed_is_found() {
         use ChangeKind::{Created, Deleted, Updated};
-        let feed = changes(&[("a", Created, 1), ("a", Updated, 2), ("b", Created, 1), ("b", Deleted, 2)]);
+        let feed = changes(&[
+            ("a", Created, 1),
+            ("a", Updated, 2),
+            ("b", Created, 1),
+            ("b", Deleted, 2),
+        ]);
         let kept = [
             promise(RequestKind::CreateUser, "a", Some("W/\"1\"")),
             promise(RequestKind::UpdateUser, "a", Some("W/\"2\"")),

@@ -34,15 +34,27 @@ pub(crate) fn findings(folder: &Path, names: &Names, directory: &Directory) -> R
         }
     }
     let mut findings = Vec::new();
-    users.judge("account", &names.users, |id| directory.users.contains_key(id), &mut findings);
-    groups.judge("group", &names.groups, |id| directory.groups.contains_key(id), &mut findings);
+    users.judge(
+        "account",
+        &names.users,
+        |id| directory.users.contains_key(id),
+        &mut findings,
+    );
+    groups.judge(
+        "group",
+        &names.groups,
+        |id| directory.groups.contains_key(id),
+        &mut findings,
+    );
     Ok((findings, users.made.len() + groups.made.len()))
 }
 
 impl Kind {
     fn take(&mut self, put: &Value, id: &str, name: &str, gone: &Value) {
         // What the tenant came with is nobody's.
-        let is_own = ["BuiltIn", "ServiceUser", "built_in"].iter().any(|flag| put[*flag] == true);
+        let is_own = ["BuiltIn", "ServiceUser", "built_in"]
+            .iter()
+            .any(|flag| put[*flag] == true);
         if let (Some(id), Some(name), false) = (put[id].as_str(), put[name].as_str(), is_own) {
             self.made.entry(id.to_owned()).or_insert_with(|| name.to_lowercase());
         }
@@ -60,7 +72,9 @@ impl Kind {
         for (id, name) in &self.made {
             match names.get(name) {
                 Some(object) => of_object.entry(object).or_default().push(id),
-                None => findings.push(format!("the {kind} {id} was made as {name}, which nobody was ever called")),
+                None => findings.push(format!(
+                    "the {kind} {id} was made as {name}, which nobody was ever called"
+                )),
             }
         }
         for (object, made) in of_object {
@@ -84,7 +98,10 @@ mod tests {
         let mut kind = Kind::default();
         for (what, id, name) in lines {
             let (put, gone) = match *what {
-                "put" => (serde_json::json!({"ID": id, "Name": name, "BuiltIn": false}), Value::Null),
+                "put" => (
+                    serde_json::json!({"ID": id, "Name": name, "BuiltIn": false}),
+                    Value::Null,
+                ),
                 _ => (Value::Null, Value::from(*id)),
             };
             kind.take(&put, "ID", "Name", &gone);
@@ -99,12 +116,18 @@ mod tests {
     #[test]
     fn one_account_for_each_is_right_and_two_are_not() {
         let ada = ("put", "1", "Ada@x");
-        assert_eq!(judged(&[ada, ("put", "1", "lovelace@x"), ("put", "2", "bert@x")], &["a", "b"]), [""; 0]);
+        assert_eq!(
+            judged(&[ada, ("put", "1", "lovelace@x"), ("put", "2", "bert@x")], &["a", "b"]),
+            [""; 0]
+        );
         assert_eq!(judged(&[ada, ("gone", "1", "")], &[]), [""; 0]);
         for (lines, finding) in [
             (vec![ada, ("put", "2", "lovelace@x")], "more than one"),
             (vec![ada, ("gone", "1", "")], "without having left"),
-            (vec![ada, ("put", "2", "lovelace@x"), ("gone", "2", "")], "more than one"),
+            (
+                vec![ada, ("put", "2", "lovelace@x"), ("gone", "2", "")],
+                "more than one",
+            ),
             (vec![("put", "3", "carol@x")], "nobody was ever called"),
         ] {
             let findings = judged(&lines, &["a", "b"]);

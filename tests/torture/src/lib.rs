@@ -5,6 +5,7 @@
 //! says how to run one, and how to play one again. It starts the programs of this workspace as processes, talks to them as their
 //! clients and operators do, and must not know their code.
 
+mod balancer;
 mod campaign;
 mod changes;
 mod journal;

@@ -11,7 +11,9 @@ use clap::{Parser, ValueEnum};
 use fault_campaign::{Outcome, Plan, Settings, Store, campaign};
 
 #[derive(Debug, Parser)]
-#[command(about = "Kills the services and lets the Platform fail, as seeds have it, and proves that nothing came of it")]
+#[command(
+    about = "Kills the services and lets the Platform fail, as seeds have it, and proves that nothing came of it"
+)]
 struct Arguments {
     /// The first seed; a random one when absent.
     #[arg(long)]
@@ -118,7 +120,11 @@ async fn run(plan: Plan, settings: &Settings) -> Result<bool> {
         writeln!(out, "seed {seed:>5} {store:<8} {took:3.0} s  equal; {summary}")?;
         return Ok(true);
     }
-    writeln!(out, "seed {seed:>5} {store:<8} {took:3.0} s  {} findings; {summary}", findings.len())?;
+    writeln!(
+        out,
+        "seed {seed:>5} {store:<8} {took:3.0} s  {} findings; {summary}",
+        findings.len()
+    )?;
     writeln!(out, "the end of what happened:")?;
     for line in story {
         writeln!(out, "    {line}")?;

@@ -64,6 +64,13 @@ pub enum What {
         /// How long they are gone.
         gone: Duration,
     },
+    /// It stands still, for longer than a lease, and goes on as if nothing had been.
+    Freeze {
+        /// Who.
+        victim: Victim,
+        /// For how long.
+        lasts: Duration,
+    },
     /// Every token that the Platform has given out ends.
     TokensEnd,
     /// The Platform cuts every connection without having done anything.
@@ -77,10 +84,10 @@ pub enum Victim {
     Redis,
     /// delinea-adapter.
     Adapter,
-    /// identity-service.
-    Identity,
-    /// The gateway.
-    Gateway,
+    /// One of the identity-services.
+    Identity(usize),
+    /// One of the gateways.
+    Gateway(usize),
 }
 
 impl Plan {
@@ -121,7 +128,7 @@ impl Plan {
         blows
             .map(|blow| match &blow.what {
                 What::Kill { victims, .. } => victims.len(),
-                What::TokensEnd | What::Outage(_) => 0,
+                What::Freeze { .. } | What::TokensEnd | What::Outage(_) => 0,
             })
             .sum()
     }
@@ -129,16 +136,16 @@ impl Plan {
 
 fn blow(rng: &mut StdRng, store: Store) -> Blow {
     let after = Duration::from_millis(rng.random_range(30..500));
-    let what = match rng.random_range(0..10) {
-        0 => What::TokensEnd,
-        1 => What::Outage(Duration::from_millis(rng.random_range(200..1500))),
+    let mut victims = Victim::all(store);
+    let what = match rng.random_range(0..20) {
+        0 | 1 => What::TokensEnd,
+        2 | 3 => What::Outage(Duration::from_millis(rng.random_range(200..1500))),
+        4 => What::Freeze {
+            victim: *victims.choose(rng).unwrap_or(&Victim::Adapter),
+            lasts: Duration::from_millis(rng.random_range(2200..3200)),
+        },
         _ => {
-            let all: &[Victim] = match store {
-                Store::Embedded => &[Victim::Adapter, Victim::Identity, Victim::Gateway],
-                Store::Redis => &[Victim::Redis, Victim::Adapter, Victim::Identity, Victim::Gateway],
-            };
-            let count = *[1, 1, 1, 1, 1, 1, 2, 2, 2, all.len()].choose(rng).unwrap_or(&1);
-            let mut victims = all.to_vec();
+            let count = *[1, 1, 1, 1, 1, 1, 2, 2, 2, victims.len()].choose(rng).unwrap_or(&1);
             victims.shuffle(rng);
             victims.truncate(count);
             // They come back in this order: callees before those who call them.
@@ -167,7 +174,11 @@ impl fmt::Display for Plan {
 
 impl fmt::Display for Cycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let repeated = if self.until_clean { "until nothing is left" } else { "once" };
+        let repeated = if self.until_clean {
+            "until nothing is left"
+        } else {
+            "once"
+        };
         write!(f, "{:?} dialect, {repeated}; {}", self.dialect, self.weather)
     }
 }
@@ -176,9 +187,10 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kill { victims, gone } => {
-                let names: Vec<_> = victims.iter().map(|victim| victim.program()).collect();
+                let names: Vec<_> = victims.iter().map(ToString::to_string).collect();
                 write!(f, "kill {}, back after {gone:?}", names.join(" and "))
             }
+            Self::Freeze { victim, lasts } => write!(f, "{victim} stands still for {lasts:?}"),
             Self::TokensEnd => f.write_str("all tokens end"),
             Self::Outage(lasts) => write!(f, "the Platform is away for {lasts:?}"),
         }
@@ -186,13 +198,22 @@ impl fmt::Display for What {
 }
 
 impl Victim {
-    /// The program's name.
-    pub fn program(self) -> &'static str {
+    /// Everybody who can be killed, callees before those who call them.
+    pub fn all(store: Store) -> Vec<Self> {
+        let replicas = 0..store.replicas();
+        let redis = (store == Store::Redis).then_some(Self::Redis);
+        let services = replicas.clone().map(Self::Identity).chain(replicas.map(Self::Gateway));
+        redis.into_iter().chain([Self::Adapter]).chain(services).collect()
+    }
+}
+
+impl fmt::Display for Victim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Redis => "redis-server",
-            Self::Adapter => "delinea-adapter",
-            Self::Identity => "identity-service",
-            Self::Gateway => "gateway",
+            Self::Redis => f.write_str("redis-server"),
+            Self::Adapter => f.write_str("delinea-adapter"),
+            Self::Identity(nth) => write!(f, "identity-service {nth}"),
+            Self::Gateway(nth) => write!(f, "gateway {nth}"),
         }
     }
 }
@@ -202,6 +223,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    fn discriminant(victim: &Victim) -> u8 {
+        match victim {
+            Victim::Redis => 0,
+            Victim::Adapter => 1,
+            Victim::Identity(_) => 2,
+            Victim::Gateway(_) => 3,
+        }
+    }
 
     #[test]
     fn a_seed_gives_one_plan_and_another_gives_another() {
@@ -224,12 +254,13 @@ mod tests {
                 let victims: BTreeSet<_> = blows
                     .filter_map(|blow| match &blow.what {
                         What::Kill { victims, .. } => Some(victims),
-                        What::TokensEnd | What::Outage(_) => None,
+                        What::Freeze { .. } | What::TokensEnd | What::Outage(_) => None,
                     })
                     .flatten()
                     .collect();
+                let kinds: BTreeSet<_> = victims.iter().map(|victim| discriminant(victim)).collect();
                 let all = if store == Store::Redis { 4 } else { 3 };
-                assert_eq!(victims.len(), all, "seed {seed}: {victims:?}");
+                assert_eq!(kinds.len(), all, "seed {seed}: {victims:?}");
                 assert!((15..=90).contains(&plan.kills()), "seed {seed}: {}", plan.kills());
             }
         }

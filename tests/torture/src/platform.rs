@@ -57,7 +57,10 @@ impl Platform {
 
     async fn control(&self, method: Method, path: &str, body: &Value) -> Result<Value> {
         let url = format!("{}/_sim/{path}", self.url);
-        let request = self.http.request(method, &url).header("content-type", "application/json");
+        let request = self
+            .http
+            .request(method, &url)
+            .header("content-type", "application/json");
         let answer = request.body(body.to_string()).send().await;
         let answer = answer.with_context(|| format!("the simulated Platform does not answer at {url}"))?;
         let status = answer.status();

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// A process, running or not. It is killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
-    name: &'static str,
+    name: String,
     program: PathBuf,
     arguments: Vec<String>,
     /// Answer 200 when it is alive, and when it is ready.
@@ -40,12 +40,12 @@ pub(crate) struct Folders<'a> {
 
 impl Process {
     /// A service with an operators' listener; it does not run yet.
-    pub(crate) fn service(name: &'static str, listen: &str, flags: &[String], folders: Folders<'_>) -> Result<Self> {
+    pub(crate) fn service(program: &str, listen: &str, flags: &[String], folders: Folders<'_>) -> Result<Self> {
         let ops = format!("127.0.0.1:{}", free_port());
         let checks = ["healthz", "readyz"].map(|check| format!("http://{ops}/{check}"));
         let mut arguments = vec![format!("--listen={listen}"), format!("--ops-listen={ops}")];
         arguments.extend_from_slice(flags);
-        Self::new(name, arguments, checks, folders)
+        Self::new(program, arguments, checks, folders)
     }
 
     /// The simulated Platform; it does not run yet.
@@ -57,7 +57,7 @@ impl Process {
     }
 
     fn new(
-        name: &'static str,
+        name: &str,
         arguments: Vec<String>,
         checks: [String; 2],
         Folders { programs, work }: Folders<'_>,
@@ -69,13 +69,20 @@ impl Process {
             program.display()
         );
         Ok(Self {
-            name,
+            name: name.to_owned(),
             program,
             arguments,
             checks,
             log: work.join(format!("{name}.log")),
             child: None,
         })
+    }
+
+    /// The same with a number, as one of several.
+    pub(crate) fn numbered(mut self, nth: usize, work: &Path) -> Self {
+        self.name = format!("{} {nth}", self.name);
+        self.log = work.join(format!("{}.log", self.name.replace(' ', "-")));
+        self
     }
 
     /// Starts it; it is not alive yet.
@@ -115,11 +122,7 @@ impl Process {
             }
             self.goes_on()?;
             if began.elapsed() > PATIENCE {
-                bail!(
-                    "{} does not pass {} within {PATIENCE:?}",
-                    self.name,
-                    self.checks[check]
-                );
+                bail!("{} does not pass {} within {PATIENCE:?}", self.name, self.checks[check]);
             }
             sleep(PAUSE).await;
         }
@@ -144,8 +147,21 @@ impl Process {
         Ok(())
     }
 
-    /// The program's name, and where it writes.
-    pub(crate) fn log(&self) -> (&'static str, &Path) {
-        (self.name, &self.log)
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub(crate) async fn signal(&mut self, signal: &str) -> Result<()> {
+        self.goes_on()?;
+        if let Some(id) = self.child.as_ref().and_then(Child::id) {
+            let sent = Command::new("sh")
+                .args(["-c", &format!("kill -{signal} {id}")])
+                .status()
+                .await?;
+            ensure!(sent.success(), "{} got no {signal}: {sent}", self.name);
+        }
+        Ok(())
+    }
+
+    /// Its name, and where it writes.
+    pub(crate) fn log(&self) -> (&str, &Path) {
+        (&self.name, &self.log)
     }
 }

@@ -1,7 +1,8 @@
-//! The real programs, as a deployment has them: the simulated Platform, Redis if the store is there, and the three services.
+//! The real programs, as a deployment has them: the simulated Platform, Redis if the store is there, and the three services; where
+//! several can share the store, two gateways and two identity-services, each pair behind a balancer.
 //! Times are short, so that a campaign of a minute has as many leases, retries and time-outs as a bad day.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Result;
 use entra_simulator::{Client, Dialect, Knobs, TenantUrl};
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use crate::{
+    balancer::Balancer,
     plan::Victim,
     platform::Platform,
     process::{Folders, Process},
@@ -49,9 +51,13 @@ pub(crate) struct Services {
     pub(crate) platform: Platform,
     pub(crate) identity_url: String,
     scim_base: String,
-    /// The simulated Platform, delinea-adapter, identity-service, the gateway.
-    processes: [Process; 4],
+    simulator: Process,
+    adapter: Process,
+    identities: Vec<Process>,
+    gateways: Vec<Process>,
     redis: Option<RedisServer>,
+    /// Before the identity-services, and before the gateways.
+    _balancers: [Balancer; 2],
 }
 
 impl Services {
@@ -62,49 +68,73 @@ impl Services {
             Store::Embedded => None,
             Store::Redis => Some(RedisServer::with(Options::durable(Appendfsync::Always)).await),
         };
-        let [platform, adapter, identity, gateway] = std::array::from_fn(|_| format!("127.0.0.1:{}", free_port()));
+        let address = || SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let addresses = || (0..store.replicas()).map(|_| address()).collect::<Vec<_>>();
+        let (platform, adapter, identities, gateways) = (address(), address(), addresses(), addresses());
+        let before_identities = Balancer::start(identities.clone()).await?;
+        let before_gateways = Balancer::start(gateways.clone()).await?;
         let kept_in = match &redis {
             Some(redis) => format!("--redis-url={}", redis.url()),
             None => format!("--data-dir={}", folders.work.join("identity").display()),
         };
         let hash: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
-        let flags = |fixed: &[&str], own: &[String]| -> Vec<String> {
+        let service = |program, listen: SocketAddr, fixed: &[&str], own: &[String]| {
             let fixed = fixed.iter().map(|flag| (*flag).to_owned());
-            fixed.chain(own.iter().cloned()).chain([format!("--log={log}")]).collect()
+            let flags: Vec<String> = fixed
+                .chain(own.iter().cloned())
+                .chain([format!("--log={log}")])
+                .collect();
+            Process::service(program, &listen.to_string(), &flags, folders)
         };
-        let simulator = [
+        let replicas = |program, listen: Vec<SocketAddr>, fixed: &[&str], own: &[String]| {
+            let made = listen
+                .into_iter()
+                .enumerate()
+                .map(|(nth, listen)| Ok(service(program, listen, fixed, own)?.numbered(nth, folders.work)));
+            made.collect::<Result<Vec<_>>>()
+        };
+        let of_simulator = [
             format!("--data-dir={}", folders.work.join("platform").display()),
             format!("--seed={seed}"),
         ];
         let of_gateway = [
-            format!("--identity-url=http://{identity}"),
+            format!("--identity-url=http://{}", before_identities.addr()),
             format!("--bearer-token-sha256={hash}"),
+            format!("--public-url=http://{}", before_gateways.addr()),
         ];
-        let to_platform = [format!("--platform-url=http://{platform}")];
         let of_identity = [format!("--adapter-url=http://{adapter}"), kept_in];
-        let service = |name, listen: &str, flags: &[String]| Process::service(name, listen, flags, folders);
         let mut services = Self {
             platform: Platform::at(format!("http://{platform}"))?,
-            identity_url: format!("http://{identity}"),
-            scim_base: format!("http://{gateway}/scim/v2"),
-            processes: [
-                Process::simulator(&platform, &simulator, folders)?,
-                service("delinea-adapter", &adapter, &flags(&ADAPTER, &to_platform))?,
-                service("identity-service", &identity, &flags(&IDENTITY, &of_identity))?,
-                service("gateway", &gateway, &flags(&[], &of_gateway))?,
-            ],
+            identity_url: format!("http://{}", before_identities.addr()),
+            scim_base: format!("http://{}/scim/v2", before_gateways.addr()),
+            simulator: Process::simulator(&platform.to_string(), &of_simulator, folders)?,
+            adapter: service(
+                "delinea-adapter",
+                adapter,
+                &ADAPTER,
+                &[format!("--platform-url=http://{platform}")],
+            )?,
+            identities: replicas("identity-service", identities, &IDENTITY, &of_identity)?,
+            gateways: replicas("gateway", gateways, &[], &of_gateway)?,
             redis,
+            _balancers: [before_identities, before_gateways],
         };
-        for process in &mut services.processes {
+        for process in services.processes() {
             process.start()?;
         }
         services.ready().await?;
         Ok(services)
     }
 
+    /// Callees before those who call them.
+    fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
+        let two = [&mut self.simulator, &mut self.adapter];
+        two.into_iter().chain(&mut self.identities).chain(&mut self.gateways)
+    }
+
     /// Waits until every one of them is ready.
     pub(crate) async fn ready(&mut self) -> Result<()> {
-        for process in &mut self.processes {
+        for process in self.processes() {
             process.ready().await?;
         }
         Ok(())
@@ -133,6 +163,20 @@ impl Services {
         Ok(())
     }
 
+    /// Lets one stand still for so long.
+    pub(crate) async fn freeze(&mut self, victim: Victim, lasts: Duration) -> Result<()> {
+        match self.process(victim) {
+            Some(process) => process.signal("STOP").await?,
+            None => self.redis.iter().for_each(RedisServer::pause),
+        }
+        sleep(lasts).await;
+        match self.process(victim) {
+            Some(process) => process.signal("CONT").await?,
+            None => self.redis.iter().for_each(RedisServer::resume),
+        }
+        Ok(())
+    }
+
     /// The server begins its log anew with each start.
     async fn restart_redis(&mut self, folder: &Path) -> Result<()> {
         keep_redis_log(self.redis.as_ref(), folder)?;
@@ -143,13 +187,12 @@ impl Services {
     }
 
     fn process(&mut self, victim: Victim) -> Option<&mut Process> {
-        let at = match victim {
-            Victim::Redis => return None,
-            Victim::Adapter => 1,
-            Victim::Identity => 2,
-            Victim::Gateway => 3,
-        };
-        self.processes.get_mut(at)
+        match victim {
+            Victim::Redis => None,
+            Victim::Adapter => Some(&mut self.adapter),
+            Victim::Identity(nth) => self.identities.get_mut(nth),
+            Victim::Gateway(nth) => self.gateways.get_mut(nth),
+        }
     }
 
     /// Entra's client for these services.
@@ -164,22 +207,26 @@ impl Services {
 
     /// An error if one has ended by itself.
     pub(crate) fn go_on(&mut self) -> Result<()> {
-        self.processes.iter_mut().try_for_each(Process::goes_on)
+        self.processes().try_for_each(Process::goes_on)
     }
 
-    /// Each program's name, and the file that it writes into.
-    pub(crate) fn logs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        self.processes.iter().map(Process::log)
+    /// Each process's name, and the file that it writes into.
+    pub(crate) fn logs(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let two = [&self.simulator, &self.adapter];
+        two.into_iter()
+            .chain(&self.identities)
+            .chain(&self.gateways)
+            .map(Process::log)
     }
 
     /// Puts what Redis wrote, and what it has on disk, beside the others' logs.
     pub(crate) fn keep_redis(&self, folder: &Path) -> Result<()> {
         keep_redis_log(self.redis.as_ref(), folder)?;
         let Some(redis) = &self.redis else { return Ok(()) };
-        let files = redis.folder().join("appendonlydir");
         let kept = folder.join("appendonlydir");
         fs::create_dir_all(&kept)?;
-        for file in fs::read_dir(files)? {
+        // It has none when it never came so far.
+        for file in fs::read_dir(redis.folder().join("appendonlydir")).into_iter().flatten() {
             let file = file?;
             fs::copy(file.path(), kept.join(file.file_name()))?;
         }

@@ -40,7 +40,11 @@ impl Story {
 
     /// Adds a line. The time of day is that of the programs' logs.
     pub(crate) fn tell(&self, what: impl fmt::Display) {
-        let line = format!("{:7.3}  {:.3}  {what}", self.began.elapsed().as_secs_f64(), Timestamp::now());
+        let line = format!(
+            "{:7.3}  {:.3}  {what}",
+            self.began.elapsed().as_secs_f64(),
+            Timestamp::now()
+        );
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         // The file is for people: a campaign does not fail for want of it.
         let _ = writeln!(told.file, "{line}");

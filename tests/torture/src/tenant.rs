@@ -16,6 +16,8 @@ use crate::{services::Services, story::Story};
 
 const USERS: usize = 300;
 const GROUPS: usize = 40;
+/// How many members a group begins with at most: each is a request, and a campaign has little time.
+const MEMBERS: usize = 20;
 /// The pause between two passes of a cycle.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long a cycle may be repeated until nothing is left to be tried again.
@@ -55,18 +57,19 @@ pub(crate) struct Passed {
 impl Tenant {
     pub(crate) fn new(seed: u64, services: &Services) -> Result<Self> {
         let acknowledged: Arc<Mutex<Vec<Acknowledged>>> = Arc::default();
-        let mut clients = [
-            services.entra(Dialect::Default)?,
-            services.entra(Dialect::Flagged)?,
-        ];
+        let mut clients = [services.entra(Dialect::Default)?, services.entra(Dialect::Flagged)?];
         for client in &mut clients {
             let heard = acknowledged.clone();
             client.on_acknowledged(Arc::new(move |promise| {
                 heard.lock().unwrap_or_else(PoisonError::into_inner).push(promise);
             }));
         }
+        let mut directory = Directory::generate(seed, USERS, GROUPS);
+        for group in directory.groups.values_mut() {
+            group.members = std::mem::take(&mut group.members).into_iter().take(MEMBERS).collect();
+        }
         let mut tenant = Self {
-            directory: Directory::generate(seed, USERS, GROUPS),
+            directory,
             job: Job::new(clients[0].clone()),
             clients,
             names: Names::default(),
@@ -97,12 +100,7 @@ impl Tenant {
     }
 
     /// One cycle, repeated until nothing is left to be tried again; or, if it is not to be, until `over`.
-    pub(crate) async fn cycle(
-        &mut self,
-        until_clean: bool,
-        over: &CancellationToken,
-        story: &Story,
-    ) -> Result<Passed> {
+    pub(crate) async fn cycle(&mut self, until_clean: bool, over: &CancellationToken, story: &Story) -> Result<Passed> {
         let began = Instant::now();
         let mut passed = Passed {
             passes: 0,
@@ -146,7 +144,8 @@ impl Tenant {
                 story.tell(format_args!("made after the next look-up: {escrowed}"));
             }
         }
-        self.in_doubt.extend(failures.iter().map(|escrowed| escrowed.object_id.clone()));
+        self.in_doubt
+            .extend(failures.iter().map(|escrowed| escrowed.object_id.clone()));
         Ok(())
     }
 }

@@ -25,7 +25,13 @@ async fn one_poisoned_user_among_a_thousand_harms_nobody_else() {
     let mut directory = Directory::generate(17, 1000, 10);
     // Somebody's manager, and a member of several groups.
     let is_boss = |id: &String| directory.users.values().any(|user| user.manager.as_ref() == Some(id));
-    let groups = |id: &String| directory.groups.values().filter(|group| group.members.contains(id)).count();
+    let groups = |id: &String| {
+        directory
+            .groups
+            .values()
+            .filter(|group| group.members.contains(id))
+            .count()
+    };
     let active = directory.users.values().filter(|user| user.is_active());
     let ids = active.map(|user| &user.object_id).filter(|id| is_boss(id));
     let poisoned = ids.max_by_key(|id| groups(id)).unwrap().clone();
@@ -52,7 +58,9 @@ async fn one_poisoned_user_among_a_thousand_harms_nobody_else() {
     }
     // Only the one is left, with the reason.
     let id = job.linked(&poisoned).unwrap().to_owned();
-    let refused = it.delivered(&id, |delivery| delivery.state() == DeliveryState::Refused).await;
+    let refused = it
+        .delivered(&id, |delivery| delivery.state() == DeliveryState::Refused)
+        .await;
     assert!(refused.last_error.as_deref().unwrap().contains(SAID), "{refused:?}");
 
     let options = VerifyOptions {

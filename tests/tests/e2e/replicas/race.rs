@@ -43,7 +43,11 @@ async fn two_replicas_race_for_one_user_and_one_group() {
         let first = async {
             change(of_user(), phone("work")).await;
             let op = if n % 2 == 0 { "Remove" } else { "Add" };
-            change(of_group(), json!({"op": op, "path": "members", "value": [{"value": id}]})).await;
+            change(
+                of_group(),
+                json!({"op": op, "path": "members", "value": [{"value": id}]}),
+            )
+            .await;
         };
         let second = async {
             change(of_user(), phone("mobile")).await;
@@ -66,15 +70,23 @@ async fn two_replicas_race_for_one_user_and_one_group() {
     // Both took part.
     let [.., first, second] = &replicas.pairs;
     for process in [first, second] {
-        assert!(deliveries(process).await > 0.0, "{} delivered nothing", process.program());
+        assert!(
+            deliveries(process).await > 0.0,
+            "{} delivered nothing",
+            process.program()
+        );
     }
 }
 
 /// How many deliveries an identity-service has come to the end of.
 async fn deliveries(process: &Process) -> f64 {
     let metrics = process.metrics().await;
-    let counts = metrics.lines().filter(|line| line.starts_with("scim_deliveries_total{"));
-    counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    let counts = metrics
+        .lines()
+        .filter(|line| line.starts_with("scim_deliveries_total{"));
+    counts
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
+        .sum()
 }
 
 /// No two calls that write the same kind of object were under way at once.
