@@ -36,11 +36,14 @@ const ADAPTER: [&str; 8] = [
     // Tokens are used until they end.
     "--token-early-refresh=0",
 ];
-const IDENTITY: [&str; 5] = [
+const IDENTITY: [&str; 7] = [
     "--backoff-base=50ms",
     "--backoff-ceiling=1s",
     "--refused-retry=1s",
-    // Longer than the adapter's two together, and shorter than the lease.
+    // A campaign has more leavers in a minute than a company has in a week.
+    "--max-removals-per-hour=0",
+    "--max-deactivations-per-hour=0",
+    // Longer than the adapter's two together.
     "--delivery-timeout=1200ms",
     "--delivery-lease=2s",
 ];

@@ -57,7 +57,7 @@ pub(crate) async fn verdict(
     verdict.add("directory, SCIM and Platform differ", &verification.differences);
 
     let summary = settled(&services.identity_url).await?;
-    if summary.pending > 0 || summary.refused > 0 {
+    if !is_done(&summary) {
         verdict.add("there is still something to deliver", &[format!("{summary:?}")]);
     }
     let state = services.platform.state().await?;
@@ -131,11 +131,15 @@ async fn settled(identity_url: &str) -> Result<SummarizeDeliveriesResponse> {
             tenant: TENANT.to_owned(),
         };
         let summary = client.summarize_deliveries(request).await?.into_inner();
-        if summary.pending == 0 && summary.refused == 0 || began.elapsed() > PATIENCE {
+        if is_done(&summary) || began.elapsed() > PATIENCE {
             return Ok(summary);
         }
         sleep(std::time::Duration::from_millis(20)).await;
     }
+}
+
+fn is_done(summary: &SummarizeDeliveriesResponse) -> bool {
+    [summary.pending, summary.refused, summary.held] == [0; 3]
 }
 
 /// Whether no program may ever write such a line: it found itself at fault, or the Platform said no to what was right. A bare
