@@ -27,6 +27,8 @@ struct Replicas {
     /// The simulated Platform and delinea-adapter, which live on.
     others: [Process; 2],
     gateways: Balancer,
+    /// Where each gateway listens.
+    gateway_addrs: [String; 2],
     identities: Balancer,
     platform_url: String,
     _redis: RedisServer,
@@ -36,6 +38,15 @@ struct Replicas {
 impl Replicas {
     /// Starts all; they are ready, and get their share, when this returns.
     async fn start() -> Self {
+        Self::start_as(false).await
+    }
+
+    /// Each gateway calls one of the identity-services, and no other.
+    async fn start_in_pairs() -> Self {
+        Self::start_as(true).await
+    }
+
+    async fn start_as(in_pairs: bool) -> Self {
         service_runtime::install_crypto_provider();
         let folder = tempfile::tempdir().unwrap();
         let redis = RedisServer::with(Options::durable(Appendfsync::Always)).await;
@@ -45,23 +56,33 @@ impl Replicas {
         let path = folder.path();
         let store = format!("--redis-url={}", redis.url());
         let identity = || {
-            behind(&identities, |listen| {
+            let mut at = String::new();
+            let process = behind(&identities, |listen| {
+                listen.clone_into(&mut at);
                 Process::identity(listen, &adapter, &[&store, LINGER], path)
-            })
+            });
+            (at, process)
         };
-        let (callee, public) = (identities.addr().to_string(), gateways.addr().to_string());
-        let gateway = || {
-            behind(&gateways, |listen| {
-                Process::gateway(listen, &callee, &public, &[LINGER], path)
-            })
+        let ((identity_1, first), (identity_2, second)) = (identity(), identity());
+        let (any, public) = (identities.addr().to_string(), gateways.addr().to_string());
+        let gateway = |own: &str| {
+            let mut at = String::new();
+            let process = behind(&gateways, |listen| {
+                listen.clone_into(&mut at);
+                let callee = if in_pairs { own } else { &any };
+                Process::gateway(listen, callee, &public, &[LINGER], path)
+            });
+            (at, process)
         };
+        let ((gateway_1, its_gateway), (gateway_2, others_gateway)) = (gateway(&identity_1), gateway(&identity_2));
         let mut replicas = Self {
-            pairs: [gateway(), gateway(), identity(), identity()],
+            pairs: [its_gateway, others_gateway, first, second],
             others: [
                 Process::simulator(&platform, path),
                 Process::adapter(&adapter, &platform, &[], path),
             ],
             gateways,
+            gateway_addrs: [gateway_1, gateway_2],
             identities,
             platform_url: format!("http://{platform}"),
             _redis: redis,
@@ -103,6 +124,13 @@ impl Replicas {
     /// SCIM, on connections that are kept.
     fn scim_with_kept_connections(&self) -> Scim {
         Scim::at(&self.scim_base(), TOKEN)
+    }
+
+    /// SCIM at each gateway.
+    fn each_scim(&self) -> [Scim; 2] {
+        self.gateway_addrs
+            .each_ref()
+            .map(|addr| Scim::at(&format!("http://{addr}{}", gateway::BASE_PATH), TOKEN))
     }
 
     fn platform(&self) -> Platform {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Replicas;
 use crate::{
-    deployment::{group, user},
+    deployment::{Scim, group, user},
     processes::Process,
 };
 
@@ -18,43 +18,50 @@ const ROUNDS: usize = 41;
 /// deliver them. Neither is ever delivered twice at a time, and the last acknowledged change of each attribute wins (P2, P3).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_replicas_race_for_one_user_and_one_group() {
-    let replicas = Replicas::start().await;
-    let (scim, platform) = (replicas.scim(), replicas.platform());
-    let id = scim.create("/Users", &user(ODILE)).await;
-    let group_id = scim.create("/Groups", &group("Rack", &[&id])).await;
+    let replicas = Replicas::start_in_pairs().await;
+    let ([one, other], platform) = (replicas.each_scim(), replicas.platform());
+    let id = one.create("/Users", &user(ODILE)).await;
+    let group_id = one.create("/Groups", &group("Rack", &[&id])).await;
     replicas.settled().await;
     platform.profile(json!({"latency_ms": 20})).await;
     platform.control(Method::DELETE, "calls", &Value::Null).await;
 
     // Each client has attributes of its own, so that it is known which change of them was the last.
-    let change = async |path: String, operation: Value| {
-        let answer = scim.patch(&path, operation).await;
+    let change = async |scim: &Scim, path: &str, operation: Value| {
+        let answer = scim.patch(path, operation).await;
         assert!(answer.status.is_success(), "{answer:?}");
     };
+    let replace = |path: &str, value: &str| json!({"op": "Replace", "path": path, "value": value});
     let number = |n: usize| format!("+1 555 01{n:02}");
-    let (of_user, of_group) = (|| format!("/Users/{id}"), || format!("/Groups/{group_id}"));
+    let (of_user, of_group) = (format!("/Users/{id}"), format!("/Groups/{group_id}"));
     for n in 0..ROUNDS {
         if n % 4 == 0 {
-            // All begins anew, and with the other gateway: the balancer gives each request to the next.
+            // All begins anew, and now the one, now the other is the first to know that there is something to deliver.
             replicas.settled().await;
-            scim.get(&of_user()).await.expect(200);
+            let first = if n % 8 == 0 { &one } else { &other };
+            change(first, &of_user, replace("nickName", &number(n))).await;
         }
-        let phone = |kind: &str| json!({"op": "Replace", "path": format!("phoneNumbers[type eq \"{kind}\"].value"), "value": number(n)});
-        let first = async {
-            change(of_user(), phone("work")).await;
-            let op = if n % 2 == 0 { "Remove" } else { "Add" };
+        let members =
+            json!({"op": if n % 2 == 0 { "Remove" } else { "Add" }, "path": "members", "value": [{"value": id}]});
+        let by_one = async {
             change(
-                of_group(),
-                json!({"op": op, "path": "members", "value": [{"value": id}]}),
+                &one,
+                &of_user,
+                replace("phoneNumbers[type eq \"work\"].value", &number(n)),
             )
             .await;
+            change(&one, &of_group, members).await;
         };
-        let second = async {
-            change(of_user(), phone("mobile")).await;
-            let title = json!({"op": "Replace", "path": "displayName", "value": format!("Rack {n}")});
-            change(of_group(), title).await;
+        let by_other = async {
+            change(
+                &other,
+                &of_user,
+                replace("phoneNumbers[type eq \"mobile\"].value", &number(n)),
+            )
+            .await;
+            change(&other, &of_group, replace("displayName", &format!("Rack {n}"))).await;
         };
-        tokio::join!(first, second);
+        tokio::join!(by_one, by_other);
     }
     replicas.settled().await;
 
