@@ -56,27 +56,21 @@ impl Replicas {
         let path = folder.path();
         let store = format!("--redis-url={}", redis.url());
         let identity = || {
-            let mut at = String::new();
-            let process = behind(&identities, |listen| {
-                listen.clone_into(&mut at);
+            behind(&identities, |listen| {
                 Process::identity(listen, &adapter, &[&store, LINGER], path)
-            });
-            (at, process)
+            })
         };
-        let ((identity_1, first), (identity_2, second)) = (identity(), identity());
+        let [(identity_1, first), (identity_2, second)] = [identity(), identity()];
         let (any, public) = (identities.addr().to_string(), gateways.addr().to_string());
         let gateway = |own: &str| {
-            let mut at = String::new();
-            let process = behind(&gateways, |listen| {
-                listen.clone_into(&mut at);
-                let callee = if in_pairs { own } else { &any };
+            let callee = if in_pairs { own } else { &any };
+            behind(&gateways, |listen| {
                 Process::gateway(listen, callee, &public, &[LINGER], path)
-            });
-            (at, process)
+            })
         };
-        let ((gateway_1, its_gateway), (gateway_2, others_gateway)) = (gateway(&identity_1), gateway(&identity_2));
+        let [(gateway_1, before_first), (gateway_2, before_second)] = [gateway(&identity_1), gateway(&identity_2)];
         let mut replicas = Self {
-            pairs: [its_gateway, others_gateway, first, second],
+            pairs: [before_first, before_second, first, second],
             others: [
                 Process::simulator(&platform, path),
                 Process::adapter(&adapter, &platform, &[], path),
@@ -157,10 +151,10 @@ impl Replicas {
     }
 }
 
-/// One that listens at an address of its own, behind that balancer.
-fn behind(balancer: &Balancer, process: impl FnOnce(&str) -> Process) -> Process {
+/// One that listens at an address of its own, behind that balancer; with the address.
+fn behind(balancer: &Balancer, process: impl FnOnce(&str) -> Process) -> (String, Process) {
     let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let process = process(&listen.to_string());
     balancer.add(listen, process.readyz());
-    process
+    (listen.to_string(), process)
 }

@@ -78,6 +78,7 @@ pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
     let Verdict {
         acknowledged,
         made,
+        taken_back,
         locked,
         findings,
     } = result.unwrap_or_else(|error| Verdict {
@@ -94,7 +95,8 @@ pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
     }
     Ok(Outcome {
         summary: format!(
-            "{} kills, {hits} calls hit by faults, {acknowledged} writes acknowledged, {made} accounts and groups made, {locked} locked",
+            "{} kills, {hits} calls hit by faults, {acknowledged} writes acknowledged, {made} accounts and groups made, \
+             {taken_back} taken back, {locked} locked",
             plan.kills()
         ),
         took: began.elapsed(),

@@ -53,14 +53,11 @@ impl Changes {
             .collect();
         for Acknowledged { kind, id, etag } in promises {
             let changes = self.0.get(id).map_or(&[][..], Vec::as_slice);
-            let is_kept = match kind {
-                RequestKind::DeleteUser | RequestKind::DeleteGroup => {
-                    changes.last().is_some_and(|last| last.kind() == ChangeKind::Deleted)
-                }
-                _ => {
-                    let version = etag.as_deref().and_then(version);
-                    changes.iter().any(|change| Some(change.version) == version)
-                }
+            let is_kept = if is_deletion(*kind) {
+                is_deleted(changes)
+            } else {
+                let version = etag.as_deref().and_then(version);
+                changes.iter().any(|change| Some(change.version) == version)
             };
             if !is_kept {
                 findings.push(format!(
@@ -74,7 +71,7 @@ impl Changes {
     /// The resources that were not deleted, with their versions.
     fn present(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().filter_map(|(id, changes)| {
-            let last = changes.last().filter(|last| last.kind() != ChangeKind::Deleted)?;
+            let last = changes.last().filter(|_| !is_deleted(changes))?;
             Some((id.as_str(), last.version))
         })
     }
@@ -104,13 +101,26 @@ impl Changes {
         Ok(findings)
     }
 
-    /// How many there are of users, and of groups.
-    pub(crate) fn created(&self) -> [BTreeSet<&str>; 2] {
-        ["User", "Group"].map(|kind| {
-            let of_kind = self.0.iter().filter(|(_, changes)| changes[0].resource_type == kind);
-            of_kind.map(|(id, _)| id.as_str()).collect()
-        })
+    /// How many users and groups there ever were.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
+
+    /// How many of them were deleted without Entra's having heard that it did so.
+    pub(crate) fn taken_back(&self, promises: &[Acknowledged]) -> usize {
+        let by_entra = promises.iter().filter(|promise| is_deletion(promise.kind));
+        let by_entra: BTreeSet<&str> = by_entra.map(|promise| promise.id.as_str()).collect();
+        let deleted = self.0.iter().filter(|(_, changes)| is_deleted(changes));
+        deleted.filter(|(id, _)| !by_entra.contains(id.as_str())).count()
+    }
+}
+
+fn is_deletion(kind: RequestKind) -> bool {
+    matches!(kind, RequestKind::DeleteUser | RequestKind::DeleteGroup)
+}
+
+fn is_deleted(changes: &[Change]) -> bool {
+    changes.last().is_some_and(|last| last.kind() == ChangeKind::Deleted)
 }
 
 /// A resource is created once, its versions follow one another, and nothing follows its deletion.
@@ -183,6 +193,7 @@ mod tests {
             assert_eq!(feed.findings(&[broken]).len(), 1);
         }
         assert_eq!(feed.present().collect::<Vec<_>>(), [("a", 2)]);
+        assert_eq!((feed.taken_back(&kept), feed.taken_back(&kept[..2])), (0, 1));
     }
 
     #[test]

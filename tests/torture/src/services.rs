@@ -36,10 +36,11 @@ const ADAPTER: [&str; 8] = [
     // Tokens are used until they end.
     "--token-early-refresh=0",
 ];
-const IDENTITY: [&str; 7] = [
+const IDENTITY: [&str; 8] = [
     "--backoff-base=50ms",
     "--backoff-ceiling=1s",
     "--refused-retry=1s",
+    "--answer-wait=500ms",
     // A campaign has more leavers in a minute than a company has in a week.
     "--max-removals-per-hour=0",
     "--max-deactivations-per-hour=0",

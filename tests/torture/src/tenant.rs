@@ -151,14 +151,10 @@ impl Tenant {
 }
 
 impl Names {
-    /// How many users there ever were.
-    pub(crate) fn objects_of_users(&self) -> usize {
-        self.users.values().collect::<HashSet<_>>().len()
-    }
-
-    /// How many groups there ever were.
-    pub(crate) fn objects_of_groups(&self) -> usize {
-        self.groups.values().collect::<HashSet<_>>().len()
+    /// How many users and groups there ever were.
+    pub(crate) fn objects(&self) -> usize {
+        let ids = self.users.values().chain(self.groups.values());
+        ids.collect::<HashSet<_>>().len()
     }
 
     fn learn(&mut self, directory: &Directory) {

@@ -30,6 +30,8 @@ pub(crate) struct Verdict {
     pub(crate) acknowledged: usize,
     /// Accounts and groups that were ever made on the Platform.
     pub(crate) made: usize,
+    /// Creations that the Platform refused, because of a bare 404, and that were taken back before the directory wanted it.
+    pub(crate) taken_back: usize,
     /// Accounts that were locked in place of being disabled, because of a bare 404. That is to be cleared by a person
     /// (docs/operations.md).
     pub(crate) locked: usize,
@@ -72,15 +74,25 @@ pub(crate) async fn verdict(
     verdict.acknowledged = promises.len();
     verdict.add("the change feed", &changes.findings(&promises));
     verdict.add("not applied", &changes.not_applied(&services.identity_url).await?);
-    let [users, groups] = changes.created();
-    let ever = [tenant.names.objects_of_users(), tenant.names.objects_of_groups()];
-    if users.len() > ever[0] || groups.len() > ever[1] {
-        let counts = format!("{} users and {} groups for {ever:?} objects", users.len(), groups.len());
+    verdict.taken_back = changes.taken_back(&promises);
+    let ever = tenant.names.objects() + verdict.taken_back;
+    if changes.len() > ever {
+        let counts = format!("{} users and groups for {ever} objects", changes.len());
         verdict.add("something was created twice", &[counts]);
     }
-    let (doubled, made) = journal::findings(&folder.join("platform"), &tenant.names, &tenant.directory)?;
-    verdict.made = made;
-    verdict.add("doubled on the Platform", &doubled);
+    let journal = journal::read(&folder.join("platform"), &tenant.names, &tenant.directory)?;
+    verdict.made = journal.made;
+    verdict.add("the Platform's journal", &journal.findings);
+    if journal.lost > verdict.taken_back {
+        let counts = format!(
+            "{}, and only {} creations were taken back",
+            journal.lost, verdict.taken_back
+        );
+        verdict.add(
+            "accounts and groups taken away of whom the directory still has",
+            &[counts],
+        );
+    }
 
     // Whoever has nothing to do does nothing (P7).
     let over = CancellationToken::new();
