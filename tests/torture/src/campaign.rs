@@ -78,7 +78,7 @@ pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
     let Verdict {
         acknowledged,
         made,
-        taken_back,
+        unheard,
         locked,
         findings,
     } = result.unwrap_or_else(|error| Verdict {
@@ -96,7 +96,7 @@ pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
     Ok(Outcome {
         summary: format!(
             "{} kills, {hits} calls hit by faults, {acknowledged} writes acknowledged, {made} accounts and groups made, \
-             {taken_back} taken back, {locked} locked",
+             {unheard} unheard deletions, {locked} locked",
             plan.kills()
         ),
         took: began.elapsed(),

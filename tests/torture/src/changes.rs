@@ -107,7 +107,7 @@ impl Changes {
     }
 
     /// How many of them were deleted without Entra's having heard that it did so.
-    pub(crate) fn taken_back(&self, promises: &[Acknowledged]) -> usize {
+    pub(crate) fn unheard_deletions(&self, promises: &[Acknowledged]) -> usize {
         let by_entra = promises.iter().filter(|promise| is_deletion(promise.kind));
         let by_entra: BTreeSet<&str> = by_entra.map(|promise| promise.id.as_str()).collect();
         let deleted = self.0.iter().filter(|(_, changes)| is_deleted(changes));
@@ -193,7 +193,10 @@ mod tests {
             assert_eq!(feed.findings(&[broken]).len(), 1);
         }
         assert_eq!(feed.present().collect::<Vec<_>>(), [("a", 2)]);
-        assert_eq!((feed.taken_back(&kept), feed.taken_back(&kept[..2])), (0, 1));
+        assert_eq!(
+            (feed.unheard_deletions(&kept), feed.unheard_deletions(&kept[..2])),
+            (0, 1)
+        );
     }
 
     #[test]

@@ -30,8 +30,9 @@ pub(crate) struct Verdict {
     pub(crate) acknowledged: usize,
     /// Accounts and groups that were ever made on the Platform.
     pub(crate) made: usize,
-    /// Creations that the Platform refused, because of a bare 404, and that were taken back before the directory wanted it.
-    pub(crate) taken_back: usize,
+    /// Deletions of which Entra did not hear that they were done: creations that were taken back because the Platform refused
+    /// them with a bare 404, and Entra's own whose answer was lost.
+    pub(crate) unheard: usize,
     /// Accounts that were locked in place of being disabled, because of a bare 404. That is to be cleared by a person
     /// (docs/operations.md).
     pub(crate) locked: usize,
@@ -74,8 +75,8 @@ pub(crate) async fn verdict(
     verdict.acknowledged = promises.len();
     verdict.add("the change feed", &changes.findings(&promises));
     verdict.add("not applied", &changes.not_applied(&services.identity_url).await?);
-    verdict.taken_back = changes.taken_back(&promises);
-    let ever = tenant.names.objects() + verdict.taken_back;
+    verdict.unheard = changes.unheard_deletions(&promises);
+    let ever = tenant.names.objects() + verdict.unheard;
     if changes.len() > ever {
         let counts = format!("{} users and groups for {ever} objects", changes.len());
         verdict.add("something was created twice", &[counts]);
@@ -83,10 +84,10 @@ pub(crate) async fn verdict(
     let journal = journal::read(&folder.join("platform"), &tenant.names, &tenant.directory)?;
     verdict.made = journal.made;
     verdict.add("the Platform's journal", &journal.findings);
-    if journal.lost > verdict.taken_back {
+    if journal.lost > verdict.unheard {
         let counts = format!(
-            "{}, and only {} creations were taken back",
-            journal.lost, verdict.taken_back
+            "{}, and only {} were deleted without Entra's hearing of it",
+            journal.lost, verdict.unheard
         );
         verdict.add(
             "accounts and groups taken away of whom the directory still has",
