@@ -118,7 +118,7 @@ pub(crate) async fn verdict(
     services.go_on()?;
     for (program, log) in services.logs() {
         let log = fs::read_to_string(log)?;
-        let wrong: Vec<_> = log.lines().filter(|line| is_unheard(line, store)).collect();
+        let wrong: Vec<_> = log.lines().filter(|line| speaks_against_us(line, store)).collect();
         verdict.add(&format!("{program} wrote"), &wrong);
     }
     Ok(verdict)
@@ -157,7 +157,7 @@ fn is_done(summary: &SummarizeDeliveriesResponse) -> bool {
 
 /// Whether no program may ever write such a line: it found itself at fault, or the Platform said no to what was right. A bare
 /// 404 is a refusal until it is gone. While Redis is away, identity-service says so as an error.
-fn is_unheard(line: &str, store: Store) -> bool {
+fn speaks_against_us(line: &str, store: Store) -> bool {
     let is_refused = line.contains(" was refused") && !line.contains("PLATFORM_NOT_EXPOSED");
     line.contains("panicked") || is_refused || (line.contains(" ERROR ") && store == Store::Embedded)
 }
