@@ -11,6 +11,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, field_descriptor_proto:
 const PROTOS: &[&str] = &[
     "delinea/scim/resource/v1/user.proto",
     "delinea/scim/resource/v1/group.proto",
+    "delinea/scim/identity/v1/audit_service.proto",
     "delinea/scim/identity/v1/user_service.proto",
     "delinea/scim/identity/v1/group_service.proto",
     "delinea/scim/identity/v1/change_service.proto",

@@ -39,6 +39,9 @@ pub struct Config {
     /// File that declares the tenant's own schema extensions, as JSON Schema documents of RFC 7643 §7; see docs/schemas.md.
     #[arg(long, env = "SCHEMAS_FILE", value_name = "FILE")]
     pub schemas_file: Option<PathBuf>,
+    /// What is kept of what happened.
+    #[command(flatten)]
+    pub log: LogConfig,
     /// What identity-service does with what it is told.
     #[command(flatten)]
     pub policy: Policy,
@@ -109,6 +112,18 @@ impl RedisConfig {
             wait_timeout: self.redis_wait_timeout,
         })
     }
+}
+
+/// The log: change feed and audit trail.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LogConfig {
+    /// How long the change feed and the audit trail keep an entry, such as 90d; of all that is younger they keep the newest
+    /// 100,000. 0 means as long as there is room.
+    #[arg(long, env = "LOG_RETENTION", default_value = "90d", value_parser = parse_duration)]
+    pub log_retention: Duration,
+    /// Whether the audit trail tells what attributes were and are; else it tells their names alone.
+    #[arg(long, env = "AUDIT_VALUES", value_name = "BOOL", default_value_t = false, action = clap::ArgAction::Set)]
+    pub audit_values: bool,
 }
 
 /// Rules that a tenant may set.

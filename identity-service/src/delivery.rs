@@ -28,7 +28,7 @@ use crate::{
     id::{Kind, Tenant},
     metrics,
     pulse::Pulse,
-    store::{Applied, Brake, Claim, Held, Settlement, Store, StoreError},
+    store::{Applied, Brake, Claim, Held, Settlement, Store, StoreError, Tried},
     wake::Wake,
 };
 
@@ -199,7 +199,7 @@ impl Relay {
             }
         }
         let settled = async {
-            let Some(settlement) = self
+            let Some(delivered) = self
                 .within_lease(&claim, claimed, Box::pin(self.try_deliver(&claim)))
                 .await
             else {
@@ -209,10 +209,14 @@ impl Relay {
                 );
                 return Ok(());
             };
-            let settlement = settlement?;
+            let (version, settlement) = delivered?;
             note(&claim, &settlement);
             self.mind(breaker, &claim.tenant, &settlement);
-            self.store.settle(&claim, settlement, Timestamp::now()).await
+            let tried = Tried {
+                version,
+                trace_id: trace_context::trace_id().map(|id| id.to_string()),
+            };
+            self.store.settle(&claim, &tried, settlement, Timestamp::now()).await
         };
         if let Err(error) = settled.instrument(span).await {
             // The lease ends by itself and the work is taken again.
@@ -242,18 +246,21 @@ impl Relay {
         self.pulse.is_open(breaker.is_open());
     }
 
-    async fn try_deliver(&self, claim: &Claim) -> Result<Settlement, StoreError> {
+    /// Delivers what is wanted now; gives its version, none of a removal, and how the claim ends.
+    async fn try_deliver(&self, claim: &Claim) -> Result<(Option<u64>, Settlement), StoreError> {
         let Some(order) = self.store.order(claim, self.config.member_batch).await? else {
-            return Ok(Settlement::Applied(Applied::default()));
+            return Ok((None, Settlement::Applied(Applied::default())));
         };
+        let version = order.record.as_ref().map(|record| record.version);
         // A brake on removals lets a user's account be disabled.
         if claim.braked.is_some() && !(claim.kind == Kind::User && claim.braked == Some(Brake::Removals)) {
-            return Ok(Settlement::Held(Held::default()));
+            return Ok((version, Settlement::Held(Held::default())));
         }
-        match claim.kind {
-            Kind::User => self.deliver_user(claim, order).await,
-            Kind::Group => self.deliver_group(claim, order).await,
-        }
+        let settlement = match claim.kind {
+            Kind::User => self.deliver_user(claim, order).await?,
+            Kind::Group => self.deliver_group(claim, order).await?,
+        };
+        Ok((version, settlement))
     }
 }
 

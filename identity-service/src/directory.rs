@@ -1,6 +1,7 @@
 //! The rules of users and groups: what a request does to a record. It reads, computes, and asks the store for one atomic
 //! step; a lost race is read and computed again. It knows SCIM and the store; it must not know gRPC, HTTP or the Platform.
 
+mod diff;
 mod groups;
 mod members;
 mod users;
@@ -26,7 +27,10 @@ use crate::{
     pulse::Pulse,
     query::{GROUPS_ALONG, Page, Query, Search},
     record::{Record, bytes, etag, version_of_etag},
-    store::{Action, Brake, Brakes, RequestKey, Seen, Store, StoreError, Usable, Which, Write, WriteError, Written},
+    store::{
+        Action, AttributeChange, Brake, Brakes, Origin, RequestKey, Seen, Store, StoreError, Usable, Which, Write,
+        WriteError, Written,
+    },
     wake::Wake,
 };
 
@@ -62,6 +66,8 @@ pub struct Caller {
     pub request: Option<RequestKey>,
     /// The W3C trace context of the request.
     pub traceparent: Option<String>,
+    /// Who asks, for the log.
+    pub origin: Option<Origin>,
 }
 
 impl Directory {
@@ -146,6 +152,7 @@ impl Directory {
         for _ in 0..RACES {
             let record = self.get(tenant, kind, id).await?;
             let keys = crate::index::keys(kind, &record.document);
+            let diff = self.diff(kind, &record.document, &Value::Null);
             let action = Action::Delete {
                 expected: record.document_version,
                 keys,
@@ -156,7 +163,7 @@ impl Directory {
             };
             let step = Write {
                 usable,
-                ..self.step(kind, parsed, action, &caller)
+                ..self.step(kind, parsed, action, diff, &caller)
             };
             if self.attempt(tenant, step, id, &caller).await?.is_some() {
                 return Ok(());
@@ -208,7 +215,12 @@ impl Directory {
         self.schemas.resource(kind.into())
     }
 
-    fn step(&self, kind: Kind, id: ResourceId, action: Action, caller: &Caller) -> Write {
+    /// What a change does to a document, for the log.
+    fn diff(&self, kind: Kind, old: &Value, new: &Value) -> Vec<AttributeChange> {
+        diff::diff(self.schema(kind), old, new)
+    }
+
+    fn step(&self, kind: Kind, id: ResourceId, action: Action, diff: Vec<AttributeChange>, caller: &Caller) -> Write {
         let if_version = match caller.etag.as_deref() {
             None | Some("*") => None,
             // A tag that we never issued matches no version.
@@ -226,6 +238,8 @@ impl Directory {
             deletion_disables: self.policy.delete_mode == DeleteMode::Disable,
             now: Timestamp::now(),
             traceparent: caller.traceparent.clone(),
+            diff,
+            origin: caller.origin.clone(),
         }
     }
 
@@ -363,20 +377,8 @@ fn not_found(kind: Kind, id: &str) -> Error {
 
 /// The names of the attributes that differ between two documents.
 fn differences(old: &Value, new: &Value) -> Vec<String> {
-    let keys = |value: &Value| {
-        value
-            .as_object()
-            .map(|map| map.keys().cloned().collect::<Vec<_>>())
-            .unwrap_or_default()
-    };
-    let mut names: Vec<_> = keys(old)
-        .into_iter()
-        .chain(keys(new))
-        .filter(|name| old.get(name) != new.get(name))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+    let names = diff::names(old, new).into_iter();
+    names.filter(|name| old.get(name) != new.get(name)).collect()
 }
 
 /// The key that makes a repeat of this very request harmless. `body` is the resource of the request, which `request` must

@@ -48,12 +48,12 @@ impl Engine {
     /// Opens the store that the settings name.
     pub(crate) async fn open(config: &Config) -> Result<Self, StartError> {
         if let Some(settings) = config.redis.settings() {
-            let store = RedisStore::open(&settings, redis::Options::default()).await?;
+            let store = RedisStore::open(&settings, redis_options(config)).await?;
             return Ok(store.into());
         }
-        let (folder, cache) = (config.data_dir.clone(), config.store_cache);
+        let (folder, options) = (config.data_dir.clone(), options(config));
         // A large file that was not closed cleanly takes its time.
-        let opening = tokio::task::spawn_blocking(move || open_file(&folder, cache));
+        let opening = tokio::task::spawn_blocking(move || open_file(&folder, options));
         let store = opening
             .await
             .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;
@@ -120,7 +120,7 @@ impl Engine {
 
 /// Makes the embedded store's file as small as may be.
 pub(crate) async fn compact(config: &Config) -> Result<embedded::Compacted, StartError> {
-    let (path, options) = (config.data_dir.join(STORE_FILE), options(config.store_cache));
+    let (path, options) = (config.data_dir.join(STORE_FILE), options(config));
     let compacting = tokio::task::spawn_blocking(move || EmbeddedStore::compact(&path, options));
     let compacted = compacting
         .await
@@ -128,20 +128,28 @@ pub(crate) async fn compact(config: &Config) -> Result<embedded::Compacted, Star
     Ok(compacted)
 }
 
-fn options(cache: u64) -> embedded::Options {
+fn options(config: &Config) -> embedded::Options {
     embedded::Options {
-        cache_bytes: usize::try_from(cache).unwrap_or(usize::MAX),
+        cache_bytes: usize::try_from(config.store_cache).unwrap_or(usize::MAX),
+        log_retention: config.log.log_retention,
         ..embedded::Options::default()
     }
 }
 
-fn open_file(folder: &Path, cache: u64) -> Result<EmbeddedStore, StartError> {
+fn redis_options(config: &Config) -> redis::Options {
+    redis::Options {
+        log_retention: config.log.log_retention,
+        ..redis::Options::default()
+    }
+}
+
+fn open_file(folder: &Path, options: embedded::Options) -> Result<EmbeddedStore, StartError> {
     // Who is in which group is nobody else's.
     private::make_folder(folder).map_err(|source| StartError::DataDir {
         path: folder.display().to_string(),
         source,
     })?;
-    Ok(EmbeddedStore::open(&folder.join(STORE_FILE), options(cache))?)
+    Ok(EmbeddedStore::open(&folder.join(STORE_FILE), options)?)
 }
 
 /// Only opening the file again can help, and whoever supervises the service starts it again.

@@ -99,8 +99,8 @@ pub enum Error {
     /// Too many others changed the same resource at the same time.
     #[error("the resource kept changing while the request was tried; try again")]
     Contention,
-    /// The feed no longer goes back that far.
-    #[error("the change feed no longer goes back to this token; list everything and watch anew")]
+    /// The log no longer goes back that far.
+    #[error("what followed this token is no longer kept; list everything and begin anew")]
     ResumeTokenExpired(String),
     /// The store failed.
     #[error("the store is not available")]

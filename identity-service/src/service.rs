@@ -1,12 +1,15 @@
 //! The gRPC edge: messages in, messages out. It translates; the rules are in [`crate::directory`].
 
+mod audit;
 mod changes;
 mod deliveries;
 mod groups;
+mod log;
 mod paging;
 mod schemas;
 mod users;
 
+pub(crate) use audit::Audit;
 pub(crate) use changes::ChangeFeed;
 pub(crate) use deliveries::Deliveries;
 pub(crate) use groups::Groups;
@@ -17,11 +20,14 @@ use proto::identity::v1::PatchOperation;
 use scim::Operation;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use service_runtime::trace_context;
+use tonic::metadata::MetadataMap;
 
 use crate::{
     directory::{Caller, request_key},
     error::Error,
     record::Record,
+    store::Origin,
 };
 
 /// A message as the JSON that it is.
@@ -72,7 +78,26 @@ fn operations(operations: Vec<PatchOperation>) -> Result<Vec<Operation>, Error> 
     operations.into_iter().enumerate().map(read).collect()
 }
 
+/// Who asks, as far as the call says it.
+fn origin(metadata: &MetadataMap) -> Option<Origin> {
+    let text = |name: &str| {
+        let value = metadata
+            .get(name)
+            .filter(|value| proto::origin::is_usable(value.as_bytes()))?;
+        Some(value.to_str().ok()?.to_owned())
+    };
+    let origin = Origin {
+        credential: text(proto::origin::CREDENTIAL),
+        request_id: text(proto::origin::REQUEST_ID),
+        client_request_id: text(proto::origin::CLIENT_REQUEST_ID),
+        correlation_id: text(proto::origin::CORRELATION_ID),
+        trace_id: trace_context::trace_id().map(|id| id.to_string()),
+    };
+    (origin != Origin::default()).then_some(origin)
+}
+
 fn caller(
+    origin: Option<Origin>,
     etag: Option<String>,
     request_id: Option<String>,
     method: &str,
@@ -82,6 +107,7 @@ fn caller(
     Ok(Caller {
         etag,
         request: request_key(request_id, method, request, body)?,
-        traceparent: service_runtime::trace_context::current(),
+        traceparent: trace_context::current(),
+        origin,
     })
 }

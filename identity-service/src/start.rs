@@ -7,9 +7,9 @@ use proto::{
     FILE_DESCRIPTOR_SET,
     adapter::v1::adapter_service_client::AdapterServiceClient,
     identity::v1::{
-        change_service_server::ChangeServiceServer, delivery_service_server::DeliveryServiceServer,
-        group_service_server::GroupServiceServer, schema_service_server::SchemaServiceServer,
-        user_service_server::UserServiceServer,
+        audit_service_server::AuditServiceServer, change_service_server::ChangeServiceServer,
+        delivery_service_server::DeliveryServiceServer, group_service_server::GroupServiceServer,
+        schema_service_server::SchemaServiceServer, user_service_server::UserServiceServer,
     },
 };
 use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect, grpc_routes, serve_grpc};
@@ -24,7 +24,7 @@ use crate::{
     id::Tenant,
     moving::{self, Origin},
     pulse::Pulse,
-    service::{ChangeFeed, Deliveries, Groups, SchemaTable, Users},
+    service::{Audit, ChangeFeed, Deliveries, Groups, SchemaTable, Users},
     store::{Store, StoreError, embedded, redis},
     sweep::Sweep,
     wake::Wake,
@@ -162,6 +162,7 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
 
     let directory = Directory::new(store.clone(), Arc::new(schemas), config.policy, tenant, wake.clone())
         .answering_after(config.delivery.answer_wait, pulse);
+    let audit = Audit::new(directory.clone(), store.clone(), config.log.audit_values);
     let changes = ChangeFeed::new(directory.clone(), store.clone(), wake.clone(), life.closing());
     let routes =
         Routes::new(UserServiceServer::new(Users::new(directory.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES))
@@ -169,6 +170,7 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
                 GroupServiceServer::new(Groups::new(directory.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES),
             )
             .add_service(ChangeServiceServer::new(changes))
+            .add_service(AuditServiceServer::new(audit))
             .add_service(SchemaServiceServer::new(SchemaTable::new(directory.clone())))
             .add_service(DeliveryServiceServer::new(Deliveries::new(directory, store, wake)));
     let routes = grpc_routes(routes, &life.readiness, &[FILE_DESCRIPTOR_SET])?;

@@ -9,6 +9,7 @@ mod delivery;
 pub mod embedded;
 mod error;
 mod kept;
+mod log;
 mod moving;
 pub mod redis;
 mod revert;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tonic::async_trait;
 
-pub use self::{brakes::*, delivery::*, error::*, kept::*, moving::*, revert::*, wanted::*};
+pub use self::{brakes::*, delivery::*, error::*, kept::*, log::*, moving::*, revert::*, wanted::*};
 
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -37,7 +38,7 @@ use crate::{
 /// - **A document is never overwritten unseen.** Who changes or deletes one says which version of it was read, and is told
 ///   when it moved. Changes of members need not say: they are changes of a set, so none is lost, and none holds up a
 ///   change of the document.
-/// - **Versions move by one, and only when something changed**, which is then in the feed, in order, and in the outbox.
+/// - **Versions move by one, and only when something changed**, which is then in the log, in order, and in the outbox.
 /// - **What was last applied is known** while something newer is wanted, and its names are nobody else's: it can be restored.
 /// - **What takes access away is claimed before anything else**; apart from that, what is due for the longest.
 /// - **What a brake holds is not claimed** before it is released, or is wanted no longer.
@@ -93,7 +94,7 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<ResourceId>, StoreError>;
 
-    /// Creates, updates or deletes one resource: versions, uniqueness, document, indexes, memberships, change feed and
+    /// Creates, updates or deletes one resource: versions, uniqueness, document, indexes, memberships, log and
     /// outbox, in one step. Who changes nothing writes nothing.
     async fn write(&self, tenant: &Tenant, write: Write) -> Result<Written, WriteError>;
 
@@ -105,14 +106,16 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Written>, WriteError>;
 
-    /// Changes after a position of the feed, at most `limit`, in the order they were made.
-    async fn changes(&self, tenant: &Tenant, after: u64, limit: usize) -> Result<Changes, StoreError>;
+    // === The log ===
 
-    /// Tells the tenant's history of changes from any other: positions of another feed mean nothing in this one.
+    /// Entries after a position of the log, at most `limit`, in the order in which they were written.
+    async fn log(&self, tenant: &Tenant, after: u64, limit: usize) -> Result<LogPage, StoreError>;
+
+    /// Tells the tenant's log from any other: positions of another one mean nothing in this one.
     async fn feed_id(&self, tenant: &Tenant) -> Result<u64, StoreError>;
 
-    /// The position of the newest change; 0 when there was none.
-    async fn newest_change(&self, tenant: &Tenant) -> Result<u64, StoreError>;
+    /// The position of the newest entry of the log; 0 when there was none.
+    async fn newest_entry(&self, tenant: &Tenant) -> Result<u64, StoreError>;
 
     // === What is still to be delivered ===
 
@@ -133,8 +136,15 @@ pub trait Store: Send + Sync + 'static {
     /// resource at a time, so another loses it, unless its delivery is under way.
     async fn record_intent(&self, claim: &Claim, name: &str) -> Result<Intent, StoreError>;
 
-    /// Lets what is held go on: it is due now, and its brake does not hold it again. `false` when nothing of it is held.
-    async fn release(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError>;
+    /// Lets what is held go on: it is due now, and its brake does not hold it again; logs who did. `false` when nothing of it
+    /// is held.
+    async fn release(
+        &self,
+        tenant: &Tenant,
+        id: ResourceId,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// What a resource or tombstone was when it was last applied, while something newer is wanted.
     async fn pre_image(&self, tenant: &Tenant, kind: Kind, id: ResourceId) -> Result<Option<PreImage>, StoreError>;
@@ -158,20 +168,40 @@ pub trait Store: Send + Sync + 'static {
         tenant: &Tenant,
         group: ResourceId,
         members: &[(ResourceId, u64)],
+        origin: Option<&Origin>,
         now: Timestamp,
     ) -> Result<Vec<ResourceId>, StoreError>;
 
-    /// Puts those into a group again whose removal a brake holds: a part now, the rest by and by. `false` when there are none.
-    async fn discard_members(&self, tenant: &Tenant, group: ResourceId, now: Timestamp) -> Result<bool, StoreError>;
+    /// Puts those into a group again whose removal a brake holds: a part now, the rest by and by; logs who did. `false` when
+    /// there are none.
+    async fn discard_members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
-    /// Has nothing of a tenant claimed until it is paused no longer (`None`). What is under way comes to its end.
-    async fn set_pause(&self, tenant: &Tenant, pause: Option<Pause>) -> Result<(), StoreError>;
+    /// Has nothing of a tenant claimed until it is paused no longer (`None`); logs who did. What is under way comes to its end.
+    async fn set_pause(
+        &self,
+        tenant: &Tenant,
+        pause: Option<Pause>,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Why nothing of a tenant is claimed, if it is paused.
     async fn pause(&self, tenant: &Tenant) -> Result<Option<Pause>, StoreError>;
 
-    /// Ends a claim. A claim that no longer holds settles nothing.
-    async fn settle(&self, claim: &Claim, settlement: Settlement, now: Timestamp) -> Result<(), StoreError>;
+    /// Ends a claim, and logs how, unless it ended as before. A claim that no longer holds settles nothing.
+    async fn settle(
+        &self,
+        claim: &Claim,
+        tried: &Tried,
+        settlement: Settlement,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// The link of a resource or tombstone.
     async fn link(&self, tenant: &Tenant, id: ResourceId) -> Result<Option<Link>, StoreError>;
@@ -194,14 +224,20 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError>;
 
-    /// Makes a resource's work due now, applied or not. `false` when there is no such resource.
-    async fn retry(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError>;
+    /// Makes a resource's work due now, applied or not, and logs who did. `false` when there is no such resource.
+    async fn retry(
+        &self,
+        tenant: &Tenant,
+        id: ResourceId,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Counts of resources and of work.
     async fn summary(&self, tenant: &Tenant) -> Result<Summary, StoreError>;
 
-    /// Does a bounded part of what earlier steps left over: what shows nowhere and costs only space, and resources that are
-    /// to be delivered again. Gives how many entries it touched; 0 when nothing is left.
+    /// Does a bounded part of what earlier steps left over: what shows nowhere and costs only space, entries of the log that
+    /// are too old, and resources that are to be delivered again. Gives how many entries it touched; 0 when nothing is left.
     async fn sweep(&self, tenant: &Tenant, now: Timestamp) -> Result<usize, StoreError>;
 
     // === Moving ===
@@ -217,7 +253,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<(Vec<Entry>, Option<ExportCursor>), StoreError>;
 
     /// Puts entries into the store as they are, with all that follows from them: indexes, owners, counts. Nothing is put
-    /// into the change feed or made due by it. An entry put twice is as one put once, and the order does not matter. At most
+    /// into the log or made due by it. An entry put twice is as one put once, and the order does not matter. At most
     /// [`MOVED_AT_ONCE`] items by [`Entry::items`]. What does not go together, such as two users of one name, is refused as
     /// [`StoreError::Unfit`].
     async fn import(&self, tenant: &Tenant, entries: Vec<Entry>) -> Result<(), StoreError>;

@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod json;
+pub mod origin;
 pub mod time;
 
 /// Users and groups: the gRPC types that are the SCIM JSON too.
@@ -17,7 +18,7 @@ pub mod resource {
     }
 }
 
-/// The services of identity-service: users, groups, changes, deliveries, schemas.
+/// The services of identity-service: users, groups, changes, deliveries, the audit trail, schemas.
 pub mod identity {
     /// Version 1 of the identity services.
     #[allow(missing_docs, clippy::all, unused_qualifications, reason = "generated")]

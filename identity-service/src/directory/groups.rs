@@ -22,13 +22,14 @@ impl Directory {
         let keys = keys(Kind::Group, &document);
         let name = name_key(Kind::Group, &document);
         let joined = members.clone();
+        let diff = self.diff(Kind::Group, &Value::Null, &document);
         let action = Action::Create {
             document,
             keys,
             members,
         };
         let written = self
-            .attempt(tenant, self.step(Kind::Group, id, action, &caller), "", &caller)
+            .attempt(tenant, self.step(Kind::Group, id, action, diff, &caller), "", &caller)
             .await;
         let written = self.naming_the_holder(tenant, Kind::Group, name, written).await?;
         let written = written.ok_or(Error::Contention)?;
@@ -57,13 +58,19 @@ impl Directory {
         for _ in 0..RACES {
             let present = self.get(tenant, Kind::Group, id).await?;
             let replaced = scim::replace(self.schema(Kind::Group), &present.document, document.clone())?;
+            let diff = self.diff(Kind::Group, &present.document, &replaced);
             let document = document_change(Kind::Group, &present, replaced)?;
             let action = Action::Update {
                 document,
                 members: Some(change.clone()),
             };
             if let Some(written) = self
-                .attempt(tenant, self.step(Kind::Group, parsed, action, &caller), id, &caller)
+                .attempt(
+                    tenant,
+                    self.step(Kind::Group, parsed, action, diff, &caller),
+                    id,
+                    &caller,
+                )
                 .await?
             {
                 warn_of_dropped_members(tenant, &written, "PUT without some of the members");
@@ -92,17 +99,23 @@ impl Directory {
             return Ok((first.record, first.changed));
         }
         for _ in 0..RACES {
-            let mut document = None;
+            let (mut document, mut diff) = (None, Vec::new());
             if !attributes.is_empty() {
                 let present = self.get(tenant, Kind::Group, id).await?;
                 let changed = scim::apply(schema, present.document.clone(), &attributes)?;
+                diff = self.diff(Kind::Group, &present.document, &changed);
                 document = document_change(Kind::Group, &present, changed)?;
             }
             let members = self.member_change(tenant, parsed, &membership).await?;
             let concerned: Vec<_> = members.iter().flat_map(MemberChange::named).collect();
             let action = Action::Update { document, members };
             if let Some(written) = self
-                .attempt(tenant, self.step(Kind::Group, parsed, action, &caller), id, &caller)
+                .attempt(
+                    tenant,
+                    self.step(Kind::Group, parsed, action, diff, &caller),
+                    id,
+                    &caller,
+                )
                 .await?
             {
                 warn_of_dropped_members(tenant, &written, "PATCH `replace` of members");

@@ -27,13 +27,14 @@ impl Directory {
         let id = ResourceId::generate();
         let keys = keys(Kind::User, &document);
         let name = name_key(Kind::User, &document);
+        let diff = self.diff(Kind::User, &Value::Null, &document);
         let action = Action::Create {
             document,
             keys,
             members: Vec::new(),
         };
         let written = self
-            .attempt(tenant, self.step(Kind::User, id, action, &caller), "", &caller)
+            .attempt(tenant, self.step(Kind::User, id, action, diff, &caller), "", &caller)
             .await;
         let written = self.naming_the_holder(tenant, Kind::User, name, written).await?;
         let written = written.ok_or(Error::Contention)?;
@@ -132,13 +133,14 @@ impl Directory {
                 before: may_be_used(&present.document),
                 after: may_be_used(&document),
             };
+            let diff = self.diff(Kind::User, &present.document, &document);
             let action = Action::Update {
                 document: document_change(Kind::User, &present, document)?,
                 members: None,
             };
             let step = Write {
                 usable,
-                ..self.step(Kind::User, parsed, action, caller)
+                ..self.step(Kind::User, parsed, action, diff, caller)
             };
             if let Some(written) = self.attempt(tenant, step, id, caller).await? {
                 self.verdict(tenant, &written, &[], caller).await?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use proto::error::ErrorReason;
+use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use super::{Caller, Directory, differences};
@@ -15,7 +16,7 @@ use crate::{
     error::Error,
     id::{Kind, ResourceId, Tenant},
     index::keys,
-    store::{Delivery, Failure, Revert, Reverted, Stage, WorkState, Written},
+    store::{Delivery, Failure, Origin, Revert, Reverted, Stage, WorkState, Written},
 };
 
 /// How often the store is looked at at least: deliveries of other replicas ring no bell here.
@@ -56,7 +57,7 @@ impl Directory {
                 Verdict::Done => return Ok(()),
                 Verdict::Refused(failure) => return self.take_back(tenant, written, failure, caller).await,
                 Verdict::MembersRefused(failure, which) => {
-                    return self.take_members_back(tenant, written, failure, &which).await;
+                    return self.take_members_back(tenant, written, failure, &which, caller).await;
                 }
             }
             let left = wait.saturating_sub(began.elapsed());
@@ -135,6 +136,8 @@ impl Directory {
                     request: caller.request.as_ref().map(|request| request.id.clone()),
                     now: Timestamp::now(),
                     traceparent: caller.traceparent.clone(),
+                    diff: self.diff(record.kind, &record.document, before.unwrap_or(&Value::Null)),
+                    origin: caller.origin.clone(),
                 };
                 !matches!(self.store.revert(tenant, revert).await?, Reverted::Not(_))
             }
@@ -159,12 +162,14 @@ impl Directory {
         written: &Written,
         failure: Failure,
         refused: &[(ResourceId, u64)],
+        caller: &Caller,
     ) -> Result<(), Error> {
         let Some(reason) = verdict_of(&failure) else {
             return Ok(());
         };
         let (group, now) = (written.record.id, Timestamp::now());
-        let back = self.store.revert_members(tenant, group, refused, now).await?;
+        let origin = caller.origin.as_ref();
+        let back = self.store.revert_members(tenant, group, refused, origin, now).await?;
         self.wake.ring();
         tracing::info!(
             scim.tenant = %tenant, scim.resource.id = %group, refused = refused.len(), undone = back.len(),
@@ -196,7 +201,7 @@ fn verdict_of(failure: &Failure) -> Option<ErrorReason> {
 impl Directory {
     /// Takes back what is held or refused of a resource, so that it is what it was when it was last applied. Gives whether a
     /// user's memberships could not be restored with it.
-    pub async fn discard(&self, tenant: &Tenant, id: &str) -> Result<(), Error> {
+    pub async fn discard(&self, tenant: &Tenant, id: &str, origin: Option<Origin>) -> Result<(), Error> {
         let not_held = || Error::NotHeld(id.chars().take(64).collect());
         let parsed: ResourceId = id.parse().map_err(|_| not_held())?;
         let delivery = self.store.delivery(tenant, parsed).await?.ok_or_else(not_held)?;
@@ -204,7 +209,7 @@ impl Directory {
         let now = Timestamp::now();
         let members = delivery.kind == Kind::Group
             && !delivery.deleted
-            && self.store.discard_members(tenant, parsed, now).await?;
+            && self.store.discard_members(tenant, parsed, origin.as_ref(), now).await?;
         if members {
             self.wake.ring();
             return Ok(());
@@ -238,6 +243,12 @@ impl Directory {
             request: None,
             now,
             traceparent: service_runtime::trace_context::current(),
+            diff: self.diff(
+                delivery.kind,
+                document.unwrap_or(&Value::Null),
+                before.as_ref().unwrap_or(&Value::Null),
+            ),
+            origin,
         };
         let reverted = self.store.revert(tenant, revert).await?;
         self.wake.ring();

@@ -74,7 +74,7 @@ async fn state(store: &dyn Store, tenant: &Tenant) -> Result<State, StoreError> 
     });
     Ok(State {
         feed: store.feed_id(tenant).await?,
-        newest_change: store.newest_change(tenant).await?,
+        newest_entry: store.newest_entry(tenant).await?,
         stamp: stamp.unwrap_or(0),
     })
 }

@@ -61,7 +61,7 @@ pub async fn import(store: &dyn Store, tenant: &Tenant, path: &Path) -> Result<C
 }
 
 async fn is_empty(store: &dyn Store, tenant: &Tenant) -> Result<bool, MovingError> {
-    if store.summary(tenant).await? != Summary::default() || store.newest_change(tenant).await? != 0 {
+    if store.summary(tenant).await? != Summary::default() || store.newest_entry(tenant).await? != 0 {
         return Ok(false);
     }
     // Tombstones and the like. An empty page is not the last one.

@@ -4,22 +4,23 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::Stream;
 use proto::identity::v1::{
-    Change, ChangeKind, WatchChangesRequest, WatchChangesResponse, change_service_server::ChangeService,
+    AttributeChange, Change, ChangeKind, MembersChange, WatchChangesRequest, WatchChangesResponse,
+    change_service_server::ChangeService,
 };
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, async_trait};
 
+use super::log::Log;
 use crate::{
     directory::Directory,
     error::Error,
-    id::Tenant,
-    store::{self, Store},
+    store::{self, LogEntry, Logged, Store},
     wake::Wake,
 };
 
-/// How many changes are read at a time.
+/// How many entries are read at a time.
 const PAGE: usize = 256;
 /// How long a watcher waits before it looks by itself: changes of other replicas ring no bell here.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -41,37 +42,6 @@ impl ChangeFeed {
             closing,
         }
     }
-
-    /// The position that a token names; without one, the present end of the feed.
-    async fn position(&self, tenant: &Tenant, feed: u64, token: Option<&str>) -> Result<u64, Error> {
-        match token {
-            None => Ok(self.store.newest_change(tenant).await?),
-            Some("") => Ok(self.store.changes(tenant, 0, 1).await?.trimmed),
-            Some(token) => {
-                let (of, position) = parse(token).ok_or_else(|| Error::InvalidRequest {
-                    field: "resume_token",
-                    problem: "is not a token of this feed".to_owned(),
-                })?;
-                // A token of another history, or from before a restore: waiting for it would lose changes.
-                if of != feed || position > self.store.newest_change(tenant).await? {
-                    return Err(Error::ResumeTokenExpired(token.to_owned()));
-                }
-                Ok(position)
-            }
-        }
-    }
-}
-
-/// The token of a position: the feed's id before it, so that another feed's is recognised.
-fn token(feed: u64, position: u64) -> String {
-    format!("{feed:016x}-{position}")
-}
-
-fn parse(token: &str) -> Option<(u64, u64)> {
-    let (feed, position) = token.split_once('-')?;
-    let plain = feed.len() == 16 && position.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then_some(())?;
-    Some((u64::from_str_radix(feed, 16).ok()?, position.parse().ok()?))
 }
 
 #[async_trait]
@@ -84,14 +54,16 @@ impl ChangeService for ChangeFeed {
     ) -> Result<Response<Self::WatchChangesStream>, Status> {
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
-        let feed = self.store.feed_id(&tenant).await.map_err(Error::from)?;
-        let position = self.position(&tenant, feed, request.resume_token.as_deref()).await?;
+        let log = Log::of(self.store.clone(), tenant).await?;
+        let position = match &request.resume_token {
+            // The present end.
+            None => log.store.newest_entry(&log.tenant).await.map_err(Error::from)?,
+            Some(token) => log.position("resume_token", token).await?,
+        };
         // A slow reader holds this reading up, and nothing else.
         let (sender, receiver) = mpsc::channel(PAGE);
         let watch = Watch {
-            store: self.store.clone(),
-            tenant,
-            feed,
+            log,
             wake: self.wake.clone(),
             sender,
         };
@@ -108,9 +80,7 @@ impl ChangeService for ChangeFeed {
 
 /// One watcher.
 struct Watch {
-    store: Arc<dyn Store>,
-    tenant: Tenant,
-    feed: u64,
+    log: Log,
     wake: Wake,
     sender: mpsc::Sender<Result<WatchChangesResponse, Status>>,
 }
@@ -120,30 +90,33 @@ impl Watch {
         let mut wakes = self.wake.listen();
         // Said at once, so that a watcher can resume that never heard of a change.
         let beginning = WatchChangesResponse {
-            resume_token: token(self.feed, position),
+            resume_token: self.log.token(position),
             change: None,
         };
         if self.sender.send(Ok(beginning)).await.is_err() {
             return;
         }
         loop {
-            let page = match self.store.changes(&self.tenant, position, PAGE).await {
-                Ok(page) if position < page.trimmed => Err(Error::ResumeTokenExpired(token(self.feed, position))),
-                Ok(page) => Ok(page.changes),
+            let page = match self.log.store.log(&self.log.tenant, position, PAGE).await {
+                // That other entries are gone is nothing to a watcher of changes.
+                Ok(page) if position < page.changes_trimmed => Err(self.log.expired(position)),
+                Ok(page) => Ok(page.entries),
                 Err(error) => Err(Error::Store(error)),
             };
-            let changes = match page {
-                Ok(changes) => changes,
+            let entries = match page {
+                Ok(entries) => entries,
                 Err(error) => {
                     // The reader is gone if this fails; either way the watch is over.
                     let _ = self.sender.send(Err(error.into())).await;
                     return;
                 }
             };
-            let quiet = changes.is_empty();
-            for change in changes {
-                position = change.position;
-                if self.sender.send(Ok(response(self.feed, change))).await.is_err() {
+            let quiet = entries.is_empty();
+            for entry in entries {
+                position = entry.position;
+                if let Some(response) = self.response(entry)
+                    && self.sender.send(Ok(response)).await.is_err()
+                {
                     return;
                 }
             }
@@ -156,23 +129,53 @@ impl Watch {
             }
         }
     }
-}
 
-fn response(feed: u64, change: store::Change) -> WatchChangesResponse {
-    let kind = match change.what {
-        store::ChangeKind::Created => ChangeKind::Created,
-        store::ChangeKind::Updated => ChangeKind::Updated,
-        store::ChangeKind::Deleted => ChangeKind::Deleted,
-    };
-    WatchChangesResponse {
-        resume_token: token(feed, change.position),
-        change: Some(Change {
-            kind: kind as i32,
+    /// What a watcher hears of an entry, if it is a change.
+    fn response(&self, entry: LogEntry) -> Option<WatchChangesResponse> {
+        let Logged::Change(change) = entry.what else {
+            return None;
+        };
+        let change = Change {
+            kind: kind(change.what) as i32,
             resource_type: change.kind.name().to_owned(),
             resource_id: change.id.to_string(),
             version: change.version,
             attributes: change.attributes,
-            changed_at: Some(proto::time::to_proto(change.at)),
-        }),
+            changed_at: Some(proto::time::to_proto(entry.at)),
+            attribute_changes: change.diff.into_iter().map(attribute).collect(),
+            members: change.members.map(members),
+        };
+        Some(WatchChangesResponse {
+            resume_token: self.log.token(entry.position),
+            change: Some(change),
+        })
+    }
+}
+
+pub(super) fn kind(what: store::ChangeKind) -> ChangeKind {
+    match what {
+        store::ChangeKind::Created => ChangeKind::Created,
+        store::ChangeKind::Updated => ChangeKind::Updated,
+        store::ChangeKind::Deleted => ChangeKind::Deleted,
+    }
+}
+
+pub(super) fn attribute(change: store::AttributeChange) -> AttributeChange {
+    AttributeChange {
+        path: change.path,
+        before_json: change.before,
+        after_json: change.after,
+        values_left_out: change.left_out,
+    }
+}
+
+pub(super) fn members(change: store::MembersChange) -> MembersChange {
+    let texts = |ids: Vec<crate::id::ResourceId>| ids.iter().map(ToString::to_string).collect();
+    MembersChange {
+        added: change.added,
+        removed: change.removed,
+        added_ids: texts(change.added_ids),
+        removed_ids: texts(change.removed_ids),
+        ids_left_out: change.ids_left_out,
     }
 }

@@ -14,7 +14,7 @@ use proto::identity::v1::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use super::paging;
+use super::{origin, paging};
 use crate::{
     directory::Directory,
     error::Error,
@@ -153,6 +153,7 @@ impl DeliveryService for Deliveries {
         &self,
         request: Request<RetryDeliveryRequest>,
     ) -> Result<Response<RetryDeliveryResponse>, Status> {
+        let origin = origin(request.metadata());
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let id: ResourceId = request
@@ -161,7 +162,7 @@ impl DeliveryService for Deliveries {
             .map_err(|_| no_resource(&request.resource_id))?;
         if !self
             .store
-            .retry(&tenant, id, Timestamp::now())
+            .retry(&tenant, id, origin.as_ref(), Timestamp::now())
             .await
             .map_err(Error::from)?
         {
@@ -178,10 +179,11 @@ impl DeliveryService for Deliveries {
         &self,
         request: Request<ReleaseDeliveryRequest>,
     ) -> Result<Response<ReleaseDeliveryResponse>, Status> {
+        let origin = origin(request.metadata());
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let id = self.read(&tenant, &request.resource_id).await?.id;
-        let released = self.store.release(&tenant, id, Timestamp::now()).await;
+        let released = self.store.release(&tenant, id, origin.as_ref(), Timestamp::now()).await;
         if !released.map_err(Error::from)? {
             return Err(Error::NotHeld(id.to_string()).into());
         }
@@ -197,10 +199,11 @@ impl DeliveryService for Deliveries {
         &self,
         request: Request<DiscardDeliveryRequest>,
     ) -> Result<Response<DiscardDeliveryResponse>, Status> {
+        let origin = origin(request.metadata());
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let id = self.read(&tenant, &request.resource_id).await?.id;
-        self.directory.discard(&tenant, &request.resource_id).await?;
+        self.directory.discard(&tenant, &request.resource_id, origin).await?;
         tracing::info!(scim.tenant = %tenant, scim.resource.id = %id, "what was held or refused is discarded");
         let delivery = self.store.delivery(&tenant, id).await.map_err(Error::from)?;
         Ok(Response::new(DiscardDeliveryResponse {
@@ -212,14 +215,18 @@ impl DeliveryService for Deliveries {
         &self,
         request: Request<PauseDeliveriesRequest>,
     ) -> Result<Response<PauseDeliveriesResponse>, Status> {
+        let (origin, now) = (origin(request.metadata()), Timestamp::now());
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let pause = Pause {
-            at: Timestamp::now(),
+            at: now,
             by: bounded("paused_by", request.paused_by, 200)?,
             reason: bounded("reason", request.reason, 1_000)?,
         };
-        let paused = self.store.set_pause(&tenant, Some(pause.clone())).await;
+        let paused = self
+            .store
+            .set_pause(&tenant, Some(pause.clone()), origin.as_ref(), now)
+            .await;
         paused.map_err(Error::from)?;
         tracing::warn!(scim.tenant = %tenant, "paused: nothing is delivered before it is resumed");
         Ok(Response::new(PauseDeliveriesResponse {
@@ -231,9 +238,11 @@ impl DeliveryService for Deliveries {
         &self,
         request: Request<ResumeDeliveriesRequest>,
     ) -> Result<Response<ResumeDeliveriesResponse>, Status> {
+        let origin = origin(request.metadata());
         let tenant = self.directory.tenant(&request.into_inner().tenant)?;
         let ended = self.store.pause(&tenant).await.map_err(Error::from)?;
-        self.store.set_pause(&tenant, None).await.map_err(Error::from)?;
+        let resumed = self.store.set_pause(&tenant, None, origin.as_ref(), Timestamp::now());
+        resumed.await.map_err(Error::from)?;
         if ended.is_some() {
             tracing::info!(scim.tenant = %tenant, "resumed");
         }

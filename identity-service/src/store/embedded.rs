@@ -8,9 +8,9 @@
 mod brakes;
 mod chores;
 mod compact;
-mod feed;
 mod health;
 mod links;
+mod log;
 mod membership;
 mod moving;
 mod pending;
@@ -34,13 +34,14 @@ use tonic::async_trait;
 
 use self::{
     health::Health,
+    log::Bounds,
     tables::{Failed, META, Reading, Tables, create_all},
     writer::Writer,
 };
 use super::{
-    Changes, Claim, Claims, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, Member, Order, Owner,
-    Pause, PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store, StoreError, Summary, Which, WorkState,
-    Write, WriteError, Written,
+    Claim, Claims, DEFAULT_RETENTION, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, LogPage,
+    Member, Order, Origin, Owner, Pause, PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store, StoreError,
+    Summary, Tried, Which, WorkState, Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -58,8 +59,10 @@ const LEASE_GRACE: Duration = Duration::from_secs(2);
 /// What may be chosen of a store.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// How many changes each tenant's change feed keeps.
+    /// How many entries each tenant's log keeps.
     pub feed_length: u64,
+    /// For how long it keeps them; 0 for as long as there is room.
+    pub log_retention: Duration,
     /// How much of the file is kept in memory at most, in bytes.
     pub cache_bytes: usize,
 }
@@ -68,6 +71,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             feed_length: 100_000,
+            log_retention: DEFAULT_RETENTION,
             cache_bytes: 64 * 1024 * 1024,
         }
     }
@@ -123,6 +127,7 @@ pub struct EmbeddedStore {
     database: Arc<Database>,
     writer: Arc<Writer>,
     health: Health,
+    log_bounds: Bounds,
     feed_id: u64,
 }
 
@@ -146,12 +151,17 @@ impl EmbeddedStore {
     fn on(backend: impl StorageBackend, path: &str, options: Options) -> Result<Self, OpenError> {
         let (database, facts) = open_database(backend, path, options)?;
         let (database, health) = (Arc::new(database), Health::new());
-        let writer = Writer::start(Arc::clone(&database), options.feed_length, health.clone())
+        let log_bounds = Bounds {
+            length: options.feed_length,
+            retention: options.log_retention,
+        };
+        let writer = Writer::start(Arc::clone(&database), log_bounds, health.clone())
             .map_err(|error| OpenError::new(path, redb::Error::Io(error)))?;
         Ok(Self {
             writer: Arc::new(writer),
             database,
             health,
+            log_bounds,
             feed_id: facts.feed_id,
         })
     }
@@ -353,21 +363,19 @@ impl Store for EmbeddedStore {
         .transpose()
     }
 
-    async fn changes(&self, tenant: &Tenant, after: u64, limit: usize) -> Result<Changes, StoreError> {
+    async fn log(&self, tenant: &Tenant, after: u64, limit: usize) -> Result<LogPage, StoreError> {
         let tenant = tenant.clone();
-        self.read("read the change feed", move |file| {
-            file.changes(tenant.as_str(), after, limit)
-        })
-        .await
+        self.read("read the log", move |file| file.log(tenant.as_str(), after, limit))
+            .await
     }
 
     async fn feed_id(&self, _: &Tenant) -> Result<u64, StoreError> {
         Ok(self.feed_id)
     }
 
-    async fn newest_change(&self, tenant: &Tenant) -> Result<u64, StoreError> {
+    async fn newest_entry(&self, tenant: &Tenant) -> Result<u64, StoreError> {
         let tenant = tenant.clone();
-        self.read("read the change feed", move |file| file.newest_change(tenant.as_str()))
+        self.read("read the log", move |file| file.newest_entry(tenant.as_str()))
             .await
     }
 
@@ -404,10 +412,16 @@ impl Store for EmbeddedStore {
         .await
     }
 
-    async fn settle(&self, claim: &Claim, settlement: Settlement, now: Timestamp) -> Result<(), StoreError> {
-        let claim = claim.clone();
+    async fn settle(
+        &self,
+        claim: &Claim,
+        tried: &Tried,
+        settlement: Settlement,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (claim, tried) = (claim.clone(), tried.clone());
         self.step("settle a claim", move |tables| {
-            work::settle(tables, &claim, &settlement, now)
+            work::settle(tables, &claim, &tried, &settlement, now)
         })
         .await
     }
@@ -454,18 +468,30 @@ impl Store for EmbeddedStore {
         .await
     }
 
-    async fn retry(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError> {
-        let tenant = tenant.clone();
+    async fn retry(
+        &self,
+        tenant: &Tenant,
+        id: ResourceId,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (tenant, origin) = (tenant.clone(), origin.cloned());
         self.step("make work due", move |tables| {
-            work::retry(tables, tenant.as_str(), id, now)
+            work::retry(tables, tenant.as_str(), id, origin.as_ref(), now)
         })
         .await
     }
 
-    async fn release(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError> {
-        let tenant = tenant.clone();
+    async fn release(
+        &self,
+        tenant: &Tenant,
+        id: ResourceId,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (tenant, origin) = (tenant.clone(), origin.cloned());
         self.step("release what is held", move |tables| {
-            work::release(tables, tenant.as_str(), id, now)
+            work::release(tables, tenant.as_str(), id, origin.as_ref(), now)
         })
         .await
     }
@@ -502,27 +528,40 @@ impl Store for EmbeddedStore {
         tenant: &Tenant,
         group: ResourceId,
         members: &[(ResourceId, u64)],
+        origin: Option<&Origin>,
         now: Timestamp,
     ) -> Result<Vec<ResourceId>, StoreError> {
-        let (tenant, members) = (tenant.clone(), members.to_vec());
+        let (tenant, members, origin) = (tenant.clone(), members.to_vec(), origin.cloned());
         self.step("take members back", move |tables| {
-            revert::revert_members(tables, tenant.as_str(), group, &members, now)
+            revert::revert_members(tables, tenant.as_str(), group, &members, origin.as_ref(), now)
         })
         .await
     }
 
-    async fn discard_members(&self, tenant: &Tenant, group: ResourceId, now: Timestamp) -> Result<bool, StoreError> {
-        let tenant = tenant.clone();
+    async fn discard_members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (tenant, origin) = (tenant.clone(), origin.cloned());
         self.step("discard the removal of members", move |tables| {
-            revert::discard_members(tables, tenant.as_str(), group, now)
+            revert::discard_members(tables, tenant.as_str(), group, origin.as_ref(), now)
         })
         .await
     }
 
-    async fn set_pause(&self, tenant: &Tenant, pause: Option<Pause>) -> Result<(), StoreError> {
-        let tenant = tenant.clone();
+    async fn set_pause(
+        &self,
+        tenant: &Tenant,
+        pause: Option<Pause>,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (tenant, origin) = (tenant.clone(), origin.cloned());
         self.step("pause a tenant", move |tables| {
-            brakes::set_pause(tables, tenant.as_str(), pause.as_ref())
+            brakes::change_pause(tables, tenant.as_str(), pause.as_ref(), origin.as_ref(), now)
         })
         .await
     }
@@ -538,9 +577,11 @@ impl Store for EmbeddedStore {
     }
 
     async fn sweep(&self, tenant: &Tenant, now: Timestamp) -> Result<usize, StoreError> {
-        let name = tenant.clone();
+        let (name, bounds) = (tenant.clone(), self.log_bounds);
         let left = self
-            .read("look for chores", move |file| file.has_chores(name.as_str()))
+            .read("look for chores", move |file| {
+                Ok(file.has_chores(name.as_str())? || file.has_old_entries(name.as_str(), bounds, now)?)
+            })
             .await?;
         if !left {
             return Ok(0);

@@ -1,7 +1,7 @@
 //! What a tenant's state looks like on its way from one engine to another: one entry for each thing that is kept, in words
 //! that no engine needs to translate. The lines of an export are these entries; see docs/moving.md.
 //!
-//! Left behind are the change feed, whose new id tells its readers to begin anew, the answers to request ids, leases, and
+//! Left behind are the log, whose new id tells its readers to begin anew, the answers to request ids, leases, and
 //! what waits to be swept and shows nowhere.
 
 use serde::{Deserialize, Serialize};

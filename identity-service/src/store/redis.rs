@@ -32,9 +32,9 @@ pub use self::{
     keys::LAYOUT,
 };
 use super::{
-    Changes, Claim, Claims, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, Member, Order, Owner,
-    Pause, PreImage, RequestKey, Revert, Reverted, Seen, Settlement, Stage, Store, StoreError, Summary, Which,
-    WorkState, Write, WriteError, Written,
+    Claim, Claims, DEFAULT_RETENTION, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, LogPage,
+    Member, Order, Origin, Owner, Pause, PreImage, RequestKey, Revert, Reverted, Seen, Settlement, Stage, Store,
+    StoreError, Summary, Tried, Which, WorkState, Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -62,8 +62,10 @@ enum Sweep {
 /// What may be chosen of a store.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// How many changes each tenant's change feed keeps.
+    /// How many entries each tenant's log keeps.
     pub feed_length: u64,
+    /// For how long it keeps them; 0 for as long as there is room.
+    pub log_retention: Duration,
     /// How many entries one script touches at most: what is more goes in batches.
     pub batch: usize,
 }
@@ -72,6 +74,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             feed_length: 100_000,
+            log_retention: DEFAULT_RETENTION,
             batch: 1_000,
         }
     }
@@ -90,7 +93,7 @@ impl RedisStore {
     pub async fn open(settings: &Settings, options: Options) -> Result<Self, OpenError> {
         Ok(Self {
             connection: Connection::open(settings).await?,
-            scripts: std::sync::Arc::new(Scripts::new(options.batch)),
+            scripts: std::sync::Arc::new(Scripts::new(options)),
             options,
         })
     }
@@ -142,7 +145,7 @@ impl RedisStore {
 
     /// Tries a write in one script.
     async fn attempt(&self, tenant: &Tenant, write: &Write, staged: Option<&str>) -> Result<Attempt, WriteError> {
-        let args = args::write(write, self.options.feed_length, staged);
+        let args = args::write(write, staged);
         let reply = self.step("write a resource", tenant, &self.scripts.write, args).await?;
         reply.written(write)
     }
@@ -155,12 +158,7 @@ impl RedisStore {
             Sweep::OurOwn => (None, OUR_OWN_CHORES),
             Sweep::Layer(group) => (Some(group), 0),
         };
-        let args = Args::new()
-            .time(now)
-            .text(nanos(now))
-            .number(self.options.feed_length)
-            .optional_id(group)
-            .number(least);
+        let args = Args::new().time(now).text(nanos(now)).optional_id(group).number(least);
         let touched: i64 = self.step("sweep", tenant, &self.scripts.sweep, args).await?.number()?;
         Ok(usize::try_from(touched).ok())
     }
@@ -316,11 +314,9 @@ impl Store for RedisStore {
         reply.answered(request, now)
     }
 
-    async fn changes(&self, tenant: &Tenant, after: u64, limit: usize) -> Result<Changes, StoreError> {
+    async fn log(&self, tenant: &Tenant, after: u64, limit: usize) -> Result<LogPage, StoreError> {
         let args = Args::new().number(after.saturating_add(1)).number(limit as u64);
-        self.read("read the change feed", tenant, "changes", args)
-            .await?
-            .changes()
+        self.read("read the log", tenant, "log", args).await?.log()
     }
 
     async fn feed_id(&self, tenant: &Tenant) -> Result<u64, StoreError> {
@@ -331,8 +327,8 @@ impl Store for RedisStore {
         reply.feed_id()
     }
 
-    async fn newest_change(&self, tenant: &Tenant) -> Result<u64, StoreError> {
-        self.read("read the change feed", tenant, "newest_change", Args::new())
+    async fn newest_entry(&self, tenant: &Tenant) -> Result<u64, StoreError> {
+        self.read("read the log", tenant, "newest_entry", Args::new())
             .await?
             .number()
     }
@@ -379,8 +375,14 @@ impl Store for RedisStore {
             .intent()
     }
 
-    async fn settle(&self, claim: &Claim, settlement: Settlement, now: Timestamp) -> Result<(), StoreError> {
-        let args = args::settle(claim, &settlement, now);
+    async fn settle(
+        &self,
+        claim: &Claim,
+        tried: &Tried,
+        settlement: Settlement,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let args = args::settle(claim, tried, &settlement, now);
         let script = &self.scripts.settle;
         self.step("settle a claim", &claim.tenant, script, args).await?;
         Ok(())
@@ -439,14 +441,26 @@ impl Store for RedisStore {
         Ok(deliveries)
     }
 
-    async fn retry(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError> {
-        let args = Args::new().id(id).time(now);
+    async fn retry(
+        &self,
+        tenant: &Tenant,
+        id: ResourceId,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let args = Args::new().id(id).time(now).text(nanos(now)).origin(origin);
         let reply = self.step("make work due", tenant, &self.scripts.retry, args).await?;
         Ok(reply.number::<u8>()? == 1)
     }
 
-    async fn release(&self, tenant: &Tenant, id: ResourceId, now: Timestamp) -> Result<bool, StoreError> {
-        let args = Args::new().id(id).time(now);
+    async fn release(
+        &self,
+        tenant: &Tenant,
+        id: ResourceId,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let args = Args::new().id(id).time(now).text(nanos(now)).origin(origin);
         let script = &self.scripts.release;
         let reply = self.step("release what is held", tenant, script, args).await?;
         Ok(reply.number::<u8>()? == 1)
@@ -474,19 +488,36 @@ impl Store for RedisStore {
         tenant: &Tenant,
         group: ResourceId,
         members: &[(ResourceId, u64)],
+        origin: Option<&Origin>,
         now: Timestamp,
     ) -> Result<Vec<ResourceId>, StoreError> {
-        self.take_members_back(tenant, group, members, now).await
+        self.take_members_back(tenant, group, members, origin, now).await
     }
 
-    async fn discard_members(&self, tenant: &Tenant, group: ResourceId, now: Timestamp) -> Result<bool, StoreError> {
-        self.put_members_back(tenant, group, now).await
+    async fn discard_members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.put_members_back(tenant, group, origin, now).await
     }
 
-    async fn set_pause(&self, tenant: &Tenant, pause: Option<Pause>) -> Result<(), StoreError> {
+    async fn set_pause(
+        &self,
+        tenant: &Tenant,
+        pause: Option<Pause>,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let args = Args::new().time(now).text(nanos(now)).origin(origin);
         let args = match pause {
-            Some(pause) => Args::new().text(serde_json::json!(pause).to_string()),
-            None => Args::new().nothing(),
+            Some(pause) => args
+                .text(serde_json::json!(pause).to_string())
+                .text(pause.by)
+                .text(pause.reason),
+            None => args.nothing().nothing().nothing(),
         };
         self.step("pause a tenant", tenant, &self.scripts.pause, args).await?;
         Ok(())

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::{AttributeChange, Origin};
 use crate::{
     id::{Kind, ResourceId},
     index::Key,
@@ -35,14 +36,19 @@ pub struct Revert {
     pub id: ResourceId,
     /// The document version of what is taken back; of a tombstone, its version.
     pub expected: u64,
-    /// Whether it is taken back only if it is the one change since the last that was applied, and was refused.
+    /// Whether it is taken back only if it is the one change since the last that was applied, and was refused. Else an
+    /// operator discards it, which is logged.
     pub only_if_refused: bool,
     /// The keys of the present document; none for a tombstone.
     pub old_keys: Vec<Key>,
     /// The keys of the document that is restored; none where there was none.
     pub new_keys: Vec<Key>,
-    /// The names of the attributes that differ, for the change feed.
+    /// The names of the attributes that differ, for the log.
     pub attributes: Vec<String>,
+    /// What that changes in the document, for the log.
+    pub diff: Vec<AttributeChange>,
+    /// Who asked for it, for the log.
+    pub origin: Option<Origin>,
     /// The request id under which the change was answered: that answer is no longer true.
     pub request: Option<String>,
     /// The time of the change.

@@ -1,10 +1,9 @@
-//! What is wanted, and how it changes: writes, members, the change feed.
+//! What is wanted, and how it changes: writes and members.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Brake, Brakes, Usable};
+use super::{AttributeChange, Brake, Brakes, Origin, Usable};
 use crate::{
     id::{Kind, ResourceId},
     index::Key,
@@ -36,6 +35,10 @@ pub struct Write {
     pub now: Timestamp,
     /// The W3C trace context of the caller, kept with the work.
     pub traceparent: Option<String>,
+    /// What the action changes in the document, for the log.
+    pub diff: Vec<AttributeChange>,
+    /// Who asked for it, for the log.
+    pub origin: Option<Origin>,
 }
 
 /// What a [`Write`] does.
@@ -77,7 +80,7 @@ pub struct DocumentChange {
     pub old_keys: Vec<Key>,
     /// The keys of the new document.
     pub new_keys: Vec<Key>,
-    /// The names of the attributes that differ, for the change feed.
+    /// The names of the attributes that differ, for the log.
     pub attributes: Vec<String>,
 }
 
@@ -195,46 +198,4 @@ pub struct Member {
     pub id: ResourceId,
     /// What it is; `None` for a kept id that is no resource.
     pub kind: Option<Kind>,
-}
-
-/// A stretch of the change feed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changes {
-    /// The changes, oldest first.
-    pub changes: Vec<Change>,
-    /// The position up to which the feed was trimmed: what is older is gone.
-    pub trimmed: u64,
-}
-
-/// One entry of the change feed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    /// The entry's position; ascends within a tenant.
-    #[serde(skip)]
-    pub position: u64,
-    /// What happened.
-    pub what: ChangeKind,
-    /// User or group.
-    pub kind: Kind,
-    /// The resource.
-    pub id: ResourceId,
-    /// Its version after the change.
-    pub version: u64,
-    /// The attributes that changed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub attributes: Vec<String>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// What happened to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ChangeKind {
-    /// It came into being.
-    Created,
-    /// Attributes or members changed.
-    Updated,
-    /// It is gone.
-    Deleted,
 }

@@ -262,7 +262,7 @@ async fn cut_off(home: &Home, name: &str, whole: &Path, pages: usize) {
         "tenant": "default",
         "state": {
             "feed": store.feed_id(&tenant).await.unwrap(),
-            "newest_change": store.newest_change(&tenant).await.unwrap(),
+            "newest_entry": store.newest_entry(&tenant).await.unwrap(),
             "stamp": 9,
         },
         "cursor": after.unwrap(),

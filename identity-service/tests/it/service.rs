@@ -1,5 +1,6 @@
 //! The service as a whole, over gRPC, on a store that the test has a hand on.
 
+mod audit;
 mod changes;
 mod failure;
 mod redis;
@@ -9,7 +10,8 @@ use clap::Parser;
 use identity_service::{Config, start_on, store::embedded::EmbeddedStore};
 use proto::{
     identity::v1::{
-        CreateUserRequest, DeleteUserRequest, change_service_client::ChangeServiceClient,
+        CreateUserRequest, DeleteUserRequest, PatchOperation, PatchUserRequest,
+        change_service_client::ChangeServiceClient, delivery_service_client::DeliveryServiceClient,
         user_service_client::UserServiceClient,
     },
     resource::v1::User,
@@ -39,7 +41,13 @@ struct Served {
 
 impl Served {
     async fn on(store: EmbeddedStore) -> Self {
-        Self::by(start_on(config(&["--delivery-concurrency=0"]), store).await.unwrap()).await
+        Self::set(store, &[]).await
+    }
+
+    /// With these settings, too.
+    async fn set(store: EmbeddedStore, flags: &[&str]) -> Self {
+        let flags = [&["--delivery-concurrency=0"], flags].concat();
+        Self::by(start_on(config(&flags), store).await.unwrap()).await
     }
 
     async fn by(running: Running) -> Self {
@@ -50,6 +58,30 @@ impl Served {
 
     fn changes(&self) -> ChangeServiceClient<Channel> {
         ChangeServiceClient::new(self.channel.clone())
+    }
+
+    fn users(&self) -> UserServiceClient<Channel> {
+        UserServiceClient::new(self.channel.clone())
+    }
+
+    fn deliveries(&self) -> DeliveryServiceClient<Channel> {
+        DeliveryServiceClient::new(self.channel.clone())
+    }
+
+    /// Gives a user a title.
+    async fn entitle(&self, id: &str, title: &str) {
+        let request = PatchUserRequest {
+            tenant: TENANT.to_owned(),
+            id: id.to_owned(),
+            operations: vec![PatchOperation {
+                op: "replace".to_owned(),
+                path: Some("title".to_owned()),
+                value: Some(serde_json::json!(title).to_string()),
+                operation: None,
+            }],
+            ..PatchUserRequest::default()
+        };
+        self.users().patch_user(request).await.unwrap();
     }
 
     async fn delete_user(&self, id: &str) {

@@ -1,6 +1,7 @@
 //! The contract of `Store`: laws in plain words, held by every engine. An engine joins by implementing [`Engine`] and
 //! by one `contract!` line; the random test then drives it against the reference model, too.
 
+mod audit;
 pub(crate) mod bench;
 mod brakes;
 pub(crate) mod chores;
@@ -38,18 +39,27 @@ use tonic::async_trait;
 /// How the suite gets a store of an engine.
 #[async_trait]
 pub(crate) trait Engine: Sync {
-    /// An empty store that nobody else uses, whose change feed keeps so many changes. What comes with it lives as long as
-    /// the store: a folder, a server.
-    async fn open(&self, feed_length: u64) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>);
+    /// An empty store that nobody else uses, whose log is bounded so. What comes with it lives as long as the store: a
+    /// folder, a server.
+    async fn open(&self, kept: Kept) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>);
 
     /// How many cases the random test tries: as many as take a few seconds.
     fn random_cases(&self) -> u32;
 }
 
-/// A store whose change feed keeps so many changes.
-fn keeping(feed_length: u64) -> Options {
+/// How much of its log a store keeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    /// How many entries.
+    pub(crate) length: u64,
+    /// For how long; 0 for ever.
+    pub(crate) retention: Duration,
+}
+
+fn keeping(kept: Kept) -> Options {
     Options {
-        feed_length,
+        feed_length: kept.length,
+        log_retention: kept.retention,
         ..Options::default()
     }
 }
@@ -59,8 +69,8 @@ pub(crate) struct InMemory;
 
 #[async_trait]
 impl Engine for InMemory {
-    async fn open(&self, feed_length: u64) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>) {
-        let store = EmbeddedStore::on_backend(InMemoryBackend::new(), keeping(feed_length)).unwrap();
+    async fn open(&self, kept: Kept) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>) {
+        let store = EmbeddedStore::on_backend(InMemoryBackend::new(), keeping(kept)).unwrap();
         (Arc::new(store), Box::new(()))
     }
 
@@ -74,9 +84,9 @@ pub(crate) struct InAFile;
 
 #[async_trait]
 impl Engine for InAFile {
-    async fn open(&self, feed_length: u64) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>) {
+    async fn open(&self, kept: Kept) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>) {
         let folder = tempfile::tempdir().unwrap();
-        let store = EmbeddedStore::open(&folder.path().join("identity.redb"), keeping(feed_length)).unwrap();
+        let store = EmbeddedStore::open(&folder.path().join("identity.redb"), keeping(kept)).unwrap();
         (Arc::new(store), Box::new(folder))
     }
 
@@ -97,13 +107,14 @@ pub(crate) const REDIS_IN_SMALL_BATCHES: InRedis = InRedis { batch: 2 };
 
 #[async_trait]
 impl Engine for InRedis {
-    async fn open(&self, feed_length: u64) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>) {
+    async fn open(&self, kept: Kept) -> (Arc<dyn Store>, Box<dyn Any + Send + Sync>) {
         let server = RedisServer::start().await;
         let mut settings = redis::Settings::new(&server.url());
         // Laws with a thousand calls at once must not depend on how busy the machine is.
         settings.timeout = Duration::from_secs(60);
         let options = redis::Options {
-            feed_length,
+            feed_length: kept.length,
+            log_retention: kept.retention,
             batch: self.batch,
         };
         let store = RedisStore::open(&settings, options).await.unwrap();
@@ -163,7 +174,7 @@ macro_rules! contract {
                 a_large_change_shows_all_at_once
                 a_large_change_that_is_cut_off_is_there_wholly_or_not_at_all
                 a_large_change_that_is_refused_leaves_no_trace
-                a_repeat_beside_a_large_creation_gets_its_answer
+            a_repeat_beside_a_large_creation_gets_its_answer
                 a_user_in_many_groups_leaves_them_all_at_once
             }
             chores {
@@ -177,9 +188,29 @@ macro_rules! contract {
             feed {
                 each_change_is_one_entry_in_order
                 what_changed_nothing_is_not_in_the_feed
+                a_change_tells_what_it_was_told
+                members_are_told_as_they_really_came_and_went
+                many_members_are_counted_and_not_named
                 a_reader_resumes_where_it_stopped
                 an_old_feed_is_trimmed_and_says_so
                 a_feed_is_told_from_any_other
+            }
+            audit {
+                a_delivery_is_told_from_version_to_version
+                what_fails_as_before_is_told_once
+                a_refusal_is_told_with_its_words_and_again_after_a_change
+                a_delivery_that_changed_nothing_is_not_told
+                members_put_in_and_refused_are_counted
+                a_removal_is_told
+                a_lost_claim_tells_nothing
+                an_operators_act_is_told_with_who_did_it
+                a_pause_is_told_with_its_reason_and_its_end_once
+                what_is_taken_back_is_told_with_what_it_was
+                members_that_are_taken_back_are_told
+                old_entries_go_by_age_in_small_steps
+                old_entries_of_a_quiet_tenant_are_swept
+                entries_that_are_no_changes_do_not_outdate_a_reader_of_changes
+                what_is_kept_for_ever_does_not_age
             }
             requests {
                 a_repeat_gets_the_first_answer
@@ -350,13 +381,16 @@ mod redis_in_small_batches {
             refused_members_are_taken_back_one_by_one
             held_members_are_put_in_again
         }
+        feed {
+            many_members_are_counted_and_not_named
+        }
         large {
             large_and_small_changes_of_one_group_all_survive
             a_large_change_and_small_ones_of_the_same_members_agree
             a_large_change_shows_all_at_once
             a_large_change_that_is_cut_off_is_there_wholly_or_not_at_all
             a_large_change_that_is_refused_leaves_no_trace
-                a_repeat_beside_a_large_creation_gets_its_answer
+            a_repeat_beside_a_large_creation_gets_its_answer
             a_user_in_many_groups_leaves_them_all_at_once
         }
     }

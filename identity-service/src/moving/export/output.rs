@@ -26,7 +26,7 @@ use crate::{
 pub(super) struct State {
     /// Tells the store from another one.
     pub(super) feed: u64,
-    pub(super) newest_change: u64,
+    pub(super) newest_entry: u64,
     pub(super) stamp: u64,
 }
 

@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 use redb::ReadableTable;
 
-use super::tables::{Counter, Failed, PAUSES, Reading, Tables, get, millis, to_json};
-use crate::store::{Brake, Limit, Pause};
+use super::{
+    log,
+    tables::{Counter, Failed, PAUSES, Reading, Tables, get, millis, to_json},
+};
+use crate::store::{Act, Brake, Deed, Limit, Logged, Origin, Pause};
 
 /// What counts against a limit, in milliseconds.
 const HOUR_MS: u64 = 60 * 60 * 1000;
@@ -67,7 +70,32 @@ fn counter(brake: Brake) -> Counter {
     }
 }
 
-/// Pauses a tenant, or ends its pause.
+/// Pauses a tenant, or ends its pause, and logs who did.
+pub(super) fn change_pause(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    pause: Option<&Pause>,
+    origin: Option<&Origin>,
+    now: Timestamp,
+) -> Result<(), Failed> {
+    let was_paused = tables.pauses.get(tenant)?.is_some();
+    set_pause(tables, tenant, pause)?;
+    let deed = match pause {
+        Some(_) => Deed::Pause,
+        None if was_paused => Deed::Resume,
+        None => return Ok(()),
+    };
+    let act = Act {
+        act: deed,
+        resource: None,
+        by: pause.map(|pause| pause.by.clone()).unwrap_or_default(),
+        reason: pause.map(|pause| pause.reason.clone()).unwrap_or_default(),
+        origin: origin.cloned(),
+    };
+    log::append(tables, tenant, Logged::Act(act), now)
+}
+
+/// Pauses a tenant, or ends its pause, as an import does.
 pub(super) fn set_pause(tables: &mut Tables<'_>, tenant: &str, pause: Option<&Pause>) -> Result<(), Failed> {
     tables.dirty = true;
     match pause {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use redb::{ReadableTable, Table};
 
 use super::{
-    pending, revert,
+    log, pending, revert,
     tables::{CHORES, Failed, Reading, Tables},
     work, write,
 };
@@ -31,8 +31,12 @@ pub(super) fn begin(
     Ok(())
 }
 
-/// Goes on with one of a tenant's chores; how many entries it touched, 0 when there is nothing to do.
+/// Takes out what the log no longer keeps, or goes on with one of a tenant's chores; how many entries it touched, 0 when there is nothing to do.
 pub(super) fn sweep(tables: &mut Tables<'_>, tenant: &str, now: Timestamp) -> Result<usize, Failed> {
+    let trimmed = log::trim(tables, tenant, now, BATCH)?;
+    if trimmed > 0 {
+        return Ok(trimmed);
+    }
     let Some((number, id, cursor)) = first(&tables.chores, tenant)? else {
         return Ok(0);
     };
@@ -203,7 +207,7 @@ fn held(tables: &Tables<'_>, tenant: &str, id: ResourceId) -> Result<Vec<Resourc
 fn put_back(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now: Timestamp) -> Result<usize, Failed> {
     let held = held(tables, tenant, id)?;
     if let Some(record) = write::read(tables, tenant, Kind::Group, id)? {
-        revert::put_back(tables, tenant, record, &held, now)?;
+        revert::put_back(tables, tenant, record, &held, None, now)?;
     }
     note(tables, tenant, Chore::Restore, id, held.len(), 0)
 }

@@ -11,16 +11,61 @@ use super::{
 };
 use crate::{
     id::{Kind, ResourceId},
-    store::{Chore, MemberChange, WriteError},
+    store::{Chore, MEMBERS_NAMED, MemberChange, MembersChange, WriteError},
 };
 
-/// How many members came and went.
+/// Which members came and went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Moved {
     pub(super) added: u64,
     pub(super) removed: u64,
-    /// Who went.
+    /// As many as the log may name, and one more.
+    came: Vec<ResourceId>,
+    /// All who went.
     pub(super) gone: Vec<ResourceId>,
+}
+
+impl Moved {
+    pub(super) fn came(&mut self, member: ResourceId) {
+        self.added += 1;
+        if self.came.len() <= MEMBERS_NAMED {
+            self.came.push(member);
+        }
+    }
+
+    pub(super) fn went(&mut self, member: ResourceId) {
+        self.removed += 1;
+        self.gone.push(member);
+    }
+
+    /// One that went alone.
+    pub(super) fn left(member: ResourceId) -> Self {
+        let mut moved = Self::default();
+        moved.went(member);
+        moved
+    }
+
+    /// What the log tells of it.
+    pub(super) fn told(mut self) -> Option<MembersChange> {
+        let all = self.added + self.removed;
+        if all == 0 {
+            return None;
+        }
+        let ids_left_out = all > MEMBERS_NAMED as u64;
+        if ids_left_out {
+            self.came.clear();
+            self.gone.clear();
+        }
+        self.came.sort_unstable();
+        self.gone.sort_unstable();
+        Some(MembersChange {
+            added: self.added,
+            removed: self.removed,
+            added_ids: self.came,
+            removed_ids: self.gone,
+            ids_left_out,
+        })
+    }
 }
 
 /// What each id is, or which of them cannot be a member.
@@ -73,7 +118,7 @@ pub(super) fn apply(
         tables
             .groups_of
             .insert((tenant, member.as_u128(), group.as_u128()), ())?;
-        moved.added += 1;
+        moved.came(*member);
         pending::join(tables, tenant, group, *member, *kind != 0, &mut stamp)?;
     }
     for member in out {
@@ -85,8 +130,7 @@ pub(super) fn apply(
             continue;
         }
         tables.groups_of.remove((tenant, member.as_u128(), group.as_u128()))?;
-        moved.removed += 1;
-        moved.gone.push(member);
+        moved.went(member);
         pending::leave(tables, tenant, group, member, &mut stamp)?;
     }
     Ok(moved)

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     links, pending,
     tables::{
-        AGES, COUNTERS, Counter, FEED, Failed, GROUPS_OF, INTENTS, LINKS, LOOKUPS, MEMBERS, NAMES, OWNERS, PENDING,
+        AGES, COUNTERS, Counter, Failed, GROUPS_OF, INTENTS, LINKS, LOOKUPS, MEMBERS, NAMES, OWNERS, PENDING,
         PENDING_COUNTS, PENDING_OF, RECORDS, REQUESTS, Reading, TOMBSTONES, WORK, WORK_STATES, from_json, get,
         read_counter,
     },
@@ -18,8 +18,8 @@ use crate::{
     index::{Index, Key},
     record::Record,
     store::{
-        Change, Changes, Claim, Delivery, Found, From, Groups, Link, Member, Order, Owner, PendingMember, RequestKey,
-        Seen, Stage, Summary, Which, Work, WorkState, WriteError, Written,
+        Claim, Delivery, Found, From, Groups, Link, Member, Order, Owner, PendingMember, RequestKey, Seen, Stage,
+        Summary, Which, Work, WorkState, WriteError, Written,
     },
 };
 
@@ -185,28 +185,6 @@ impl Reading {
         now: Timestamp,
     ) -> Result<Option<Result<Written, WriteError>>, Failed> {
         requests::answered(&self.table(REQUESTS)?, tenant, request, now)
-    }
-
-    pub(super) fn changes(&self, tenant: &str, after: u64, limit: usize) -> Result<Changes, Failed> {
-        let trimmed = read_counter(&self.table(COUNTERS)?, tenant, Counter::Trimmed)?;
-        let mut changes = Vec::new();
-        for entry in self
-            .table(FEED)?
-            .range((tenant, after.saturating_add(1))..=(tenant, u64::MAX))?
-            .take(limit)
-        {
-            let (key, value) = entry?;
-            let change: Change = from_json(value.value(), "change")?;
-            changes.push(Change {
-                position: key.value().1,
-                ..change
-            });
-        }
-        Ok(Changes { changes, trimmed })
-    }
-
-    pub(super) fn newest_change(&self, tenant: &str) -> Result<u64, Failed> {
-        read_counter(&self.table(COUNTERS)?, tenant, Counter::Position)
     }
 
     pub(super) fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, Failed> {

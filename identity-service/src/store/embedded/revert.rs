@@ -3,7 +3,10 @@
 use redb::ReadableTable;
 
 use super::{
-    chores, feed, membership, pending,
+    chores,
+    log::{self, Told},
+    membership::{self, Moved},
+    pending,
     tables::{BEFORE, Failed, Reading, Tables, get, take, to_json},
     tombstone, work,
     write::{
@@ -16,8 +19,8 @@ use crate::{
     index::{Index, Key},
     record::Record,
     store::{
-        Action, Applied, Brakes, ChangeKind, Chore, Claim, PreImage, Revert, Reverted, Tombstone, Usable, WhyNot,
-        WorkState, Write,
+        Action, Applied, Brakes, ChangeKind, Chore, Claim, Deed, Origin, PreImage, Revert, Reverted, Subject,
+        Tombstone, Usable, WhyNot, WorkState, Write,
     },
 };
 
@@ -184,8 +187,22 @@ pub(super) fn revert(tables: &mut Tables<'_>, tenant: &str, revert: &Revert) -> 
         (None, Some(tombstone), Some(before)) => raise(tables, tenant, revert, &tombstone, before)?,
         _ => Reverted::Not(WhyNot::Unknown),
     };
-    if let (false, Some(request)) = (matches!(reverted, Reverted::Not(_)), &revert.request) {
+    if matches!(reverted, Reverted::Not(_)) {
+        return Ok(reverted);
+    }
+    if let Some(request) = &revert.request {
         write::requests::forget(tables, tenant, request)?;
+    }
+    if !revert.only_if_refused {
+        let discarded = Subject { kind, id };
+        log::act(
+            tables,
+            tenant,
+            Deed::Discard,
+            discarded,
+            revert.origin.as_ref(),
+            revert.now,
+        )?;
     }
     Ok(reverted)
 }
@@ -225,14 +242,12 @@ fn restore(
     add_keys(tables, tenant, kind, id, &gained)?;
     write::put(tables, tenant, &record)?;
     forget(tables, tenant, kind, id.as_u128())?;
-    feed::append(
-        tables,
-        tenant,
-        &record,
-        ChangeKind::Updated,
-        revert.attributes.clone(),
-        revert.now,
-    )?;
+    let told = Told {
+        what: ChangeKind::Updated,
+        attributes: revert.attributes.clone(),
+        members: None,
+    };
+    log::change(tables, tenant, &record, told, &as_write(revert))?;
     work::change(tables, tenant, &as_write(revert), false, Some(None))?;
     Ok(Reverted::Restored(record))
 }
@@ -293,14 +308,12 @@ fn raise(
     let mut link = tables.link(tenant, id.as_u128())?;
     link.applied_document = 0;
     tables.put_link(tenant, kind.number(), id.as_u128(), &link)?;
-    feed::append(
-        tables,
-        tenant,
-        &record,
-        ChangeKind::Created,
-        revert.attributes.clone(),
-        revert.now,
-    )?;
+    let told = Told {
+        what: ChangeKind::Created,
+        attributes: revert.attributes.clone(),
+        members: None,
+    };
+    log::change(tables, tenant, &record, told, &as_write(revert))?;
     work::change(tables, tenant, &as_write(revert), false, Some(None))?;
     if kind == Kind::User {
         chores::begin(tables, tenant, Chore::Reports, id, revert.now)?;
@@ -325,6 +338,8 @@ fn as_write(revert: &Revert) -> Write {
         deletion_disables: false,
         now: revert.now,
         traceparent: revert.traceparent.clone(),
+        diff: revert.diff.clone(),
+        origin: revert.origin.clone(),
     }
 }
 
@@ -334,6 +349,7 @@ pub(super) fn revert_members(
     tenant: &str,
     group: ResourceId,
     members: &[(ResourceId, u64)],
+    origin: Option<&Origin>,
     now: jiff::Timestamp,
 ) -> Result<Vec<ResourceId>, Failed> {
     let Some(record) = write::read(tables, tenant, Kind::Group, group)? else {
@@ -345,7 +361,7 @@ pub(super) fn revert_members(
             back.push(*member);
         }
     }
-    put_back(tables, tenant, record, &back, now)?;
+    put_back(tables, tenant, record, &back, origin, now)?;
     Ok(back)
 }
 
@@ -355,27 +371,27 @@ pub(super) fn put_back(
     tenant: &str,
     mut record: Record,
     members: &[ResourceId],
+    origin: Option<&Origin>,
     now: jiff::Timestamp,
 ) -> Result<(), Failed> {
     if members.is_empty() {
         return Ok(());
     }
+    let mut moved = Moved::default();
     for member in members {
         let joined = membership::flip(tables, tenant, record.id, *member)?;
+        match joined {
+            1.. => moved.came(*member),
+            0 => {}
+            _ => moved.went(*member),
+        }
         pending::confirm(tables, tenant, record.id, *member)?;
         record.member_count = record.member_count.saturating_add_signed(joined);
     }
     record.version += 1;
     record.modified = now;
     write::put(tables, tenant, &record)?;
-    feed::append(
-        tables,
-        tenant,
-        &record,
-        ChangeKind::Updated,
-        vec!["members".to_owned()],
-        now,
-    )?;
+    log::members(tables, tenant, &record, moved, origin, now)?;
     work::mark(tables, tenant, Kind::Group, record.id, now, None)
 }
 
@@ -384,6 +400,7 @@ pub(super) fn discard_members(
     tables: &mut Tables<'_>,
     tenant: &str,
     group: ResourceId,
+    origin: Option<&Origin>,
     now: jiff::Timestamp,
 ) -> Result<bool, Failed> {
     let lives = write::read(tables, tenant, Kind::Group, group)?.is_some();
@@ -391,6 +408,11 @@ pub(super) fn discard_members(
         return Ok(false);
     }
     chores::begin(tables, tenant, Chore::Restore, group, now)?;
+    let of = Subject {
+        kind: Kind::Group,
+        id: group,
+    };
+    log::act(tables, tenant, Deed::Discard, of, origin, now)?;
     Ok(true)
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::log::Bounds;
 use crate::store::{StoreError, Work};
 
 /// (tenant, kind, id) → record.
@@ -53,8 +54,8 @@ pub(super) const PENDING_COUNTS: TableDefinition<'_, (&str, u128), u64> = TableD
 pub(super) const CHORES: TableDefinition<'_, (&str, u8, u128), u128> = TableDefinition::new("chores");
 /// (tenant, resource, waiter): the waiter is to be delivered again when the resource's delivery gets on.
 pub(super) const WAITING: TableDefinition<'_, (&str, u128, u128), ()> = TableDefinition::new("waiting");
-/// (tenant, position) → change.
-pub(super) const FEED: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("feed");
+/// (tenant, position) → entry of the log. Earlier versions of this layout had changes alone, under the name that stays.
+pub(super) const LOG: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("feed");
 /// (tenant, counter) → number.
 pub(super) const COUNTERS: TableDefinition<'_, (&str, u8), u64> = TableDefinition::new("counters");
 /// (tenant, request id) → what was answered.
@@ -78,16 +79,18 @@ pub(super) enum Counter {
     Groups = 2,
     Pending = 3,
     Refused = 4,
-    /// Position of the newest change in the feed.
+    /// Position of the newest entry of the log.
     Position = 5,
     /// Newest stamp of work.
     Stamp = 6,
-    /// Position up to which the feed was trimmed.
+    /// Position up to which the log was trimmed.
     Trimmed = 7,
     Held = 8,
     /// How many passed each brake in the last hour.
     RemovalsPassed = 9,
     DeactivationsPassed = 10,
+    /// Position of the newest change that was trimmed from it.
+    ChangesTrimmed = 11,
 }
 
 /// All tables, open for writing.
@@ -114,22 +117,22 @@ pub(super) struct Tables<'t> {
     pub(super) pending_counts: Table<'t, (&'static str, u128), u64>,
     pub(super) chores: Table<'t, (&'static str, u8, u128), u128>,
     pub(super) waiting: Table<'t, (&'static str, u128, u128), ()>,
-    pub(super) feed: Table<'t, (&'static str, u64), &'static [u8]>,
+    pub(super) log: Table<'t, (&'static str, u64), &'static [u8]>,
     pub(super) counters: Table<'t, (&'static str, u8), u64>,
     pub(super) requests: Table<'t, (&'static str, &'static str), &'static [u8]>,
     pub(super) request_ages: Table<'t, (&'static str, u64, &'static str), ()>,
     pub(super) imports: Table<'t, &'static str, &'static [u8]>,
     pub(super) brakes: Table<'t, (&'static str, u8, u64, u64), u64>,
     pub(super) pauses: Table<'t, &'static str, &'static [u8]>,
-    /// How many changes a tenant's feed keeps.
-    pub(super) feed_length: u64,
+    /// How much of its log a tenant keeps.
+    pub(super) log_bounds: Bounds,
     /// Whether anything was written: a step that changes nothing costs no commit.
     pub(super) dirty: bool,
 }
 
 impl<'t> Tables<'t> {
     /// Opens every table, making those that are missing.
-    pub(super) fn open(transaction: &'t WriteTransaction, feed_length: u64) -> Result<Self, redb::Error> {
+    pub(super) fn open(transaction: &'t WriteTransaction, log_bounds: Bounds) -> Result<Self, redb::Error> {
         Ok(Self {
             records: transaction.open_table(RECORDS)?,
             names: transaction.open_table(NAMES)?,
@@ -153,14 +156,14 @@ impl<'t> Tables<'t> {
             pending_counts: transaction.open_table(PENDING_COUNTS)?,
             chores: transaction.open_table(CHORES)?,
             waiting: transaction.open_table(WAITING)?,
-            feed: transaction.open_table(FEED)?,
+            log: transaction.open_table(LOG)?,
             counters: transaction.open_table(COUNTERS)?,
             requests: transaction.open_table(REQUESTS)?,
             request_ages: transaction.open_table(REQUEST_AGES)?,
             imports: transaction.open_table(IMPORTS)?,
             brakes: transaction.open_table(BRAKES)?,
             pauses: transaction.open_table(PAUSES)?,
-            feed_length,
+            log_bounds,
             dirty: false,
         })
     }
@@ -302,7 +305,11 @@ pub(super) fn millis(at: Timestamp) -> u64 {
 
 /// Makes every table exist, so that readers need not ask.
 pub(super) fn create_all(transaction: &WriteTransaction) -> Result<(), redb::Error> {
-    Tables::open(transaction, 0)?;
+    let bounds = Bounds {
+        length: 0,
+        retention: std::time::Duration::ZERO,
+    };
+    Tables::open(transaction, bounds)?;
     transaction.open_table(META)?;
     Ok(())
 }

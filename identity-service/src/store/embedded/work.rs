@@ -2,6 +2,7 @@
 
 mod claim;
 mod settle;
+mod told;
 mod waiting;
 
 use jiff::Timestamp;
@@ -13,13 +14,13 @@ pub(super) use self::{
     waiting::{hold, wait_for, wake_waiters},
 };
 use super::{
-    chores, membership, pending,
+    chores, log, membership, pending,
     tables::{Counter, Failed, Tables, millis, to_json},
     tombstone,
 };
 use crate::{
     id::{Kind, ResourceId},
-    store::{Brake, Chore, Link, Stage, Work, WorkState, Write},
+    store::{Brake, Chore, Deed, Link, Origin, Stage, Subject, Work, WorkState, Write},
 };
 
 /// Says that a resource needs work now. Work under a lease stays where it is; its settlement sees the newer stamp. A change
@@ -109,8 +110,14 @@ fn marked(
     Ok((old, work))
 }
 
-/// Lets what is held go on; `false` when nothing of it is held.
-pub(super) fn release(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now: Timestamp) -> Result<bool, Failed> {
+/// Lets what is held go on, and logs who did; `false` when nothing of it is held.
+pub(super) fn release(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    id: ResourceId,
+    origin: Option<&Origin>,
+    now: Timestamp,
+) -> Result<bool, Failed> {
     let Some(old) = tables.work(tenant, id.as_u128())? else {
         return Ok(false);
     };
@@ -133,6 +140,8 @@ pub(super) fn release(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now
     if old.kind == Kind::Group && tombstone::read(&tables.tombstones, tenant, id.as_u128())?.is_some() {
         membership::dissolve(tables, tenant, id, now)?;
     }
+    let released = Subject { kind: old.kind, id };
+    log::act(tables, tenant, Deed::Release, released, origin, now)?;
     Ok(true)
 }
 
@@ -156,8 +165,14 @@ pub(super) fn postpone(tables: &mut Tables<'_>, tenant: &str, id: u128, due: Tim
     put(tables, tenant, id, Some(&old), &Work { due, ..old.clone() })
 }
 
-/// Makes work due now, applied or not.
-pub(super) fn retry(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now: Timestamp) -> Result<bool, Failed> {
+/// Makes work due now, applied or not, and logs who did.
+pub(super) fn retry(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    id: ResourceId,
+    origin: Option<&Origin>,
+    now: Timestamp,
+) -> Result<bool, Failed> {
     let mut kind = tombstone::read(&tables.tombstones, tenant, id.as_u128())?.map(|tombstone| tombstone.kind);
     for candidate in Kind::ALL {
         if tables
@@ -191,6 +206,7 @@ pub(super) fn retry(tables: &mut Tables<'_>, tenant: &str, id: ResourceId, now: 
         put(tables, tenant, id.as_u128(), Some(&old), &work)?;
     }
     mark(tables, tenant, kind, id, now, None)?;
+    log::act(tables, tenant, Deed::Retry, Subject { kind, id }, origin, now)?;
     Ok(true)
 }
 

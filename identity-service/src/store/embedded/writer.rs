@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     health::Health,
+    log::Bounds,
     tables::{Failed, Tables},
 };
 use crate::store::StoreError;
@@ -65,11 +66,11 @@ where
 }
 
 impl Writer {
-    pub(super) fn start(database: Arc<Database>, feed_length: u64, health: Health) -> std::io::Result<Self> {
+    pub(super) fn start(database: Arc<Database>, log_bounds: Bounds, health: Health) -> std::io::Result<Self> {
         let (steps, receiver) = mpsc::channel(STEPS_PER_COMMIT);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write_loop(&database, feed_length, receiver, &health))?;
+            .spawn(move || write_loop(&database, log_bounds, receiver, &health))?;
         Ok(Self {
             steps: Some(steps),
             thread: Some(thread),
@@ -107,10 +108,10 @@ impl Drop for Writer {
 }
 
 /// Runs steps until every sender is gone, or the engine is.
-fn write_loop(database: &Database, feed_length: u64, mut steps: mpsc::Receiver<Box<dyn Step>>, health: &Health) {
+fn write_loop(database: &Database, log_bounds: Bounds, mut steps: mpsc::Receiver<Box<dyn Step>>, health: &Health) {
     let mut waiting = Vec::with_capacity(STEPS_PER_COMMIT);
     while steps.blocking_recv_many(&mut waiting, STEPS_PER_COMMIT) > 0 {
-        let committed = catch_unwind(AssertUnwindSafe(|| commit(database, feed_length, &mut waiting, health)));
+        let committed = catch_unwind(AssertUnwindSafe(|| commit(database, log_bounds, &mut waiting, health)));
         let error = match committed {
             Ok(Ok(())) => continue,
             Ok(Err(error)) => error,
@@ -130,12 +131,12 @@ fn write_loop(database: &Database, feed_length: u64, mut steps: mpsc::Receiver<B
 /// so; an error here says that it will not work again either.
 fn commit(
     database: &Database,
-    feed_length: u64,
+    log_bounds: Bounds,
     steps: &mut Vec<Box<dyn Step>>,
     health: &Health,
 ) -> Result<(), StoreError> {
     while !steps.is_empty() {
-        match attempt(database, feed_length, steps) {
+        match attempt(database, log_bounds, steps) {
             Ok(None) => {
                 for step in steps.drain(..) {
                     step.end(Ok(()));
@@ -169,12 +170,12 @@ fn commit(
 /// Runs the steps and commits. A step that fails is given instead, with its position, and nothing is written.
 fn attempt(
     database: &Database,
-    feed_length: u64,
+    log_bounds: Bounds,
     steps: &mut [Box<dyn Step>],
 ) -> Result<Option<(usize, Failed)>, Failed> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
-    let mut tables = Tables::open(&transaction, feed_length)?;
+    let mut tables = Tables::open(&transaction, log_bounds)?;
     for (position, step) in steps.iter_mut().enumerate() {
         let ran = catch_unwind(AssertUnwindSafe(|| step.run(&mut tables)));
         let failed = match ran {

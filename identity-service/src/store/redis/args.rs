@@ -8,7 +8,8 @@ use crate::{
     id::{Kind, ResourceId},
     index::Key,
     store::{
-        Action, Applied, Claim, DocumentChange, Failure, Limit, MemberChange, PendingMember, Revert, Settlement, Write,
+        Action, Applied, AttributeChange, Claim, DocumentChange, Failure, Limit, MemberChange, Origin, PendingMember,
+        Revert, Settlement, Tried, Write,
     },
 };
 
@@ -129,6 +130,22 @@ impl Args {
         self.text(json!(failure).to_string())
     }
 
+    /// What changed in a document; the scripts only keep it.
+    fn diff(self, diff: &[AttributeChange]) -> Self {
+        if diff.is_empty() {
+            return self.nothing();
+        }
+        self.text(json!(diff).to_string())
+    }
+
+    /// Who asked; the scripts only keep it.
+    pub(super) fn origin(self, origin: Option<&Origin>) -> Self {
+        match origin {
+            Some(origin) => self.text(json!(origin).to_string()),
+            None => self.nothing(),
+        }
+    }
+
     fn pending(self, members: &[PendingMember]) -> Self {
         let pairs: Vec<Vec<u8>> = members
             .iter()
@@ -144,7 +161,7 @@ pub(super) fn nanos(at: Timestamp) -> String {
 }
 
 /// What `write.lua` takes. Members that were staged under a token are not sent again.
-pub(super) fn write(write: &Write, feed_length: u64, staged: Option<&str>) -> Args {
+pub(super) fn write(write: &Write, staged: Option<&str>) -> Args {
     let action = match write.action {
         Action::Create { .. } => "create",
         Action::Update { .. } => "update",
@@ -155,8 +172,7 @@ pub(super) fn write(write: &Write, feed_length: u64, staged: Option<&str>) -> Ar
         .kind(write.kind)
         .id(write.id)
         .time(write.now)
-        .text(nanos(write.now))
-        .number(feed_length);
+        .text(nanos(write.now));
     args = match write.if_version {
         Some(version) => args.number(version),
         None => args.nothing(),
@@ -168,7 +184,9 @@ pub(super) fn write(write: &Write, feed_length: u64, staged: Option<&str>) -> Ar
         .flag(write.usable.after)
         .flag(write.deletion_disables)
         .limit(write.brakes.removals)
-        .limit(write.brakes.deactivations);
+        .limit(write.brakes.deactivations)
+        .diff(&write.diff)
+        .origin(write.origin.as_ref());
     args = match &write.request {
         Some(request) => args.text(&request.id).text(hex(&request.digest)),
         None => args.nothing().nothing(),
@@ -272,34 +290,41 @@ fn swapped(args: Args, old: &[Key], new: &[Key]) -> Args {
 }
 
 /// What `revert.lua` takes.
-pub(super) fn revert(revert: &Revert, feed_length: u64) -> Args {
+pub(super) fn revert(revert: &Revert) -> Args {
     let args = Args::new()
         .kind(revert.kind)
         .id(revert.id)
         .time(revert.now)
         .text(nanos(revert.now))
-        .number(feed_length)
         .number(revert.expected)
         .flag(revert.only_if_refused)
         .text(json!(revert.attributes).to_string())
+        .diff(&revert.diff)
+        .origin(revert.origin.as_ref())
         .optional_text(revert.request.as_deref())
         .optional_text(revert.traceparent.as_deref());
     swapped(args, &revert.old_keys, &revert.new_keys)
 }
 
 /// What `put_back.lua` takes first.
-pub(super) fn members_step(group: ResourceId, now: Timestamp, feed_length: u64) -> Args {
-    Args::new().id(group).time(now).text(nanos(now)).number(feed_length)
+pub(super) fn members_step(group: ResourceId, origin: Option<&Origin>, now: Timestamp) -> Args {
+    Args::new().id(group).time(now).text(nanos(now)).origin(origin)
 }
 
 /// What `settle.lua` takes.
-pub(super) fn settle(claim: &Claim, settlement: &Settlement, now: Timestamp) -> Args {
+pub(super) fn settle(claim: &Claim, tried: &Tried, settlement: &Settlement, now: Timestamp) -> Args {
     let args = Args::new()
         .kind(claim.kind)
         .id(claim.id)
         .number(claim.token)
         .number(claim.stamp)
-        .time(now);
+        .time(now)
+        .text(nanos(now));
+    let args = match tried.version {
+        Some(version) => args.number(version),
+        None => args.nothing(),
+    };
+    let args = args.optional_text(tried.trace_id.as_deref());
     match settlement {
         Settlement::Applied(applied) => settle_applied(args.text("applied"), applied),
         Settlement::Postponed {

@@ -1,13 +1,14 @@
 //! What a script answered, as the types of the store. An answer of another shape than expected is corrupt, never a panic.
 
+mod log;
 mod values;
 
 use jiff::Timestamp;
 use redis::Value;
 
 use self::values::{
-    answered, brake, bytes, change, corrupt, delivery, id, json, kept_link, link, list, number, parts, position,
-    pre_image, record, text, time, tombstone,
+    answered, brake, bytes, corrupt, delivery, id, json, kept_link, link, list, number, parts, position, pre_image,
+    record, text, time, tombstone,
 };
 use super::{
     args::REQUEST_MEMORY_MS,
@@ -17,9 +18,9 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     record::Record,
     store::{
-        Change, Changes, Claim, Claims, Delivery, Found, Groups, ImportMark, Intent, KeptLink, Link, Member, Order,
-        Owner, Pause, PendingMember, PreImage, RequestKey, Revert, Reverted, Seen, Stage, StoreError, Summary,
-        Tombstone, WhyNot, Write, WriteError, Written,
+        Claim, Claims, Delivery, Found, Groups, ImportMark, Intent, KeptLink, Link, LogPage, Member, Order, Owner,
+        Pause, PendingMember, PreImage, RequestKey, Revert, Reverted, Seen, Stage, StoreError, Summary, Tombstone,
+        WhyNot, Write, WriteError, Written,
     },
 };
 
@@ -204,14 +205,19 @@ impl Reply {
         answered(kept, request).map(Some)
     }
 
-    pub(super) fn changes(self) -> Result<Changes, StoreError> {
-        let [first, newest, entries] = self.parts()?;
-        let changes: Vec<Change> = list(entries)?.into_iter().map(change).collect::<Result<_, _>>()?;
+    pub(super) fn log(self) -> Result<LogPage, StoreError> {
+        let [first, newest, changes_trimmed, entries] = self.parts()?;
+        let entries = list(entries)?.into_iter().map(log::entry);
+        let entries = entries.collect::<Result<_, _>>()?;
         let trimmed = match bytes(&first)? {
             b"" => number(&newest)?,
             first => position(first)?.saturating_sub(1),
         };
-        Ok(Changes { changes, trimmed })
+        Ok(LogPage {
+            entries,
+            trimmed,
+            changes_trimmed: number(&changes_trimmed)?,
+        })
     }
 
     /// The feed's id, if the tenant's keys are of this layout.

@@ -5,7 +5,7 @@
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `meta` | hash | `layout`; `feed` (tells this history of changes from others); the counters `stamp`, `position` and `passed:B` (how many passed a brake in the last hour); `import`, how far an import is; `pause`, why nothing is delivered, as JSON |
+//! | `meta` | hash | `layout`; `feed` (tells this history of changes from others); the counters `stamp`, `position` and `passed:B` (how many passed a brake in the last hour); `changes_trimmed`, the position of the newest change that the log lost; `import`, how far an import is; `pause`, why nothing is delivered, as JSON |
 //! | `K` | hash | id → record: `version document_version created modified members`, a line feed, the document |
 //! | `K:ids` | sorted set | the ids, in the order of creation |
 //! | `K:names` | hash | folded name → id; unique |
@@ -36,7 +36,7 @@
 //! | `waiters:ID` | sorted set | who is to be delivered again when this one's delivery gets on |
 //! | `chores` | sorted set | `chore:id` by chore: what a step left to be done in batches |
 //! | `cursors` | hash | `chore:id` → where to go on |
-//! | `feed` | stream | the changes; an entry's id is `position-0` |
+//! | `feed` | stream | the log: changes, outcomes, acts; an entry's id is `position-0`, its first fields are `what` and `at`, the others are what [`super::decode`] reads |
 //! | `request:ID` | string | what was answered to a request id; expires |
 //! | `wait` | string | written before a WAIT for replicas |
 //!

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
-    store::{PreImage, Revert, Reverted, Stage, StoreError},
+    store::{Origin, PreImage, Revert, Reverted, Stage, StoreError},
 };
 
 impl RedisStore {
@@ -40,7 +40,7 @@ impl RedisStore {
     }
 
     pub(super) async fn take_back(&self, tenant: &Tenant, revert: &Revert) -> Result<Reverted, StoreError> {
-        let args = args::revert(revert, self.options.feed_length);
+        let args = args::revert(revert);
         let script = &self.scripts.revert;
         let reply = self.step("take a change back", tenant, script, args).await?;
         reply.reverted(revert)
@@ -51,6 +51,7 @@ impl RedisStore {
         tenant: &Tenant,
         group: ResourceId,
         members: &[(ResourceId, u64)],
+        origin: Option<&Origin>,
         now: Timestamp,
     ) -> Result<Vec<ResourceId>, StoreError> {
         let mut back = Vec::new();
@@ -59,7 +60,7 @@ impl RedisStore {
                 let stamp = stamp.to_string().into_bytes();
                 [id_bytes(*member).to_vec(), stamp]
             });
-            let args = args::members_step(group, now, self.options.feed_length)
+            let args = args::members_step(group, origin, now)
                 .text("revert")
                 .texts(&pairs.collect::<Vec<_>>());
             let script = &self.scripts.put_back;
@@ -73,9 +74,10 @@ impl RedisStore {
         &self,
         tenant: &Tenant,
         group: ResourceId,
+        origin: Option<&Origin>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let args = args::members_step(group, now, self.options.feed_length).text("discard");
+        let args = args::members_step(group, origin, now).text("discard");
         let script = &self.scripts.put_back;
         let reply = self
             .step("discard the removal of members", tenant, script, args)

@@ -1,13 +1,13 @@
 //! The scripts: each is put together of the parts that it needs.
 
-use super::connection::Script;
+use super::{Options, connection::Script};
 
 /// Puts a script together of files in `lua`; the last is the step, the others what it builds on.
 macro_rules! script {
-    ($batch:ident $name:literal: $($part:literal)*) => {
+    ($head:ident $name:literal: $($part:literal)*) => {
         Script::new(
             $name,
-            &format!("local BATCH = {}\n{}", $batch, concat!($(include_str!(concat!("lua/", $part, ".lua")), "\n"),*)),
+            &format!("{}{}", $head, concat!($(include_str!(concat!("lua/", $part, ".lua")), "\n"),*)),
         )
     };
 }
@@ -35,27 +35,36 @@ pub(super) struct Scripts {
 }
 
 impl Scripts {
-    /// The scripts, which touch at most so many entries each.
-    pub(super) fn new(batch: usize) -> Self {
+    /// The scripts. What was chosen of the store stands before each, so that it is not sent with every call.
+    pub(super) fn new(options: Options) -> Self {
+        let Options {
+            batch,
+            feed_length,
+            log_retention,
+        } = options;
+        let head = format!(
+            "local BATCH, LOG_LENGTH, LOG_RETENTION = {batch}, {feed_length}, {}\n",
+            log_retention.as_millis()
+        );
         Self {
-            get: script!(batch "get": "start" "get"),
-            find: script!(batch "find": "start" "find"),
-            look_up: script!(batch "look_up": "start" "seek" "sets" "look_up"),
-            reads: script!(batch "reads": "start" "base" "records" "work" "links" "before" "pending" "sets" "members" "tombstones" "reads"),
-            write: script!(batch "write": "start" "base" "records" "index" "work" "links" "before" "pending" "sets" "members" "chores" "tombstones" "brakes" "write"),
-            stage: script!(batch "stage": "start" "base" "records" "work" "links" "pending" "sets" "members" "stage"),
-            claim: script!(batch "claim": "start" "base" "work" "claim"),
-            renew: script!(batch "renew": "start" "base" "work" "renew"),
-            intend: script!(batch "intend": "start" "base" "work" "links" "intend"),
-            settle: script!(batch "settle": "start" "base" "records" "work" "links" "before" "pending" "sets" "members" "chores" "tombstones" "settle"),
-            retry: script!(batch "retry": "start" "base" "records" "work" "links" "before" "pending" "sets" "members" "tombstones" "retry"),
-            sweep: script!(batch "sweep": "start" "base" "records" "work" "links" "pending" "sets" "members" "chores" "sweep"),
-            release: script!(batch "release": "start" "base" "records" "work" "links" "before" "pending" "sets" "members" "chores" "tombstones" "release"),
-            revert: script!(batch "revert": "start" "base" "records" "index" "work" "links" "before" "pending" "sets" "members" "chores" "tombstones" "revert"),
-            put_back: script!(batch "put_back": "start" "base" "records" "work" "links" "pending" "sets" "members" "chores" "put_back"),
-            pause: script!(batch "pause": "start" "base" "pause"),
-            prepare: script!(batch "prepare": "start" "base" "prepare"),
-            import: script!(batch "import": "start" "base" "records" "work" "links" "pending" "import"),
+            get: script!(head "get": "start" "get"),
+            find: script!(head "find": "start" "find"),
+            look_up: script!(head "look_up": "start" "seek" "sets" "look_up"),
+            reads: script!(head "reads": "start" "base" "records" "work" "links" "before" "pending" "sets" "members" "tombstones" "reads"),
+            write: script!(head "write": "start" "base" "records" "log" "index" "work" "links" "before" "pending" "sets" "members" "chores" "tombstones" "brakes" "write"),
+            stage: script!(head "stage": "start" "base" "records" "work" "links" "pending" "sets" "members" "stage"),
+            claim: script!(head "claim": "start" "base" "work" "claim"),
+            renew: script!(head "renew": "start" "base" "work" "renew"),
+            intend: script!(head "intend": "start" "base" "work" "links" "intend"),
+            settle: script!(head "settle": "start" "base" "records" "log" "work" "links" "before" "pending" "sets" "members" "chores" "tombstones" "told" "settle"),
+            retry: script!(head "retry": "start" "base" "records" "log" "work" "links" "before" "pending" "sets" "members" "tombstones" "retry"),
+            sweep: script!(head "sweep": "start" "base" "records" "log" "work" "links" "pending" "sets" "members" "chores" "sweep"),
+            release: script!(head "release": "start" "base" "records" "log" "work" "links" "before" "pending" "sets" "members" "chores" "tombstones" "release"),
+            revert: script!(head "revert": "start" "base" "records" "log" "index" "work" "links" "before" "pending" "sets" "members" "chores" "tombstones" "revert"),
+            put_back: script!(head "put_back": "start" "base" "records" "log" "work" "links" "pending" "sets" "members" "chores" "put_back"),
+            pause: script!(head "pause": "start" "base" "log" "pause"),
+            prepare: script!(head "prepare": "start" "base" "prepare"),
+            import: script!(head "import": "start" "base" "records" "work" "links" "pending" "import"),
         }
     }
 }

@@ -4,7 +4,8 @@ use identity_service::store::embedded::{EmbeddedStore, Options};
 use proto::{
     error::{Details, ErrorReason},
     identity::v1::{
-        CreateGroupRequest, WatchChangesRequest, WatchChangesResponse, group_service_client::GroupServiceClient,
+        AttributeChange, CreateGroupRequest, MembersChange, RetryDeliveryRequest, WatchChangesRequest,
+        WatchChangesResponse, group_service_client::GroupServiceClient,
     },
     resource::v1::{Group, Member},
 };
@@ -98,6 +99,96 @@ async fn a_token_older_than_the_feed_is_refused() {
         Ok(watch) => end(watch).await,
     };
     assert_expired(&refused);
+}
+
+#[tokio::test]
+async fn a_change_tells_before_and_after() {
+    let it = Served::on(store(100)).await;
+    let user = it.user("odile").await.unwrap();
+    it.entitle(&user, "Lead").await;
+    it.entitle(&user, "Keeper of \"Keys\"").await;
+    let group = Group {
+        display_name: Some("sales".to_owned()),
+        members: vec![Member {
+            value: Some(user.clone()),
+            ..Member::default()
+        }],
+        ..Group::default()
+    };
+    let request = CreateGroupRequest {
+        tenant: TENANT.to_owned(),
+        group: Some(group),
+        request_id: None,
+    };
+    GroupServiceClient::new(it.channel.clone())
+        .create_group(request)
+        .await
+        .unwrap();
+    it.delete_user(&user).await;
+    let mut watch = watch(&it, Some("")).await.unwrap();
+    next(&mut watch).await.unwrap();
+    let mut told = Vec::new();
+    for _ in 0..6 {
+        let change = next(&mut watch).await.unwrap().change.unwrap();
+        told.push((change.attribute_changes, change.members));
+    }
+    let attribute = |path: &str, before: Option<&str>, after: Option<&str>| AttributeChange {
+        path: path.to_owned(),
+        before_json: before.map(str::to_owned),
+        after_json: after.map(str::to_owned),
+        values_left_out: false,
+    };
+    let keeper = r#""Keeper of \"Keys\"""#;
+    assert_eq!(
+        told[0].0,
+        [
+            attribute("active", None, Some("true")),
+            attribute("userName", None, Some(r#""odile""#))
+        ]
+    );
+    assert_eq!(told[1].0, [attribute("title", None, Some(r#""Lead""#))]);
+    assert_eq!(told[2].0, [attribute("title", Some(r#""Lead""#), Some(keeper))]);
+    assert_eq!(told[3].0, [attribute("displayName", None, Some(r#""sales""#))]);
+    let came = MembersChange {
+        added: 1,
+        added_ids: vec![user.clone()],
+        ..MembersChange::default()
+    };
+    let went = MembersChange {
+        removed: 1,
+        removed_ids: vec![user],
+        ..MembersChange::default()
+    };
+    assert_eq!(told[3].1, Some(came));
+    assert_eq!(told[4], (Vec::new(), Some(went)));
+    assert_eq!(
+        told[5].0,
+        [
+            attribute("active", Some("true"), None),
+            attribute("title", Some(keeper), None),
+            attribute("userName", Some(r#""odile""#), None)
+        ]
+    );
+}
+
+/// What else the log has pushes changes out, and tells nobody that a change was missed who missed none.
+#[tokio::test]
+async fn a_token_outlives_entries_that_are_no_changes() {
+    let it = Served::on(store(8)).await;
+    let user = it.user("odile").await.unwrap();
+    let token = next(&mut watch(&it, None).await.unwrap()).await.unwrap().resume_token;
+    for _ in 0..20 {
+        let request = RetryDeliveryRequest {
+            tenant: TENANT.to_owned(),
+            resource_id: user.clone(),
+        };
+        it.deliveries().retry_delivery(request).await.unwrap();
+    }
+    it.entitle(&user, "Lead").await;
+    let mut resumed = watch(&it, Some(&token)).await.unwrap();
+    next(&mut resumed).await.unwrap();
+    let change = next(&mut resumed).await.unwrap().change.unwrap();
+    assert_eq!((change.resource_id, change.version), (user, 2));
 }
 
 /// One deletion is more changes at once than the feed keeps.

@@ -7,17 +7,21 @@ use identity_service::{
     index::{Index, Key, keys},
     record::Record,
     store::{
-        Action, Applied, Brakes, Claim, Claims, Delivery, DocumentChange, Failure, Found, MemberChange, Order, Seen,
-        Settlement, Store, Summary, Usable, Which, WorkState, Write, WriteError, Written,
+        Action, Applied, Brakes, Change, Claim, Claims, DEFAULT_RETENTION, Delivery, DocumentChange, Failure, Found,
+        LogEntry, Logged, MemberChange, Order, Outcome, Seen, Settlement, Store, Summary, Tried, Usable, Which,
+        WorkState, Write, WriteError, Written,
     },
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Engine;
+use super::{Engine, Kept};
 
 pub(super) const LEASE: Duration = Duration::from_secs(60);
-const FEED_LENGTH: u64 = 10_000;
+pub(super) const KEPT: Kept = Kept {
+    length: 10_000,
+    retention: DEFAULT_RETENTION,
+};
 
 /// A moment, in seconds from the first.
 pub(super) fn at(seconds: i64) -> Timestamp {
@@ -33,11 +37,11 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(super) async fn new(engine: &dyn Engine) -> Self {
-        Self::with_feed(engine, FEED_LENGTH).await
+        Self::keeping(engine, KEPT).await
     }
 
-    pub(super) async fn with_feed(engine: &dyn Engine, feed_length: u64) -> Self {
-        let (store, home) = engine.open(feed_length).await;
+    pub(super) async fn keeping(engine: &dyn Engine, kept: Kept) -> Self {
+        let (store, home) = engine.open(kept).await;
         Self::over(store, home)
     }
 
@@ -212,13 +216,47 @@ impl Bench {
     }
 
     pub(super) async fn settle(&self, claim: &Claim, settlement: Settlement, now: Timestamp) {
-        self.store.settle(claim, settlement, now).await.unwrap();
+        self.settle_as(claim, &Tried::default(), settlement, now).await;
+    }
+
+    pub(super) async fn settle_as(&self, claim: &Claim, tried: &Tried, settlement: Settlement, now: Timestamp) {
+        self.store.settle(claim, tried, settlement, now).await.unwrap();
     }
 
     /// Settles as applied what is wanted now.
     pub(super) async fn apply(&self, claim: &Claim, now: Timestamp) {
         let applied = applied(claim, &self.order(claim).await);
         self.settle(claim, Settlement::Applied(applied), now).await;
+    }
+
+    // === The log ===
+
+    /// The entries after a position.
+    pub(super) async fn log(&self, after: u64) -> Vec<LogEntry> {
+        self.store.log(&self.tenant, after, 1_000).await.unwrap().entries
+    }
+
+    /// The changes among them.
+    pub(super) async fn changes(&self, after: u64) -> Vec<Change> {
+        let changes = self.log(after).await.into_iter().filter_map(|entry| match entry.what {
+            Logged::Change(change) => Some(change),
+            _ => None,
+        });
+        changes.collect()
+    }
+
+    /// The outcomes among them.
+    pub(super) async fn outcomes(&self, after: u64) -> Vec<Outcome> {
+        let outcomes = self.log(after).await.into_iter().filter_map(|entry| match entry.what {
+            Logged::Outcome(outcome) => Some(outcome),
+            _ => None,
+        });
+        outcomes.collect()
+    }
+
+    /// The position of the newest entry.
+    pub(super) async fn newest(&self) -> u64 {
+        self.store.newest_entry(&self.tenant).await.unwrap()
     }
 
     /// Delivers until nothing is due at that time.
@@ -258,6 +296,8 @@ fn step(kind: Kind, id: ResourceId, action: Action) -> Write {
         deletion_disables: false,
         now: at(0),
         traceparent: None,
+        diff: Vec::new(),
+        origin: None,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use identity_service::{
     id::{Kind, ResourceId},
-    store::{Brake, Brakes, Held, Limit, MemberChange, Pause, Settlement, Usable, WorkState, Write, Written},
+    store::{
+        Brake, Brakes, Deed, Held, Limit, Logged, MemberChange, Pause, Settlement, Usable, WorkState, Write, Written,
+    },
 };
 
 use super::{
@@ -174,7 +176,7 @@ pub(super) async fn who_may_be_used_again_is_held_no_longer(engine: &dyn Engine)
         Some(WorkState::Held),
         "another change does not let it go"
     );
-    assert!(bench.store.retry(&bench.tenant, user, at(12)).await.unwrap());
+    assert!(bench.store.retry(&bench.tenant, user, None, at(12)).await.unwrap());
     assert_eq!(
         bench.state(user).await,
         Some(WorkState::Held),
@@ -192,7 +194,7 @@ pub(super) async fn what_is_released_goes_on(engine: &dyn Engine) {
     let bench = Bench::new(engine).await;
     let user = staff(&bench, 1).await[0];
     assert!(
-        !bench.store.release(&bench.tenant, user, at(5)).await.unwrap(),
+        !bench.store.release(&bench.tenant, user, None, at(5)).await.unwrap(),
         "nothing is held"
     );
     let brakes = Brakes {
@@ -200,9 +202,11 @@ pub(super) async fn what_is_released_goes_on(engine: &dyn Engine) {
         deactivations: most(0),
     };
     bench.change_under(user, USABLE_NO_MORE, brakes, 10).await;
-    assert!(bench.store.release(&bench.tenant, user, at(20)).await.unwrap());
+    assert!(bench.store.release(&bench.tenant, user, None, at(20)).await.unwrap());
+    let last = bench.log(0).await.pop().map(|entry| entry.what);
+    assert!(matches!(last, Some(Logged::Act(act)) if act.act == Deed::Release && act.resource.is_some()));
     assert!(
-        !bench.store.release(&bench.tenant, user, at(20)).await.unwrap(),
+        !bench.store.release(&bench.tenant, user, None, at(20)).await.unwrap(),
         "it is held no longer"
     );
     let claim = bench.claim(at(20)).await;
@@ -235,7 +239,13 @@ pub(super) async fn a_removal_beyond_the_limit_is_held_when_the_account_is_disab
     assert!(delivery.deleted && delivery.link.disabled);
     assert_eq!(delivery.work.unwrap().state, WorkState::Held);
     assert!(bench.claim_all(at(12)).await.is_empty());
-    assert!(bench.store.release(&bench.tenant, users[1], at(20)).await.unwrap());
+    assert!(
+        bench
+            .store
+            .release(&bench.tenant, users[1], None, at(20))
+            .await
+            .unwrap()
+    );
     assert_eq!(bench.claim(at(20)).await.braked, None, "now it is to be removed");
 }
 
@@ -290,7 +300,7 @@ pub(super) async fn a_large_groups_deletion_counts_for_its_members(engine: &dyn 
     assert_eq!(bench.state(large).await, Some(WorkState::Held));
     bench.sweep().await;
     assert_eq!(bench.state(large).await, Some(WorkState::Held));
-    assert!(bench.store.release(&bench.tenant, large, at(20)).await.unwrap());
+    assert!(bench.store.release(&bench.tenant, large, None, at(20)).await.unwrap());
     let claims = bench.claim_all(at(20)).await;
     assert!(claims.iter().any(|claim| claim.id == large && claim.braked.is_none()));
 }
@@ -333,7 +343,7 @@ pub(super) async fn many_who_leave_a_group_at_once_are_held(engine: &dyn Engine)
         (WorkState::Held, 21)
     );
 
-    assert!(bench.store.release(&bench.tenant, group, at(20)).await.unwrap());
+    assert!(bench.store.release(&bench.tenant, group, None, at(20)).await.unwrap());
     bench.sweep().await;
     let claim = bench.claim(at(20)).await;
     let order = bench.order(&claim).await;
@@ -424,13 +434,17 @@ pub(super) async fn nothing_is_claimed_of_a_tenant_that_is_paused(engine: &dyn E
         by: "Hana".to_owned(),
         reason: "a migration".to_owned(),
     };
-    bench.store.set_pause(&bench.tenant, Some(pause.clone())).await.unwrap();
+    bench
+        .store
+        .set_pause(&bench.tenant, Some(pause.clone()), None, at(1))
+        .await
+        .unwrap();
     assert_eq!(bench.store.pause(&bench.tenant).await.unwrap(), Some(pause));
     bench.apply(&claim, at(3)).await;
     assert_eq!(bench.state(user).await, None, "what is under way comes to its end");
     bench.touch(Kind::User, user).await;
     assert!(bench.claim_all(at(4)).await.is_empty());
-    bench.store.set_pause(&bench.tenant, None).await.unwrap();
+    bench.store.set_pause(&bench.tenant, None, None, at(2)).await.unwrap();
     assert_eq!(bench.store.pause(&bench.tenant).await.unwrap(), None);
     assert_eq!(bench.claim_all(at(5)).await.len(), 1);
 }

@@ -73,10 +73,7 @@ async fn everything_acknowledged_is_there_after_reopening() {
         shown.push(format!("{:?}", bench.members(group).await));
         shown.push(format!("{:?}", bench.find(Kind::User, Index::Name, "stuck").await));
         shown.push(format!("{:?}", bench.summary().await));
-        shown.push(format!(
-            "{:?}",
-            bench.store.changes(&bench.tenant, 0, 100).await.unwrap()
-        ));
+        shown.push(format!("{:?}", bench.store.log(&bench.tenant, 0, 100).await.unwrap()));
         shown.push(format!(
             "{:?}",
             bench.store.answered(&bench.tenant, &request, at(0)).await.unwrap()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use identity_service::{
     id::{Kind, ResourceId},
-    store::{Intent, WorkState},
+    store::{ChangeKind, Intent, LogEntry, Logged, MembersChange, Verdict, WorkState},
 };
 use jiff::Timestamp;
 
@@ -45,6 +45,8 @@ pub(super) struct Work {
     not_before: Option<Timestamp>,
     /// When refused members are tried again.
     refused_due: Option<Timestamp>,
+    /// Whether the last failure is kept; all failures are alike here.
+    failed: bool,
 }
 
 /// An unconfirmed member.
@@ -62,6 +64,44 @@ pub(super) struct Seen {
     claim: u64,
     batch: Vec<(ResourceId, u64)>,
     lives: bool,
+    /// Those of the record.
+    versions: (u64, u64),
+}
+
+/// What the log tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Told {
+    Change(ChangeKind, ResourceId, u64, Option<MembersChange>),
+    /// How, of what, from which version to which, how many members were put in or out, and how many refused.
+    Outcome(Verdict, ResourceId, (u64, u64), (u64, u64)),
+    Act(ResourceId),
+}
+
+impl Told {
+    /// What an entry tells of that.
+    pub(super) fn of(entry: LogEntry) -> Self {
+        match entry.what {
+            Logged::Change(change) => Self::Change(change.what, change.id, change.version, change.members),
+            Logged::Outcome(told) => Self::Outcome(
+                told.outcome,
+                told.id,
+                (told.from_version, told.to_version),
+                (told.members_applied, told.members_refused),
+            ),
+            Logged::Act(act) => Self::Act(act.resource.expect("a retry is of a resource").id),
+        }
+    }
+}
+
+fn members_change(came: &BTreeSet<ResourceId>, went: &BTreeSet<ResourceId>) -> Option<MembersChange> {
+    let change = MembersChange {
+        added: came.len() as u64,
+        removed: went.len() as u64,
+        added_ids: came.iter().copied().collect(),
+        removed_ids: went.iter().copied().collect(),
+        ids_left_out: false,
+    };
+    (change.added + change.removed > 0).then_some(change)
 }
 
 /// What becomes of a claim.
@@ -90,7 +130,9 @@ pub(super) struct Model {
     /// The tombstone that a new resource of that name meets: the newest.
     tombstone_names: BTreeMap<(Kind, String), ResourceId>,
     stamp: u64,
-    pub(super) changes: u64,
+    /// The versions last applied of whatever has a link.
+    applied: BTreeMap<ResourceId, (u64, u64)>,
+    pub(super) log: Vec<Told>,
 }
 
 impl Model {
@@ -113,7 +155,8 @@ impl Model {
             members: members.clone(),
         };
         self.resources.insert(id, resource);
-        self.changes += 1;
+        let came = members_change(members, &BTreeSet::new());
+        self.log.push(Told::Change(ChangeKind::Created, id, 1, came));
         self.stamp += 1;
         for member in members {
             self.unconfirm(id, *member);
@@ -138,6 +181,7 @@ impl Model {
         if let Some(account) = self.accounts.remove(&old) {
             self.accounts.insert(id, account);
         }
+        self.applied.remove(&old);
         for owner in self.intents.values_mut().filter(|owner| **owner == old) {
             *owner = id;
         }
@@ -176,8 +220,8 @@ impl Model {
         resource.external = external;
         resource.version += 1;
         resource.document_version = resource.version;
-        let kind = resource.kind;
-        self.changes += 1;
+        let (kind, version) = (resource.kind, resource.version);
+        self.log.push(Told::Change(ChangeKind::Updated, id, version, None));
         self.mark(id, kind, now);
     }
 
@@ -190,14 +234,17 @@ impl Model {
         }
         let before = std::mem::replace(&mut resource.members, wanted.clone());
         resource.version += 1;
+        let version = resource.version;
         self.stamp += 1;
-        for joined in wanted.difference(&before) {
+        let (came, went) = (wanted - &before, &before - wanted);
+        for joined in &came {
             self.unconfirm(group, *joined);
         }
-        for left in before.difference(wanted) {
+        for left in &went {
             self.leave(group, *left);
         }
-        self.changes += 1;
+        let moved = members_change(&came, &went);
+        self.log.push(Told::Change(ChangeKind::Updated, group, version, moved));
         self.mark(group, Kind::Group, now);
         if before.difference(wanted).next().is_some() {
             self.hasten(group);
@@ -213,17 +260,21 @@ impl Model {
             if let Some(left) = self.resources.get_mut(&group) {
                 left.members.remove(&id);
                 left.version += 1;
+                let went = members_change(&BTreeSet::new(), &BTreeSet::from([id]));
+                self.log
+                    .push(Told::Change(ChangeKind::Updated, group, left.version, went));
             }
             self.leave(group, id);
-            self.changes += 1;
             self.mark(group, Kind::Group, now);
             self.hasten(group);
         }
         self.unconfirmed.retain(|(group, _), _| *group != id);
-        self.changes += 1;
+        self.log
+            .push(Told::Change(ChangeKind::Deleted, id, resource.version + 1, None));
         let under_way = self.work.get(&id).is_some_and(|work| work.leased);
         if !self.accounts.contains_key(&id) && !self.intends(id) && !under_way {
             self.work.remove(&id);
+            self.applied.remove(&id);
             return self.wake(id, now);
         }
         let kind = resource.kind;
@@ -273,7 +324,11 @@ impl Model {
             work.not_before = None;
             work.refused_due = None;
         }
+        if let Some(applied) = self.applied.get_mut(&id) {
+            applied.1 = 0;
+        }
         self.mark(id, kind, now);
+        self.log.push(Told::Act(id));
         true
     }
 
@@ -313,7 +368,14 @@ impl Model {
             claim,
             batch: self.ready(id),
             lives: self.resources.contains_key(&id),
+            versions: self.versions(id),
         }
+    }
+
+    /// The versions of a resource; none where it is gone.
+    fn versions(&self, id: ResourceId) -> (u64, u64) {
+        let resource = self.resources.get(&id);
+        resource.map_or((0, 0), |resource| (resource.version, resource.document_version))
     }
 
     /// A group's members that a delivery may put in or out now.
@@ -368,8 +430,14 @@ impl Model {
             return;
         }
         let id = seen.id;
+        self.tell(seen, end);
         let work = self.work.get_mut(&id).expect("a claim that holds has work");
         work.leased = false;
+        work.failed |= match end {
+            End::Postponed(_) | End::Paused(_) => true,
+            End::Refused(_) => !work.changed,
+            _ => false,
+        };
         match end {
             End::Postponed(due) => {
                 work.due = if work.changed { now } else { due };
@@ -398,6 +466,9 @@ impl Model {
                 work.attempts += 1;
                 let kind = work.kind;
                 self.intents.retain(|_, intender| *intender != id);
+                if let Some(applied) = self.applied.get_mut(&owner) {
+                    applied.1 = 0;
+                }
                 self.mark(owner, kind, now);
             }
             End::Applied | End::MembersRefused if self.tombstones.contains_key(&id) => self.settle_removal(seen, now),
@@ -405,8 +476,43 @@ impl Model {
         }
     }
 
+    /// Logs how a claim ends that holds, unless it tells nothing new.
+    fn tell(&mut self, seen: &Seen, end: End) {
+        let id = seen.id;
+        let work = &self.work[&id];
+        let refused_so = work.state == WorkState::Refused && work.failed;
+        let members = seen.batch.len() as u64;
+        let (verdict, counts, is_known) = match end {
+            End::Collides(_) => return,
+            End::Postponed(_) | End::Paused(_) => (Verdict::Later, (0, 0), work.failed),
+            End::Refused(_) => (Verdict::Refused, (0, 0), refused_so),
+            End::MembersRefused if members > 0 => (Verdict::Refused, (0, members), refused_so && self.unmoved(seen)),
+            End::Applied if members > 0 => (Verdict::Applied, (members, 0), false),
+            End::Applied | End::MembersRefused => (Verdict::Applied, (0, 0), !work.failed && self.unmoved(seen)),
+        };
+        let is_removal = self.tombstones.contains_key(&id) && matches!(end, End::Applied | End::MembersRefused);
+        if is_known && !is_removal {
+            return;
+        }
+        let deleted = self.tombstones.get(&id).map(|gone| gone.version + 1);
+        let from = self.applied.get(&id).map_or(0, |applied| applied.0);
+        let to = if seen.lives {
+            seen.versions.0
+        } else {
+            deleted.unwrap_or_default()
+        };
+        self.log.push(Told::Outcome(verdict, id, (from, to), counts));
+    }
+
+    /// Whether what a claim saw is what is applied already.
+    fn unmoved(&self, seen: &Seen) -> bool {
+        let applied = self.applied.get(&seen.id).copied().unwrap_or_default();
+        applied == seen.versions && self.accounts.contains_key(&seen.id) == seen.lives
+    }
+
     fn settle_applied(&mut self, seen: &Seen, end: End, now: Timestamp) {
         let id = seen.id;
+        self.applied.insert(id, seen.versions);
         let first = !self.accounts.contains_key(&id);
         self.accounts.entry(id).or_insert_with(|| account(id));
         self.intents.retain(|_, owner| *owner != id);
@@ -439,6 +545,7 @@ impl Model {
         let attempts = std::mem::take(&mut work.attempts);
         let later = after(now, LOOK_AGAIN);
         let refused = left.iter().any(|member| member.refused);
+        work.failed = refused && (end == End::MembersRefused || work.failed);
         work.refused_due = refused.then(|| work.refused_due.unwrap_or(later).min(later));
         if work.changed || ready {
             work.due = now;
@@ -467,6 +574,7 @@ impl Model {
         self.tombstones.remove(&id);
         self.tombstone_names.retain(|_, named| *named != id);
         self.accounts.remove(&id);
+        self.applied.remove(&id);
         self.intents.retain(|_, owner| *owner != id);
         for group in self.groups_unconfirmed(id) {
             self.unconfirmed.remove(&(group, id));
@@ -480,13 +588,13 @@ impl Model {
 
     // === Moving ===
 
-    /// Leases and what was held by them stay behind, and the feed begins anew.
+    /// Leases and what was held by them stay behind, and the log begins anew.
     pub(super) fn move_away(&mut self) {
         for work in self.work.values_mut() {
             work.leased = false;
             work.held = None;
         }
-        self.changes = 0;
+        self.log.clear();
     }
 
     // === Sets ===
@@ -504,6 +612,7 @@ impl Model {
             held: None,
             not_before: None,
             refused_due: None,
+            failed: false,
         });
         work.state = WorkState::Pending;
         if work.not_before.is_none() {

@@ -244,7 +244,7 @@ pub(super) async fn deliveries_go_on_after_a_move(engine: &dyn Engine) {
     for bench in [&here, &there] {
         bench.deliver_all(at(10)).await;
         for id in &ids {
-            bench.store.retry(&bench.tenant, *id, at(20)).await.unwrap();
+            bench.store.retry(&bench.tenant, *id, None, at(20)).await.unwrap();
         }
         bench.deliver_all(at(20)).await;
         assert_eq!(bench.summary().await.refused, 0);
@@ -413,15 +413,7 @@ pub(super) async fn only_the_tenant_asked_for_is_moved(engine: &dyn Engine) {
     );
     import(&bench, &entries).await;
     assert_eq!(export(&bench, MOVED_AT_ONCE).await, entries);
-    assert!(
-        bench
-            .store
-            .changes(&bench.tenant, 0, 10)
-            .await
-            .unwrap()
-            .changes
-            .is_empty()
-    );
+    assert!(bench.store.log(&bench.tenant, 0, 10).await.unwrap().entries.is_empty());
 }
 
 pub(super) async fn what_does_not_go_together_is_refused(engine: &dyn Engine) {

@@ -85,7 +85,7 @@ pub(super) async fn tenants_do_not_see_each_other(engine: &dyn Engine) {
     assert!(matches!(refused, Err(WriteError::UnknownMember(id)) if id == user));
     let summary = bench.store.summary(&other).await.unwrap();
     assert_eq!((summary.users, summary.groups, summary.pending), (1, 0, 1));
-    assert_eq!(bench.store.newest_change(&other).await.unwrap(), 1);
+    assert_eq!(bench.store.newest_entry(&other).await.unwrap(), 1);
 }
 
 pub(super) async fn of_many_who_want_a_name_one_gets_it(engine: &dyn Engine) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use identity_service::{
     id::{Kind, ResourceId},
     index::Index,
-    store::{Applied, Claim, From, MemberChange, Settlement, WorkState, Write, WriteError, Written},
+    store::{Applied, Claim, From, MemberChange, Settlement, Tried, WorkState, Write, WriteError, Written},
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::{
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::{
     Engine,
     bench::{Bench, applied, at, create_with, delete, document, failure, update, update_members},
-    model::{End, LOOK_AGAIN, Model, Seen},
+    model::{End, LOOK_AGAIN, Model, Seen, Told},
     moving, quiet,
 };
 
@@ -186,7 +186,12 @@ impl<'e> Race<'e> {
             Step::Settle { claim, end } => self.settle(&claim, end).await,
             Step::Retry { id } => {
                 let Some((id, _)) = self.pick(&id) else { return };
-                let retried = self.bench.store.retry(&self.bench.tenant, id, self.now).await.unwrap();
+                let retried = self
+                    .bench
+                    .store
+                    .retry(&self.bench.tenant, id, None, self.now)
+                    .await
+                    .unwrap();
                 assert_eq!(retried, self.model.retry(id, self.now));
             }
             Step::Wait { seconds } => self.now += SignedDuration::from_secs(seconds),
@@ -376,6 +381,7 @@ impl<'e> Race<'e> {
             return;
         }
         let (claim, answer, seen) = claim.get(&self.claims).clone();
+        let versions = answer.versions;
         let soon = self.now + SignedDuration::from_secs(10);
         let late = self.now + SignedDuration::from_secs(100);
         let retry_at = Some(self.now + SignedDuration::from_secs(LOOK_AGAIN));
@@ -406,7 +412,11 @@ impl<'e> Race<'e> {
             Ending::Paused => (End::Paused(soon), super::bench::paused(soon)),
             Ending::Refused => (End::Refused(late), super::bench::refused(late)),
         };
-        self.bench.settle(&claim, settlement, self.now).await;
+        let tried = Tried {
+            version: Some(versions.0).filter(|version| *version > 0),
+            trace_id: None,
+        };
+        self.bench.settle_as(&claim, &tried, settlement, self.now).await;
         self.model.settle(&seen, end, self.now);
     }
 
@@ -462,7 +472,9 @@ impl<'e> Race<'e> {
             (summary.pending, summary.refused),
             (work(WorkState::Pending), work(WorkState::Refused))
         );
-        assert_eq!(bench.store.newest_change(&bench.tenant).await.unwrap(), model.changes);
+        assert_eq!(bench.newest().await, model.log.len() as u64);
+        let told = bench.log(0).await.into_iter().map(Told::of);
+        assert_eq!(told.collect::<Vec<_>>(), model.log);
     }
 
     async fn compare_delivery(&self, id: ResourceId) {

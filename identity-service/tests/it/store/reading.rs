@@ -194,7 +194,7 @@ pub(super) async fn limits_are_kept(engine: &dyn Engine) {
         }
         assert_eq!(store.members(tenant, group, None, limit).await.unwrap().len(), limit);
         assert_eq!(store.deliveries(tenant, None, None, limit).await.unwrap().len(), limit);
-        assert_eq!(store.changes(tenant, 0, limit).await.unwrap().changes.len(), limit);
+        assert_eq!(store.log(tenant, 0, limit).await.unwrap().entries.len(), limit);
         assert_eq!(
             store.groups_of(tenant, users[0], None, limit).await.unwrap().len(),
             limit.min(1)

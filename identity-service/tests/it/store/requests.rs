@@ -34,7 +34,7 @@ pub(super) async fn a_repeat_gets_the_first_answer(engine: &dyn Engine) {
         Some(first)
     );
     assert_eq!(bench.summary().await.users, 1);
-    assert_eq!(bench.store.newest_change(&bench.tenant).await.unwrap(), 2);
+    assert_eq!(bench.store.newest_entry(&bench.tenant).await.unwrap(), 2);
 }
 
 pub(super) async fn a_repeat_of_a_deletion_gets_the_first_answer(engine: &dyn Engine) {

@@ -34,6 +34,8 @@ impl Bench {
             request: None,
             now: at(500),
             traceparent: None,
+            diff: Vec::new(),
+            origin: None,
         };
         self.store.revert(&self.tenant, revert).await.unwrap()
     }
@@ -176,6 +178,8 @@ pub(super) async fn nothing_newer_is_lost(engine: &dyn Engine) {
         request: None,
         now: at(4),
         traceparent: None,
+        diff: Vec::new(),
+        origin: None,
     };
     assert_eq!(
         bench.store.revert(&bench.tenant, stale).await.unwrap(),
@@ -292,7 +296,7 @@ pub(super) async fn refused_members_are_taken_back_one_by_one(engine: &dyn Engin
     let asked = [with_stamp(0, 0), with_stamp(2, 0), with_stamp(3, 1)];
     let back = bench
         .store
-        .revert_members(&bench.tenant, group, &asked, at(5))
+        .revert_members(&bench.tenant, group, &asked, None, at(5))
         .await
         .unwrap();
     assert_eq!(back, [users[0], users[2]], "one has another stamp");
@@ -378,7 +382,13 @@ pub(super) async fn held_members_are_put_in_again(engine: &dyn Engine) {
     }
     let group = bench.group("rack", &users).await;
     bench.deliver_all(at(1)).await;
-    assert!(!bench.store.discard_members(&bench.tenant, group, at(2)).await.unwrap());
+    assert!(
+        !bench
+            .store
+            .discard_members(&bench.tenant, group, None, at(2))
+            .await
+            .unwrap()
+    );
     let all_out = MemberChange {
         replace: true,
         ..MemberChange::default()
@@ -391,7 +401,13 @@ pub(super) async fn held_members_are_put_in_again(engine: &dyn Engine) {
     bench.sweep_all().await;
     assert!(bench.members(group).await.is_empty());
     bench.set_members(group, adding(&users[..1])).await.unwrap();
-    assert!(bench.store.discard_members(&bench.tenant, group, at(3)).await.unwrap());
+    assert!(
+        bench
+            .store
+            .discard_members(&bench.tenant, group, None, at(3))
+            .await
+            .unwrap()
+    );
     bench.sweep_all().await;
     assert_eq!(bench.members(group).await, users);
     assert_eq!(bench.record(Kind::Group, group).await.member_count, 25);

@@ -94,7 +94,7 @@ pub(super) async fn a_pause_outlasts_changes_but_no_request(engine: &dyn Engine)
     bench.settle(&claim, paused(at(120)), at(61)).await;
 
     // Whoever asks for a try gets it.
-    assert!(bench.store.retry(&bench.tenant, user, at(62)).await.unwrap());
+    assert!(bench.store.retry(&bench.tenant, user, None, at(62)).await.unwrap());
     let claim = bench.claim(at(62)).await;
     assert_eq!(claim.attempts, 0);
     bench.settle(&claim, paused(at(180)), at(63)).await;
@@ -283,7 +283,7 @@ pub(super) async fn a_refused_member_holds_nobody_up_and_is_tried_again(engine: 
 
     // When its time has come, or somebody asks, it is tried again.
     assert_eq!(refuse_first(3_600).await, 1);
-    assert!(bench.store.retry(&bench.tenant, group, at(3_601)).await.unwrap());
+    assert!(bench.store.retry(&bench.tenant, group, None, at(3_601)).await.unwrap());
     let claim = bench.claim(at(3_601)).await;
     let order = bench.order(&claim).await;
     assert_eq!(
@@ -378,11 +378,11 @@ pub(super) async fn a_retry_makes_anything_due_and_everything_applied_anew(engin
     let user = bench.user("odile").await;
     let claim = bench.claim(at(1)).await;
     bench.settle(&claim, refused(at(3_600)), at(2)).await;
-    assert!(bench.store.retry(&bench.tenant, user, at(3)).await.unwrap());
+    assert!(bench.store.retry(&bench.tenant, user, None, at(3)).await.unwrap());
     let claim = bench.claim(at(3)).await;
     bench.apply(&claim, at(4)).await;
     assert!(
-        bench.store.retry(&bench.tenant, user, at(5)).await.unwrap(),
+        bench.store.retry(&bench.tenant, user, None, at(5)).await.unwrap(),
         "applied as it is"
     );
     let link = bench.order(&bench.claim(at(5)).await).await.link;
@@ -395,7 +395,7 @@ pub(super) async fn a_retry_of_what_does_not_exist_says_so(engine: &dyn Engine) 
     assert!(
         !bench
             .store
-            .retry(&bench.tenant, ResourceId::generate(), at(1))
+            .retry(&bench.tenant, ResourceId::generate(), None, at(1))
             .await
             .unwrap()
     );

@@ -144,7 +144,7 @@ pub(super) async fn a_removal_under_way_is_not_overtaken(engine: &dyn Engine) {
     assert!(bench.claim_all(at(3)).await.is_empty());
     // Neither a change nor a request for a retry makes it due sooner.
     bench.touch(Kind::User, new).await;
-    bench.store.retry(&bench.tenant, new, at(4)).await.unwrap();
+    bench.store.retry(&bench.tenant, new, None, at(4)).await.unwrap();
     assert!(bench.claim_all(at(40)).await.is_empty());
     // The removal's end does, though it is no longer what is wanted.
     bench

@@ -97,7 +97,7 @@ pub(super) async fn a_refused_write_leaves_no_trace(engine: &dyn Engine) {
     let user = bench.user("odile").await;
     let group = bench.group("sales", &[]).await;
     bench.deliver_all(at(1)).await;
-    let position = bench.store.newest_change(&bench.tenant).await.unwrap();
+    let position = bench.store.newest_entry(&bench.tenant).await.unwrap();
     let (before, present) = (bench.summary().await, bench.record(Kind::User, user).await);
 
     let nobody = ResourceId::generate();
@@ -116,7 +116,7 @@ pub(super) async fn a_refused_write_leaves_no_trace(engine: &dyn Engine) {
         assert!(bench.write(write).await.is_err(), "{shown}");
     }
     assert_eq!(bench.summary().await, before);
-    assert_eq!(bench.store.newest_change(&bench.tenant).await.unwrap(), position);
+    assert_eq!(bench.store.newest_entry(&bench.tenant).await.unwrap(), position);
     assert_eq!(bench.record(Kind::User, user).await, present);
     assert!(bench.members(group).await.is_empty());
     assert!(bench.groups_of(user).await.is_empty());

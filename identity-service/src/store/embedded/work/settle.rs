@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use redb::ReadableTable;
 
 use super::{
-    mark, put, remove,
+    mark, put, remove, told,
     waiting::{release, wake_waiters},
 };
 use crate::{
     id::{Kind, ResourceId},
     store::{
-        Applied, Chore, Claim, Held, Link, Settlement, Stage, Tombstone, Work, WorkState,
+        Applied, Chore, Claim, Held, Link, Settlement, Stage, Tombstone, Tried, Verdict, Work, WorkState,
         embedded::{
             chores, pending, revert,
             tables::{Failed, Tables},
@@ -23,6 +23,7 @@ use crate::{
 pub(in crate::store::embedded) fn settle(
     tables: &mut Tables<'_>,
     claim: &Claim,
+    tried: &Tried,
     settlement: &Settlement,
     now: Timestamp,
 ) -> Result<(), Failed> {
@@ -41,7 +42,7 @@ pub(in crate::store::embedded) fn settle(
         ..old.clone()
     };
     match settlement {
-        Settlement::Applied(applied) => settle_applied(tables, claim, applied, &old, newer, now),
+        Settlement::Applied(applied) => settle_applied(tables, claim, tried, applied, &old, newer, now),
         Settlement::Postponed {
             failure,
             retry_at,
@@ -49,6 +50,7 @@ pub(in crate::store::embedded) fn settle(
             waits_for,
             void_intents,
         } => {
+            told::failed(tables, claim, tried, (Verdict::Later, failure), &old, now)?;
             forget_intents(tables, claim, void_intents, now)?;
             // A change that came meanwhile is worth a try of its own.
             let mut due = if newer { now } else { *retry_at };
@@ -69,12 +71,13 @@ pub(in crate::store::embedded) fn settle(
             };
             put(tables, tenant, id, Some(&old), &work)
         }
-        Settlement::Held(held) => settle_held(tables, claim, held, &old, newer, now),
+        Settlement::Held(held) => settle_held(tables, claim, tried, held, &old, newer, now),
         Settlement::Refused {
             failure,
             retry_at,
             void_intents,
         } => {
+            told::failed(tables, claim, tried, (Verdict::Refused, failure), &old, now)?;
             forget_intents(tables, claim, void_intents, now)?;
             let answered = Work {
                 not_before: None,
@@ -100,12 +103,14 @@ pub(in crate::store::embedded) fn settle(
 fn settle_held(
     tables: &mut Tables<'_>,
     claim: &Claim,
+    tried: &Tried,
     held: &Held,
     old: &Work,
     newer: bool,
     now: Timestamp,
 ) -> Result<(), Failed> {
     let (tenant, id) = (claim.tenant.as_str(), claim.id.as_u128());
+    told::held(tables, claim, tried, held, now)?;
     if held.object.is_some() {
         keep_object(tables, claim, held.object.as_ref(), held.disabled)?;
     }
@@ -137,6 +142,7 @@ fn forget_intents(tables: &mut Tables<'_>, claim: &Claim, void: &[String], now: 
 fn settle_applied(
     tables: &mut Tables<'_>,
     claim: &Claim,
+    tried: &Tried,
     applied: &Applied,
     old: &Work,
     newer: bool,
@@ -146,6 +152,7 @@ fn settle_applied(
     if let Some(other) = other_owner(tables, claim, applied)? {
         return contested(tables, claim, other, applied.contested_until, old, now);
     }
+    told::applied(tables, claim, tried, applied, old, now)?;
     if let Some(buried) = tombstone::read(&tables.tombstones, tenant, id)? {
         return settle_removal(tables, claim, applied, &buried, newer, old, now);
     }

@@ -12,7 +12,8 @@ use crate::{
     store::{
         ChangeKind, MemberChange, Write, WriteError, Written,
         embedded::{
-            feed, membership, revert,
+            log::{self, Told},
+            membership, revert,
             tables::{Failed, Tables},
             tombstone, work,
         },
@@ -42,17 +43,16 @@ pub(super) fn create(
 
     let mut record = Record::new(write.id, write.kind, document.clone(), write.now);
     add_keys(tables, tenant, write.kind, write.id, keys)?;
-    record.member_count = membership::apply(tables, tenant, write.id, &change, &kinds)?.added;
+    let moved = membership::apply(tables, tenant, write.id, &change, &kinds)?;
+    record.member_count = moved.added;
     put(tables, tenant, &record)?;
     tables.add(tenant, count_of(write.kind), 1)?;
-    feed::append(
-        tables,
-        tenant,
-        &record,
-        ChangeKind::Created,
-        attributes_of(document, !members.is_empty()),
-        write.now,
-    )?;
+    let told = Told {
+        what: ChangeKind::Created,
+        attributes: attributes_of(document, !members.is_empty()),
+        members: moved.told(),
+    };
+    log::change(tables, tenant, &record, told, write)?;
     work::mark(
         tables,
         tenant,

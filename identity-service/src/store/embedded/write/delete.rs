@@ -9,7 +9,10 @@ use crate::{
         Brake, Brakes, ChangeKind, Chore, Write, WriteError, Written,
         brakes::weight,
         embedded::{
-            brakes, chores, feed, membership, revert,
+            brakes, chores,
+            log::{self, Told},
+            membership::{self, Moved},
+            revert,
             tables::{Failed, Tables},
             tombstone, work,
         },
@@ -45,14 +48,8 @@ pub(super) fn delete(
         left.modified = write.now;
         left.member_count -= 1;
         put(tables, tenant, &left)?;
-        feed::append(
-            tables,
-            tenant,
-            &left,
-            ChangeKind::Updated,
-            vec!["members".to_owned()],
-            write.now,
-        )?;
+        let moved = Moved::left(write.id);
+        log::members(tables, tenant, &left, moved, write.origin.as_ref(), write.now)?;
         let leave = Write {
             kind: Kind::Group,
             id: group,
@@ -69,7 +66,12 @@ pub(super) fn delete(
     }
     let mut deleted = record.clone();
     deleted.version += 1;
-    feed::append(tables, tenant, &deleted, ChangeKind::Deleted, Vec::new(), write.now)?;
+    let told = Told {
+        what: ChangeKind::Deleted,
+        attributes: Vec::new(),
+        members: None,
+    };
+    log::change(tables, tenant, &deleted, told, write)?;
     tombstone::bury(tables, tenant, write, deleted.version, keys, braked)?;
     Ok(Ok(Written {
         record,

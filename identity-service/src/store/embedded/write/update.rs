@@ -10,7 +10,9 @@ use crate::{
         Brake, ChangeKind, DocumentChange, MemberChange, Stage, Write, WriteError, Written,
         brakes::weight,
         embedded::{
-            brakes, feed, membership, pending, revert,
+            brakes,
+            log::{self, Told},
+            membership, pending, revert,
             tables::{Failed, Tables},
             work,
         },
@@ -95,7 +97,6 @@ pub(super) fn update(
         attributes.push("members".to_owned());
     }
     put(tables, tenant, &record)?;
-    feed::append(tables, tenant, &record, ChangeKind::Updated, attributes, write.now)?;
     let held_members = hold_members(tables, tenant, write, &moved, before)?;
     let braked = match document {
         Some(_) if write.kind == Kind::User => brake_on_use(tables, tenant, write)?,
@@ -108,6 +109,12 @@ pub(super) fn update(
     } else {
         0
     };
+    let told = Told {
+        what: ChangeKind::Updated,
+        attributes,
+        members: moved.told(),
+    };
+    log::change(tables, tenant, &record, told, write)?;
     Ok(Ok(Written {
         record,
         changed: true,

@@ -8,8 +8,8 @@ use crate::{
     id::{Kind, ResourceId},
     record::Record,
     store::{
-        Brake, Change, ChangeKind, Delivery, Failure, KeptLink, Link, PreImage, RequestKey, StoreError, Tombstone,
-        Work, WorkState, WriteError, Written,
+        Brake, Delivery, Failure, KeptLink, Link, PreImage, RequestKey, StoreError, Tombstone, Work, WorkState,
+        WriteError, Written,
         redis::{
             args::hex,
             keys::{id_of, kind_of},
@@ -73,7 +73,7 @@ pub(super) fn time(millis: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_millisecond(millis).map_err(|_| corrupt("time", "out of range"))
 }
 
-fn nanos(text: &str) -> Result<Timestamp, StoreError> {
+pub(super) fn nanos(text: &str) -> Result<Timestamp, StoreError> {
     let nanos = text.parse().ok();
     nanos
         .and_then(|nanos| Timestamp::from_nanosecond(nanos).ok())
@@ -167,34 +167,6 @@ fn split_head(raw: &[u8]) -> Option<(Vec<&str>, &[u8])> {
     let end = raw.iter().position(|byte| *byte == b'\n')?;
     let head = std::str::from_utf8(&raw[..end]).ok()?;
     Some((head.split(' ').collect(), &raw[end + 1..]))
-}
-
-pub(super) fn change(entry: Value) -> Result<Change, StoreError> {
-    let [entry_id, fields] = parts(entry)?;
-    let fields = list(fields)?;
-    let field = |name: &str| {
-        let pairs = fields.chunks_exact(2);
-        let mut found = pairs.filter(|pair| bytes(&pair[0]).is_ok_and(|known| known == name.as_bytes()));
-        found
-            .next()
-            .map(|pair| &pair[1])
-            .ok_or_else(|| corrupt("change", "a field is missing"))
-    };
-    let what = match bytes(field("what")?)? {
-        b"created" => ChangeKind::Created,
-        b"updated" => ChangeKind::Updated,
-        b"deleted" => ChangeKind::Deleted,
-        _ => return Err(corrupt("change", "of no known kind")),
-    };
-    Ok(Change {
-        position: position(bytes(&entry_id)?)?,
-        what,
-        kind: kind_of(bytes(field("kind")?)?).ok_or_else(|| corrupt("change", "of no known resource"))?,
-        id: id(field("id")?)?,
-        version: number(field("version")?)?,
-        attributes: json("change", bytes(field("attributes")?)?)?,
-        at: nanos(&text(field("at")?)?)?,
-    })
 }
 
 pub(super) fn kept_link(value: &Value) -> Result<Option<KeptLink>, StoreError> {

@@ -51,7 +51,7 @@ local function dissolve(group)
 end
 
 -- Takes a deleted user out of a batch of its groups.
-local function leave_batch(id, now, now_text, feed_length, traceparent)
+local function leave_batch(id, now, now_text, traceparent, origin)
   local groups = call('ZRANGE', P .. 'groups:' .. id, 0, BATCH - 1)
   for _, group in ipairs(groups) do
     if leave_group(group, id) then
@@ -60,7 +60,8 @@ local function leave_batch(id, now, now_text, feed_length, traceparent)
       left.modified = now_text
       left.members = left.members - 1
       put_record('group', group, left)
-      feed('updated', 'group', group, left.version, '["members"]', now_text, feed_length)
+      local told = { attributes = '["members"]', origin = origin, removed = 1, came = {}, went = { id } }
+      log_change('updated', 'group', group, left.version, told, now, now_text)
       mark('group', group, now, traceparent, taking('group', group, true))
     end
   end
@@ -90,22 +91,25 @@ local function rename_batch(old, new)
 end
 
 -- Makes the membership of each the other one, which is what the Platform has. Who is gone is put in nowhere.
-local function put_back(group, members, now, now_text, feed_length)
+local function put_back(group, members, now, now_text, origin)
   if #members == 0 then return end
-  local record = record_of('group', group)
+  local record, came, went = record_of('group', group), {}, {}
   for _, member in ipairs(members) do
     if is_member(group, member) then
       put_out(group, member)
-      record.members = record.members - 1
+      went[#went + 1] = member
     elseif call('HEXISTS', P .. 'user', member) == 1 then
       put_in(group, member, true)
-      record.members = record.members + 1
+      came[#came + 1] = member
     end
     confirm(group, member)
   end
   record.version, record.modified = record.version + 1, now_text
+  record.members = record.members + #came - #went
   put_record('group', group, record)
-  feed('updated', 'group', group, record.version, '["members"]', now_text, feed_length)
+  log_change('updated', 'group', group, record.version, {
+    attributes = '["members"]', origin = origin, added = #came, removed = #went, came = came, went = went,
+  }, now, now_text)
   mark('group', group, now)
 end
 
@@ -114,9 +118,9 @@ local function held_batch(group)
 end
 
 -- Puts a batch of a group's held members in again.
-local function restore_batch(group, now, now_text, feed_length)
+local function restore_batch(group, now, now_text, origin)
   local batch = held_batch(group)
-  if is_group(group) then put_back(group, batch, now, now_text, feed_length) end
+  if is_group(group) then put_back(group, batch, now, now_text, origin) end
   return #batch
 end
 
@@ -161,8 +165,9 @@ local function look_at_each(chore, id, cursor, now)
   return #batch, batch[#batch] or cursor
 end
 
--- Goes on with a chore; gives how many entries it touched. The time and the length of the feed are the caller's.
-local function advance(chore, id, cursor, now, now_text, feed_length, traceparent)
+-- Goes on with a chore; gives how many entries it touched. The time is the caller's, and who asked for
+-- the step that began it, while that is the caller.
+local function advance(chore, id, cursor, now, now_text, traceparent, origin)
   local touched, is_done
   if chore == MERGE then
     touched = merge(id, now)
@@ -171,13 +176,13 @@ local function advance(chore, id, cursor, now, now_text, feed_length, traceparen
     if chore == DISSOLVE then
       touched = dissolve(id)
     elseif chore == LEAVE then
-      touched = leave_batch(id, now, now_text, feed_length, traceparent)
+      touched = leave_batch(id, now, now_text, traceparent, origin)
     elseif chore == WAKE then
       touched = wake_waiters(id, now)
     elseif chore == GONE then
       touched = gone_batch(id, now)
     elseif chore == RESTORE then
-      touched = restore_batch(id, now, now_text, feed_length)
+      touched = restore_batch(id, now, now_text, origin)
     elseif chore == RELEASE then
       touched = release_batch(id, now)
     elseif chore == RENAME then

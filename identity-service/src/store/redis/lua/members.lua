@@ -75,22 +75,22 @@ local function put_out(group, member)
   leave(group, member)
 end
 
--- Puts members in and out; gives how many came and who went.
+-- Puts members in and out; gives who came and went.
 local function apply_members(group, add, known, remove)
-  local added, gone = 0, {}
+  local came, went = {}, {}
   for i, member in ipairs(add) do
     if not is_member(group, member) then
       put_in(group, member, known[i])
-      added = added + 1
+      came[#came + 1] = member
     end
   end
   for _, member in ipairs(remove) do
     if is_member(group, member) then
       put_out(group, member)
-      gone[#gone + 1] = member
+      went[#went + 1] = member
     end
   end
-  return added, gone
+  return came, went
 end
 
 -- The members of a group that are not among those given; nothing when they are more than one script may touch.

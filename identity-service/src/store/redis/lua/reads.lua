@@ -78,15 +78,16 @@ function read.request()
   return call('GET', P .. 'request:' .. take())
 end
 
-function read.changes()
+function read.log()
   local from, limit = take(), take_number()
   local first = call('XRANGE', FEED, '-', '+', 'COUNT', 1)
-  local changes = {}
-  if limit > 0 then changes = call('XRANGE', FEED, from .. '-0', '+', 'COUNT', limit) end
-  return { first[1] and first[1][1] or '', call('HGET', META, 'position') or '0', changes }
+  local entries = {}
+  if limit > 0 then entries = call('XRANGE', FEED, from .. '-0', '+', 'COUNT', limit) end
+  local meta = call('HMGET', META, 'position', 'changes_trimmed')
+  return { first[1] and first[1][1] or '', meta[1] or '0', meta[2] or '0', entries }
 end
 
-function read.newest_change()
+function read.newest_entry()
   return call('HGET', META, 'position') or '0'
 end
 

@@ -34,10 +34,3 @@ end
 local function is_group(id)
   return call('HEXISTS', P .. 'group', id) == 1
 end
-
--- Adds an entry to the change feed, which keeps `feed_length` entries.
-local function feed(what, kind, id, version, attributes, now, feed_length)
-  local position = call('HINCRBY', META, 'position', 1)
-  call('XADD', FEED, 'MAXLEN', feed_length, string.format('%.0f-0', position), 'what', what, 'kind', kind, 'id', id,
-    'version', string.format('%.0f', version), 'attributes', attributes, 'at', now)
-end

@@ -1,8 +1,8 @@
--- Lets what is held go on.
+-- Lets what is held go on, and logs who did.
 --
 -- Cost: O(log n), and as much again for each of a batch of a group's held members; the rest is a chore.
 
-local id, now = take(), take_number()
+local id, now, now_text, origin = take(), take_number(), take(), take_optional()
 
 local work = work_of(id)
 if not work then return 0 end
@@ -14,4 +14,5 @@ put_work(id, work, old_state)
 mark(work.kind, id, now)
 if held_members then begin(RELEASE, id, now) end
 if work.kind == 'group' and tombstone_of(id) then begin(DISSOLVE, id, now) end
+log_act('release', { kind = work.kind, id = id, origin = origin }, now, now_text)
 return 1

@@ -1,6 +1,6 @@
--- Makes a resource's work due now, applied or not.
+-- Makes a resource's work due now, applied or not, and logs who did.
 
-local id, now = take(), take_number()
+local id, now, now_text, origin = take(), take_number(), take(), take_optional()
 
 local kind
 local tombstone = tombstone_of(id)
@@ -22,4 +22,5 @@ if work then
   put_work(id, work, work.state)
 end
 mark(kind, id, now)
+log_act('retry', { kind = kind, id = id, origin = origin }, now, now_text)
 return 1

@@ -2,8 +2,9 @@
 --
 -- Cost: O(log n), and as much again for each of a batch of those who report to a user, or of the groups it may be in.
 
-local kind, id, now, now_text, feed_length = take(), take(), take_number(), take(), take_number()
-local expected, only_if_refused, attributes = take_number(), take_optional(), take()
+local kind, id, now, now_text = take(), take(), take_number(), take()
+local expected, only_if_refused = take_number(), take_optional()
+local told = { attributes = take(), diff = take_optional(), origin = take_optional() }
 local request, traceparent = take_optional(), take_optional()
 local gained_names, lost_names, gained_keys, lost_keys = take_list(), take_list(), take_list(), take_list()
 
@@ -15,7 +16,7 @@ local function restore(record, before)
   remove_keys(kind, id, lost_names, lost_keys)
   add_keys(kind, id, gained_names, gained_keys)
   forget_image(kind, id)
-  feed('updated', kind, id, record.version, attributes, now_text, feed_length)
+  log_change('updated', kind, id, record.version, told, now, now_text)
   mark(kind, id, now, traceparent, taking(kind, id, false, false))
   return { 'restored', put_record(kind, id, record) }
 end
@@ -43,7 +44,8 @@ local function remove(record)
   remove_work(id)
   remove_link(kind, id)
   wake_waiters(id, now)
-  feed('deleted', kind, id, record.version + 1, '[]', now_text, feed_length)
+  told.attributes = '[]'
+  log_change('deleted', kind, id, record.version + 1, told, now, now_text)
   return { 'removed' }
 end
 
@@ -61,7 +63,7 @@ local function raise(tombstone, before)
   local link = link_of(id)
   link.applied_document = 0
   keep_link(id, link)
-  feed('created', kind, id, before.version, attributes, now_text, feed_length)
+  log_change('created', kind, id, before.version, told, now, now_text)
   mark(kind, id, now, traceparent, taking(kind, id, false, false))
   local raw = put_record(kind, id, before)
   if kind == 'user' then begin(REPORTS, id, now) end
@@ -85,5 +87,8 @@ elseif before then
 else
   return { 'unknown' }
 end
-if request and (answer[1] == 'restored' or answer[1] == 'removed') then call('DEL', P .. 'request:' .. request) end
+if answer[1] == 'restored' or answer[1] == 'removed' then
+  if request then call('DEL', P .. 'request:' .. request) end
+  if not only_if_refused then log_act('discard', { kind = kind, id = id, origin = told.origin }, now, now_text) end
+end
 return answer

@@ -1,9 +1,11 @@
 -- Ends a claim: what is kept of the Platform's answer, and what is still to be done.
 --
 -- Cost: O(log n) for the resource, each member of the batch, each waiter that is woken, each group that a removed user is
--- unconfirmed in.
+-- unconfirmed in; for the entry of the log a few old ones go (log.lua).
 
 local kind, id, token, stamp, now = take(), take(), take_number(), take_number(), take_number()
+local now_text, tried, trace = take(), take_optional_number(), take_optional()
+local of = { kind = kind, id = id, version = tried, trace = trace, now = now, now_text = now_text }
 local outcome = take()
 
 -- Ends every hold on account of a claim that has ended: of those who took the resource over, and of those who took it over
@@ -40,6 +42,7 @@ end
 local function postponed(work, newer)
   local failure, retry_at, not_before = cjson.decode(take()), take_number(), take_optional_number()
   local waits_for, void = take_optional(), take_list()
+  tell_failed(of, work, 'later', failure)
   forget_intents(void)
   -- A change that came meanwhile is worth a try of its own.
   local due = newer and now or retry_at
@@ -56,6 +59,7 @@ end
 
 local function refused(work, newer)
   local failure, retry_at, void = cjson.decode(take()), take_number(), take_list()
+  tell_failed(of, work, 'refused', failure)
   forget_intents(void)
   local old_state = work.state
   work.lease, work.not_before, work.due = nil, nil, now
@@ -68,6 +72,7 @@ end
 -- A brake is on; what it allowed was done.
 local function held(work, newer)
   local platform_id, backend, disabled, failure = take_optional(), take(), take_optional(), take_optional()
+  log_outcome(of, 'held', of.version, { failure = failure })
   if platform_id then
     local link = link_of(id)
     link.disabled = disabled and true or nil
@@ -142,6 +147,7 @@ local function applied(work, newer)
 
   local owner = platform_id and call('HGET', P .. kind .. ':owners', platform_id)
   if owner and owner ~= id then return contested(work, owner, contested_until) end
+  tell_applied(of, work, platform_id, version, document_version, #confirmed / 2, #refused_members / 2, failure)
   local tombstone = tombstone_of(id)
   if tombstone then return removed(work, newer, tombstone, platform_id, backend, disabled) end
   if platform_id then relink(platform_id, backend, version, document_version, disabled) end

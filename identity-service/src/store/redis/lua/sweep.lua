@@ -1,7 +1,7 @@
 -- Goes on with one of the tenant's chores, or with the layer of one group: at most a batch of entries. Gives how many it
--- touched, 0 when nothing is left of the chores from a number on.
+-- touched, 0 when nothing is left of the chores from a number on. Before that it takes out what the log no longer keeps.
 
-local now, now_text, feed_length, group, least = take_number(), take(), take_number(), take_optional(), take_number()
+local now, now_text, group, least = take_number(), take(), take_optional(), take_number()
 
 if group then
   local layer = layer_of(group)
@@ -11,6 +11,8 @@ if group then
   return advance(MERGE, group, '', now)
 end
 
+local trimmed = trim_log(now, BATCH)
+if trimmed > 0 then return trimmed end
 local late = call('ZRANGEBYSCORE', P .. 'stagings', '-inf', now, 'LIMIT', 0, 1)[1]
 if late then
   local layer = layer_of(late)
@@ -21,4 +23,4 @@ if #first == 0 then return 0 end
 local name, chore = first[1], tonumber(first[2])
 local id = string.match(name, '^%d+:(.*)$')
 -- A chore that finds nothing left was done all the same.
-return math.max(1, advance(chore, id, call('HGET', CURSORS, name) or '', now, now_text, feed_length))
+return math.max(1, advance(chore, id, call('HGET', CURSORS, name) or '', now, now_text))

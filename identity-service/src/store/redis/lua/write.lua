@@ -1,13 +1,15 @@
 -- Creates, updates or deletes one resource: every check first, then every write.
 --
 -- Cost: O(log n) for the resource, and as much again for each member that comes or goes, each group that a deleted user
--- leaves, and each waiter that is woken, each of them at most a batch.
+-- leaves, and each waiter that is woken, each of them at most a batch; for each entry of the
+-- log a few old ones go (log.lua).
 
 local action, kind, id = take(), take(), take()
-local now, now_text, feed_length = take_number(), take(), take_number()
+local now, now_text = take_number(), take()
 local if_version, keep_unknown, traceparent = take_optional_number(), take_optional(), take_optional()
 local usable_before, usable_after, deletion_disables = take_optional(), take_optional(), take_optional()
 local removals_limit, deactivations_limit = take_limit(), take_limit()
+local diff, origin = take_optional(), take_optional()
 local request, digest, memory, horizon = take_optional(), take(), take_number(), take_number()
 
 local IDS = P .. kind .. ':ids'
@@ -35,20 +37,23 @@ local function create()
   if name_refused then return name_refused end
   local known, refused = check_members(members, keep_unknown)
   if refused then return refused end
-  local added
+  local told = { attributes = attributes, diff = diff, origin = origin }
   if staged then
-    added = commit_layer(id, staged, 0)
-    if not added then return { 'gone' } end
+    told.added = commit_layer(id, staged, 0)
+    if not told.added then return { 'gone' } end
   end
 
   add_keys(kind, id, names, keys)
   call('ZADD', IDS, 0, id)
-  if not added then added = apply_members(id, members, known, {}) end
+  if not staged then
+    told.came, told.went = apply_members(id, members, known, {})
+    told.added = #told.came
+  end
   local record = {
-    version = 1, document_version = 1, created = now_text, modified = now_text, members = added, document = document,
+    version = 1, document_version = 1, created = now_text, modified = now_text, members = told.added, document = document,
   }
   local raw = put_record(kind, id, record)
-  feed('created', kind, id, 1, attributes, now_text, feed_length)
+  log_change('created', kind, id, 1, told, now, now_text)
   mark(kind, id, now, traceparent)
   local taken_over = false
   for _, name in ipairs(names) do taken_over = take_over(kind, id, name, now) or taken_over end
@@ -92,21 +97,22 @@ local function update(record, before)
   local known, refused = check_members(add, keep_unknown)
   if refused then return refused end
 
-  local added, removed, gone = 0, 0, {}
+  local added, removed = 0, 0
+  local told = { diff = diff, origin = origin }
   if staged then
     added, removed = commit_layer(id, staged, record.members)
     if not added then return { 'gone' } end
   elseif changes_members then
     if replace then remove = others(id, add) end
     if not remove then return { 'large' } end
-    added, gone = apply_members(id, add, known, remove)
-    removed = #gone
+    told.came, told.went = apply_members(id, add, known, remove)
+    added, removed = #told.came, #told.went
   end
   local members_changed = added + removed > 0
   if not changes_document and not members_changed then return { 'ok', before, remember(before, 0), 0, '' } end
   local held_members = not pass(REMOVALS, removals_limit, weight_of_members(record.members, removed), now)
   if held_members then
-    for _, member in ipairs(gone) do restage(id, member, HELD) end
+    for _, member in ipairs(told.went or {}) do restage(id, member, HELD) end
     if staged then
       local layer = layer_of(id)
       layer.held = true
@@ -127,8 +133,8 @@ local function update(record, before)
     if #lost_names + #gained_names > 0 then reserve_names(kind, id) end
   end
   local raw = put_record(kind, id, record)
-  feed('updated', kind, id, record.version, members_changed and attributes_with_members or attributes, now_text,
-    feed_length)
+  told.attributes, told.added, told.removed = members_changed and attributes_with_members or attributes, added, removed
+  log_change('updated', kind, id, record.version, told, now, now_text)
   mark(kind, id, now, traceparent, taking(kind, id, (usable_before and not usable_after) or removed > 0, braked))
   return { 'ok', raw, remember(raw, 1), replace and removed or 0, braked or held_members and REMOVALS or '' }
 end
@@ -142,7 +148,7 @@ local function delete(record, before)
   remove_keys(kind, id, names, keys)
   keep_image(id, record, before, names, record.version + 1)
   if call('ZCARD', P .. 'groups:' .. id) >= BATCH then call('SADD', P .. 'leaving', id) end
-  advance(LEAVE, id, '', now, now_text, feed_length, traceparent)
+  advance(LEAVE, id, '', now, now_text, traceparent, origin)
   local braked = brake_on_deletion(record)
   if kind == 'user' then
     begin(REPORTS, id, now)
@@ -150,7 +156,7 @@ local function delete(record, before)
     -- What a brake holds may have to be brought back.
     begin(DISSOLVE, id, now)
   end
-  feed('deleted', kind, id, record.version + 1, '[]', now_text, feed_length)
+  log_change('deleted', kind, id, record.version + 1, { attributes = '[]', diff = diff, origin = origin }, now, now_text)
   bury(kind, id, names[1] or '', record.version + 1, now, now_text, traceparent, braked)
   return { 'ok', before, remember(before, 1), 0, braked or '' }
 end
