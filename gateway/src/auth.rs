@@ -14,6 +14,7 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::error::Problem;
+use crate::origin::Origin;
 use crate::token::hash_token;
 use crate::{Error, Gateway};
 
@@ -132,20 +133,28 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// Compares with every hash, whichever matches, so that the time taken tells nothing.
-    fn accepts(&self, token: &str) -> bool {
+    /// The name of the credential that a token is, if it is one. Compares with every hash, whichever matches, so that the
+    /// time taken tells nothing.
+    fn name(&self, token: &str) -> Option<String> {
         let given = hash_token(token);
-        self.hashes
+        let accepted: bool = self
+            .hashes
             .iter()
             .fold(Choice::from(0), |found, hash| found | hash.0.ct_eq(&given.0))
-            .into()
+            .into();
+        // Enough of the hash to find it among the settings, and nothing of the token.
+        accepted.then(|| format!("bearer-{}", &given.to_string()[..8]))
     }
 }
 
-/// Lets a request with a valid credential through, and answers all others with 401.
-pub(crate) async fn require(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+/// Lets a request with a valid credential through, with whose it is, and answers all others with 401.
+pub(crate) async fn require(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
     match check(request.headers(), &gateway.credentials) {
-        Ok(()) => next.run(request).await,
+        Ok(credential) => {
+            let origin = Origin::of(&request, &credential);
+            request.extensions_mut().insert(origin);
+            next.run(request).await
+        }
         Err(refusal) => refusal.into_response(),
     }
 }
@@ -156,7 +165,8 @@ enum Refusal {
     Invalid,
 }
 
-fn check(headers: &HeaderMap, credentials: &Credentials) -> Result<(), Refusal> {
+/// The name of the credential that came with a request.
+fn check(headers: &HeaderMap, credentials: &Credentials) -> Result<String, Refusal> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let first = given.next().ok_or(Refusal::Missing)?;
     if given.next().is_some() {
@@ -169,11 +179,8 @@ fn check(headers: &HeaderMap, credentials: &Credentials) -> Result<(), Refusal> 
         .ok_or(Refusal::Invalid)?;
     let token = token.trim();
     let looks_right = scheme.eq_ignore_ascii_case("bearer") && (1..=MAX_TOKEN_BYTES).contains(&token.len());
-    if looks_right && credentials.accepts(token) {
-        Ok(())
-    } else {
-        Err(Refusal::Invalid)
-    }
+    let name = looks_right.then(|| credentials.name(token)).flatten();
+    name.ok_or(Refusal::Invalid)
 }
 
 impl IntoResponse for Refusal {
@@ -238,13 +245,25 @@ mod tests {
                 .iter()
                 .map(|line| (AUTHORIZATION, HeaderValue::from_str(line).unwrap()))
                 .collect();
-            assert_eq!(check(&headers, &credentials), expected, "{lines:?}");
+            assert_eq!(check(&headers, &credentials).map(drop), expected, "{lines:?}");
         }
         let long = HeaderValue::from_str(&format!("Bearer {}", "x".repeat(MAX_TOKEN_BYTES + 1))).unwrap();
         assert_eq!(
             check(&[(AUTHORIZATION, long)].into_iter().collect(), &credentials),
             Err(Invalid)
         );
+    }
+
+    #[test]
+    fn a_credential_is_named_by_its_hash() {
+        let name = credentials().name("dsg_new").unwrap();
+        assert!(
+            hash_token("dsg_new")
+                .to_string()
+                .starts_with(name.strip_prefix("bearer-").unwrap())
+        );
+        assert_eq!(name.len(), 15);
+        assert_ne!(credentials().name("dsg_old").unwrap(), name);
     }
 
     #[test]
@@ -260,7 +279,7 @@ mod tests {
             bearer_token_sha256: None,
             bearer_token_sha256_file: Some(path.clone()),
         };
-        assert!(args.load().unwrap().accepts("dsg_file"));
+        assert!(args.load().unwrap().name("dsg_file").is_some());
         fs::write(&path, "dsg_the-token-itself\n").unwrap();
         let error = args.load().map(drop).unwrap_err().to_string();
         assert!(

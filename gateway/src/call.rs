@@ -20,6 +20,7 @@ use crate::Gateway;
 use crate::body::{Arrived, Limits};
 use crate::error::Problem;
 use crate::location::Base;
+use crate::origin::Origin;
 use crate::query::Query;
 use crate::schemas::{self, Table};
 
@@ -37,6 +38,7 @@ pub(crate) struct Call {
     pub(crate) deadline: Deadline,
     /// What the request is read by.
     pub(crate) table: Arc<Table>,
+    origin: Origin,
     read_anew: bool,
 }
 
@@ -50,6 +52,7 @@ impl Call {
     pub(crate) fn terms(&self) -> Terms {
         Terms {
             schemas: Some(self.table.hash.clone()),
+            origin: self.origin.clone(),
             ..Terms::within(self.deadline)
         }
     }
@@ -124,6 +127,7 @@ impl Call {
                 .unwrap_or_else(|| Base::of_request(&parts.headers, &parts.uri)),
             deadline: parts.extensions.get().copied().unwrap_or_default(),
             headers: parts.headers.clone(),
+            origin: parts.extensions.get().cloned().unwrap_or_default(),
         })
     }
 }
@@ -172,6 +176,8 @@ pub(crate) struct Terms {
     pub(crate) deadline: Deadline,
     /// The hash of the schema table that the request was read by.
     pub(crate) schemas: Option<MetadataValue<Ascii>>,
+    /// Who asks.
+    pub(crate) origin: Origin,
 }
 
 impl Terms {
@@ -179,7 +185,7 @@ impl Terms {
     pub(crate) fn within(deadline: Deadline) -> Self {
         Self {
             deadline,
-            schemas: None,
+            ..Self::default()
         }
     }
 }

@@ -129,6 +129,7 @@ where
     if let Some(hash) = &terms.schemas {
         request.metadata_mut().insert(SCHEMAS_HASH, hash.clone());
     }
+    terms.origin.put(request.metadata_mut());
     let outcome = match terms.deadline.remaining() {
         None => call(request).await,
         Some(left) => {

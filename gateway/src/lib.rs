@@ -20,6 +20,7 @@ mod json;
 mod list;
 mod location;
 mod members;
+mod origin;
 mod query;
 mod router;
 mod schemas;

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::call::Call;
 use crate::error::{Cause, Problem};
+use crate::origin::RequestId;
 use crate::{Gateway, auth, bulk, call, discovery, groups, list, users};
 
 /// Where SCIM is served.
@@ -133,10 +134,11 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
 
 /// Gives each request an id, the client's own if it sent a usable one, and says it in the answer and in the log. Here
 /// failures are logged, once.
-async fn identify(request: Request, next: Next) -> Response {
+async fn identify(mut request: Request, next: Next) -> Response {
     let given = request.headers().get(&REQUEST_ID).filter(|id| is_usable(id)).cloned();
     let made = || HeaderValue::try_from(Uuid::new_v4().to_string()).expect("a UUID is a header value");
     let id = given.unwrap_or_else(made);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).await;
     let (status, request_id) = (response.status().as_u16(), id.to_str().unwrap_or_default());
     let cause = response.extensions().get::<Cause>().map(|cause| &*cause.0);

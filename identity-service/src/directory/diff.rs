@@ -38,8 +38,8 @@ pub(super) fn diff(schema: &ResourceSchema, old: &Value, new: &Value) -> Vec<Att
 /// The names of what either has, in order, each once.
 pub(super) fn names(old: &Value, new: &Value) -> Vec<String> {
     let of = |value: &Value| {
-        let names = value.as_object().map(|map| map.keys().cloned().collect());
-        names.unwrap_or_else(Vec::new)
+        let maps = value.as_object().into_iter();
+        maps.flat_map(serde_json::Map::keys).cloned().collect::<Vec<_>>()
     };
     let mut names = [of(old), of(new)].concat();
     names.sort_unstable();

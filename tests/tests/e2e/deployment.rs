@@ -13,7 +13,7 @@ use clap::{Args, Command, FromArgMatches, builder::Resettable};
 use entra_simulator::{Client, Job, Knobs, TenantUrl};
 use proto::identity::v1::{
     Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, RetryDeliveryRequest,
-    SummarizeDeliveriesRequest, change_service_client::ChangeServiceClient,
+    SummarizeDeliveriesRequest, audit_service_client::AuditServiceClient, change_service_client::ChangeServiceClient,
     delivery_service_client::DeliveryServiceClient, schema_service_client::SchemaServiceClient,
     user_service_client::UserServiceClient,
 };
@@ -215,6 +215,11 @@ impl Deployment {
     /// Its change feed.
     pub(crate) fn changes(&self) -> ChangeServiceClient<Connection> {
         ChangeServiceClient::new(self.connection.clone())
+    }
+
+    /// Its audit trail.
+    pub(crate) fn audit(&self) -> AuditServiceClient<Connection> {
+        AuditServiceClient::new(self.connection.clone())
     }
 
     pub(crate) fn deliveries(&self) -> DeliveryServiceClient<Connection> {

@@ -10,7 +10,11 @@ use std::{
 };
 
 use entra_simulator::{Client, Knobs, TenantUrl};
-use proto::identity::v1::{SummarizeDeliveriesRequest, delivery_service_client::DeliveryServiceClient};
+use proto::identity::v1::{
+    SummarizeDeliveriesRequest, audit_service_client::AuditServiceClient,
+    delivery_service_client::DeliveryServiceClient,
+};
+use service_runtime::Connection;
 use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},
@@ -103,6 +107,11 @@ impl Services {
     pub(crate) fn entra(&self, knobs: Knobs) -> Client {
         let url = TenantUrl::parse(&self.scim_base).unwrap();
         Client::new(url, &TOKEN.to_owned().into(), knobs).unwrap()
+    }
+
+    /// identity-service's audit trail by gRPC.
+    pub(crate) fn audit(&self) -> AuditServiceClient<Connection> {
+        AuditServiceClient::new(service_runtime::connect(&self.identity_url, PATIENCE).unwrap())
     }
 
     /// Waits until every delivery is done.

@@ -17,6 +17,7 @@ use opentelemetry_proto::tonic::{
     common::v1::any_value::Value as AttributeValue,
     trace::v1::{Span, span::SpanKind},
 };
+use proto::identity::v1::audit_entry::Record;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::Instant};
 use tonic::{Request, Response, Status, transport::server::TcpIncoming};
@@ -24,6 +25,7 @@ use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 use crate::{
     deployment::{Answer, Scim, TOKEN, patch},
     processes::{PATIENCE, Services},
+    users::audit,
 };
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -109,7 +111,20 @@ async fn a_change_is_one_trace_from_entra_to_the_platform() {
             }
         }
     }
+    // The audit trail leads to each trace, from what was asked and from what came of it.
+    let (mut asked, mut ended) = (BTreeSet::new(), BTreeSet::new());
+    for entry in audit::entries(services.audit()).await {
+        match entry.record.unwrap() {
+            Record::Change(change) => asked.extend(change.origin.and_then(|origin| origin.trace_id)),
+            Record::Outcome(outcome) => ended.extend(outcome.trace_id),
+            Record::OperatorAct(act) => panic!("{act:?}"),
+        }
+    }
     for trace in [TRACE, LATER_TRACE, REFUSED_TRACE] {
+        assert!(
+            asked.contains(trace) && ended.contains(trace),
+            "{trace}: {asked:?} {ended:?}"
+        );
         let programs: Vec<_> = logged[trace].iter().map(String::as_str).collect();
         assert_eq!(programs, ["delinea-adapter", "gateway", "identity-service"], "{trace}");
     }

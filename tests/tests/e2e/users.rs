@@ -2,6 +2,7 @@
 //! accounts that were there before, and the protocol itself stands in modules of its own.
 
 mod adoption;
+pub(crate) mod audit;
 mod changes;
 mod manager;
 mod ownership;
