@@ -55,6 +55,7 @@ impl Directory {
         if let Some(first) = self.answered(tenant, &caller).await? {
             return Ok((first.record, first.changed));
         }
+        let mut looked_again = false;
         for _ in 0..RACES {
             let present = self.get(tenant, Kind::Group, id).await?;
             let replaced = scim::replace(self.schema(Kind::Group), &present.document, document.clone())?;
@@ -75,6 +76,10 @@ impl Directory {
             {
                 warn_of_dropped_members(tenant, &written, "PUT without some of the members");
                 self.verdict(tenant, &written, &change.add, &caller).await?;
+                if !looked_again && self.is_another(tenant, &written, written.record.version).await? {
+                    looked_again = true;
+                    continue;
+                }
                 return Ok((written.record, written.changed));
             }
         }
@@ -98,6 +103,7 @@ impl Directory {
         if let Some(first) = self.answered(tenant, &caller).await? {
             return Ok((first.record, first.changed));
         }
+        let mut looked_again = false;
         for _ in 0..RACES {
             let (mut document, mut diff) = (None, Vec::new());
             if !attributes.is_empty() {
@@ -120,6 +126,10 @@ impl Directory {
             {
                 warn_of_dropped_members(tenant, &written, "PATCH `replace` of members");
                 self.verdict(tenant, &written, &concerned, &caller).await?;
+                if !looked_again && self.is_another(tenant, &written, written.record.version).await? {
+                    looked_again = true;
+                    continue;
+                }
                 return Ok((written.record, written.changed));
             }
         }

@@ -123,6 +123,7 @@ impl Directory {
         if let Some(first) = self.answered(tenant, caller).await? {
             return Ok((first.record, first.changed));
         }
+        let mut looked_again = false;
         for _ in 0..RACES {
             let present = self.get(tenant, Kind::User, id).await?;
             let document = compute(&present.document)?;
@@ -144,6 +145,10 @@ impl Directory {
             };
             if let Some(written) = self.attempt(tenant, step, id, caller).await? {
                 self.verdict(tenant, &written, &[], caller).await?;
+                if !looked_again && self.is_another(tenant, &written, present.version).await? {
+                    looked_again = true;
+                    continue;
+                }
                 return Ok((written.record, written.changed));
             }
         }

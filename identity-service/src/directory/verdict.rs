@@ -46,7 +46,8 @@ impl Directory {
         caller: &Caller,
     ) -> Result<(), Error> {
         let (wait, began) = (self.answer_wait, Instant::now());
-        let worth = written.changed && written.braked.is_none() && members.len() <= MOST_MEMBERS;
+        // Who asks for what is wanted already waits, too: it may be taken back while somebody else waits for it.
+        let worth = written.braked.is_none() && members.len() <= MOST_MEMBERS;
         if !worth || !self.pulse.allows(wait) || self.store.pause(tenant).await?.is_some() {
             return Ok(());
         }
@@ -65,6 +66,16 @@ impl Directory {
             let _ = timeout(left.min(LOOK_AGAIN), wakes.heard()).await;
         }
         Ok(())
+    }
+
+    /// Whether a resource is no longer what a request found to be so already: what was there may have been taken back since,
+    /// and is then to be done after all.
+    pub(super) async fn is_another(&self, tenant: &Tenant, written: &Written, seen: u64) -> Result<bool, Error> {
+        if written.changed || self.answer_wait.is_zero() {
+            return Ok(false);
+        }
+        let present = self.store.get(tenant, written.record.kind, written.record.id).await?;
+        Ok(present.is_none_or(|present| present.version != seen))
     }
 
     async fn look(&self, tenant: &Tenant, written: &Written, members: &[ResourceId]) -> Result<Verdict, Error> {

@@ -328,7 +328,7 @@ async fn a_file_goes_into_redis_and_comes_back() {
     let back = home.file("back.jsonl");
     succeeded(&with_redis("export", &back));
     succeeded(&home.run("import", "new", &back));
-    assert_eq!(Counted::of(&*home.open("new")).await, wanted);
+    assert_eq!(Counted::of(&home.open("new")).await, wanted);
 }
 
 #[tokio::test]

@@ -145,6 +145,30 @@ async fn a_newer_change_is_not_lost_when_an_older_one_is_refused() {
 }
 
 #[tokio::test]
+async fn nobody_is_told_of_success_that_is_then_taken_back() {
+    let it = waiting().await;
+    let id = it.scim.create_user(ODILE).await;
+    it.platform.profile(json!({"latency_ms": 150})).await;
+    it.platform.fault(refusal(CHANGE, "No.", 1_000)).await;
+    let (path, before) = (at(&id), it.platform.calls_of(CHANGE).await);
+    // The same once more while the first waits, as by a client that did not hear.
+    let again = async {
+        it.until(async |it| it.scim.get(&path).await.expect(200)["userName"] == ROY)
+            .await;
+        it.scim.patch(&path, rename(ROY)).await
+    };
+    let (first, second) = tokio::join!(it.scim.patch(&path, rename(ROY)), again);
+    assert!(it.platform.calls_of(CHANGE).await > before);
+    for answer in [first, second] {
+        answer.error(400, "invalidValue");
+    }
+    // The second came on top of what is not confirmed yet: if it could not be taken back, it stands in the list.
+    it.settled().await;
+    let shown = it.scim.get(&path).await.expect(200)["userName"].clone();
+    assert_eq!(it.refused().await.len(), usize::from(shown == ROY), "{shown}");
+}
+
+#[tokio::test]
 async fn a_change_on_top_of_an_unconfirmed_one_stays_listed_when_it_is_refused() {
     let it = waiting().await;
     it.platform
