@@ -1,7 +1,7 @@
 //! The fault campaign: an Entra directory changes through cycles in both dialects while the simulated Platform answers in every
 //! bad way and the real programs are killed at random moments. In the end nothing may have come of it.
 //!
-//! A [`Plan`] follows from a seed, a [`campaign`] carries it out, and says what differs from what was promised. docs/reliability.md
+//! A [`Plan`] follows from a seed, a [`campaign()`] carries it out, and says what differs from what was promised. docs/reliability.md
 //! says how to run one, and how to play one again. It starts the programs of this workspace as processes, talks to them as their
 //! clients and operators do, and must not know their code.
 
