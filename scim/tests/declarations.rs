@@ -82,14 +82,13 @@ fn a_resource_type_document_says_who_has_what_and_must() {
         types[0]["schemaExtensions"],
         json!([
             {"schema": URN_ENTERPRISE_USER, "required": false},
-            {"schema": URN_DELIVERY, "required": false},
             {"schema": both, "required": true},
             {"schema": users, "required": false},
         ])
     );
     assert_eq!(
         types[1]["schemaExtensions"],
-        json!([{"schema": URN_DELIVERY, "required": false}, {"schema": both, "required": false}])
+        json!([{"schema": both, "required": false}])
     );
     assert_eq!(schemas.documents().len(), 6, "the shared one is shown once");
     assert_eq!(Schemas::with_extensions(schemas.declarations()), Ok(schemas));

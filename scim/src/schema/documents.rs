@@ -4,7 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Attribute, AttributeType, ResourceSchema, ResourceType, Schema, Schemas, URN_RESOURCE_TYPE, URN_SCHEMA, words::Word,
+    Attribute, AttributeType, ResourceSchema, ResourceType, Schema, Schemas, URN_DELIVERY, URN_RESOURCE_TYPE,
+    URN_SCHEMA, words::Word,
 };
 
 impl Schemas {
@@ -91,11 +92,11 @@ fn resource_type(table: &ResourceSchema) -> Value {
         "schema": table.core.id,
         "meta": {"resourceType": "ResourceType", "location": format!("/ResourceTypes/{name}")},
     });
-    if !table.extensions.is_empty() {
-        let extensions = table
-            .extensions
-            .iter()
-            .map(|extension| json!({"schema": extension.id, "required": table.requires(extension)}));
+    // What is ours to say of a resource is no part of what a client may give it: it stands at `/Schemas` alone.
+    let shown = || table.extensions.iter().filter(|extension| extension.id != URN_DELIVERY);
+    if shown().next().is_some() {
+        let extensions =
+            shown().map(|extension| json!({"schema": extension.id, "required": table.requires(extension)}));
         document["schemaExtensions"] = extensions.collect();
     }
     document
