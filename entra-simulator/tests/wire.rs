@@ -492,6 +492,65 @@ async fn whoever_leaves_is_disabled_read_back_and_found_again_on_return() {
     assert_eq!(job.cycle(&directory).await.unwrap().requests, 2);
 }
 
+/// The answer to a change is lost, and before it is sent again the user leaves the scope: what the endpoint made of it stays.
+#[tokio::test]
+async fn what_became_of_a_change_without_a_verdict_is_seen_when_its_user_leaves() {
+    for taken in [true, false] {
+        let held = Arc::new(Mutex::new(Value::Null));
+        let stored = held.clone();
+        let (_listener, url) = Listener::start(move |request| {
+            let mut held = stored.lock().unwrap();
+            match request.line.split(' ').next().unwrap() {
+                "POST" => {
+                    *held = request.body.clone();
+                    held["id"] = json!("id-1");
+                    (201, held.clone())
+                }
+                "PATCH" => {
+                    let operation = &request.body["Operations"][0];
+                    if operation["path"] == "active" {
+                        held["active"] = json!(false);
+                        return (204, Value::Null);
+                    }
+                    if taken {
+                        held["title"] = operation["value"].clone();
+                    }
+                    error(503, "the answer is lost")
+                }
+                "GET" if request.line.contains("/id-1") => (200, held.clone()),
+                "GET" if request.line.contains("startIndex") && request.line.contains("Users") => {
+                    let (status, mut page) = list(&json!([held.clone()]));
+                    page["startIndex"] = json!(1);
+                    (status, page)
+                }
+                _ => list(&json!([])),
+            }
+        })
+        .await;
+        let mut alice = user("1", "alice");
+        alice.job_title = Some("Buyer".to_owned());
+        let mut directory = directory(&[alice], &[]);
+        let mut job = job(&url, Knobs::default());
+        job.cycle(&directory).await.unwrap();
+        directory.users.get_mut("1").unwrap().job_title = Some("Auditor".to_owned());
+        assert_eq!(job.cycle(&directory).await.unwrap().escrow.len(), 1);
+        directory.users.get_mut("1").unwrap().assigned = false;
+        let report = job.cycle(&directory).await.unwrap();
+        assert_eq!(report.users, [(Action::Disabled, 1)].into());
+
+        let options = VerifyOptions {
+            settle: Duration::ZERO,
+            ..VerifyOptions::default()
+        };
+        let verification = verify(&job, &directory, &options, None).await.unwrap();
+        assert_eq!(verification.differences, [], "taken: {taken}");
+        // Any other value is one that nobody sent.
+        held.lock().unwrap()["title"] = json!("Owner");
+        let verification = verify(&job, &directory, &options, None).await.unwrap();
+        assert_eq!(verification.differences[0].attribute, "title", "taken: {taken}");
+    }
+}
+
 #[tokio::test]
 async fn members_follow_the_directory_in_the_chosen_dialect_and_batches() {
     let (listener, url) = Listener::start(|request| match request.line.split(' ').next().unwrap() {

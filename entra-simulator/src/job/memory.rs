@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Escrowed;
-use crate::{directory::User, error::Failure, mapping};
+use crate::{
+    directory::User,
+    error::Failure,
+    mapping::{self, Place},
+};
 
 /// Everything a job remembers, by directory object id.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -35,6 +39,9 @@ pub(crate) struct UserMemory {
     /// What the endpoint should show, by path. It outlives restarts, which is how values that became empty in the
     /// directory are still compared.
     pub(crate) ledger: BTreeMap<String, String>,
+    /// Values that were sent since without a verdict, by path: the endpoint may show one of them.
+    #[serde(default)]
+    pub(crate) doubtful: BTreeMap<String, BTreeSet<String>>,
     /// Login names whose creation got no verdict: the user may exist under one of them.
     pub(crate) doubtful_names: BTreeSet<String>,
 }
@@ -54,6 +61,33 @@ impl UserMemory {
         self.link = None;
         self.manager = None;
         self.ledger.clear();
+        self.doubtful.clear();
+    }
+
+    /// Values were sent, and it is not known whether they were taken.
+    pub(crate) fn doubt(&mut self, sent: BTreeMap<String, String>) {
+        for (path, value) in sent {
+            self.doubtful.entry(path).or_default().insert(value);
+        }
+    }
+
+    /// Values were taken.
+    pub(crate) fn flowed(&mut self, sent: BTreeMap<String, String>) {
+        self.ledger.extend(sent);
+        self.doubtful.clear();
+    }
+
+    /// Takes from the last answer which of the values without a verdict the endpoint has.
+    pub(crate) fn resolve_doubt(&mut self, places: impl Iterator<Item = Place>) {
+        let Some(seen) = self.link.as_ref().and_then(|link| link.seen.as_ref()) else {
+            return;
+        };
+        for place in places {
+            let (path, shown) = (place.path(), place.read(seen));
+            let shown = shown.filter(|shown| self.doubtful.get(&path).is_some_and(|sent| sent.contains(shown)));
+            self.ledger.extend(shown.map(|shown| (path, shown)));
+        }
+        self.doubtful.clear();
     }
 
     /// The last answer says nothing reliable any more.

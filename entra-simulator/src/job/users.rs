@@ -28,7 +28,7 @@ impl Worker {
     ) -> Result<Action, Failure> {
         memory.source = Some(user.clone());
         if !user.assigned {
-            return self.release_user(memory).await;
+            return self.release_user(user, memory).await;
         }
         for _ in 0..MAX_VOID_LINKS {
             let result = self.converge_user(user, memory, reread).await;
@@ -36,11 +36,14 @@ impl Worker {
                 Err(Failure::NotFound(_)) if memory.link.is_some() => memory.void_link(),
                 Err(failure) => {
                     memory.blur();
+                    if failure.is_ambiguous() {
+                        memory.doubt(mapping::flowing(user));
+                    }
                     return Err(failure);
                 }
                 Ok(action) => {
                     if memory.link.is_some() {
-                        memory.ledger.extend(mapping::flowing(user));
+                        memory.flowed(mapping::flowing(user));
                     }
                     return Ok(action);
                 }
@@ -206,8 +209,9 @@ impl Worker {
         Ok(())
     }
 
-    /// A user who left the scope is disabled; then the link is dropped, and no deletion ever follows.
-    async fn release_user(&self, memory: &mut UserMemory) -> Result<Action, Failure> {
+    /// A user who left the scope is disabled; then the link is dropped, and no deletion ever follows. What was sent before
+    /// without a verdict is not sent again: what the endpoint has of it is what stays.
+    async fn release_user(&self, user: &User, memory: &mut UserMemory) -> Result<Action, Failure> {
         if memory.link.is_none() {
             self.adopt_doubtful(memory).await?;
         }
@@ -217,6 +221,7 @@ impl Worker {
         let result = self.disable_user(memory).await;
         match result {
             Ok(action) => {
+                memory.resolve_doubt(mapping::user_values(user).into_iter().map(|(place, _)| place));
                 memory.link = None;
                 Ok(action)
             }
