@@ -1,7 +1,10 @@
 //! What a Platform account shall be, from what SCIM has: the table of fields, and how a `userName` becomes a login name.
 //! Pure: it knows both vocabularies and no call.
 
-use proto::resource::v1::{MultiValue, User};
+use proto::{
+    adapter::v1::PlatformUser,
+    resource::v1::{MultiValue, User},
+};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -108,6 +111,21 @@ impl Desired {
         name.chain(given)
             .map(|(name, value)| (name.to_owned(), Value::String(value)))
             .collect()
+    }
+
+    /// The account as the Platform would list it.
+    pub(crate) fn listed(&self) -> PlatformUser {
+        let field = |name: &str| {
+            let found = self.fields.iter().find(|(field, _)| *field == name);
+            found.map(|(_, value)| value.clone().unwrap_or_default())
+        };
+        PlatformUser {
+            name: self.name.clone(),
+            display_name: field("DisplayName"),
+            mail: field("Mail"),
+            enabled: self.active,
+            ..PlatformUser::default()
+        }
     }
 
     /// Whether a field that was changed is still seen as it was before. A value that the Platform shows in a form of its

@@ -5,10 +5,11 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use proto::adapter::v1::{
     Adoption, ApplyGroupRequest, ApplyGroupResponse, ApplyUserRequest, ApplyUserResponse, CheckPlatformRequest,
-    CheckPlatformResponse, GroupApplied, IntentRequired, Intents, Link, ListPlatformGroupsRequest,
-    ListPlatformGroupsResponse, ListPlatformUsersRequest, ListPlatformUsersResponse, RemovalMode, UserApplied,
-    adapter_service_server::AdapterService, apply_group_request, apply_group_response, apply_user_request,
-    apply_user_response,
+    CheckPlatformResponse, ExpectGroupsRequest, ExpectGroupsResponse, ExpectUsersRequest, ExpectUsersResponse,
+    ExpectedGroup, ExpectedUser, GroupApplied, IntentRequired, Intents, Link, ListPlatformGroupMembersRequest,
+    ListPlatformGroupMembersResponse, ListPlatformGroupsRequest, ListPlatformGroupsResponse, ListPlatformUsersRequest,
+    ListPlatformUsersResponse, PlatformGroup, RemovalMode, UserApplied, adapter_service_server::AdapterService,
+    apply_group_request, apply_group_response, apply_user_request, apply_user_response,
 };
 use service_runtime::{Chain, time_allowed};
 use tokio::{sync::mpsc, time::timeout};
@@ -28,6 +29,8 @@ use crate::{
 
 /// How many batches of a list wait for a slow reader.
 const LIST_BUFFER: usize = 2;
+/// How many objects are expected in one call at most.
+const MOST_EXPECTED: usize = 500;
 /// How much of the time that a caller allows is kept for the way back.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(2);
 
@@ -152,6 +155,15 @@ fn status(call: &'static str, resource_id: &str, error: ApplyError) -> Status {
     error.status()
 }
 
+/// Whether so many are asked about that one answer holds them.
+fn few(field: &'static str, count: usize) -> Result<(), ApplyError> {
+    if count > MOST_EXPECTED {
+        let reason = "has more than 500 entries";
+        return Err(ApplyError::Invalid { field, reason });
+    }
+    Ok(())
+}
+
 fn link(id: Option<String>) -> Option<Link> {
     id.map(|platform_id| Link {
         platform_id,
@@ -163,6 +175,7 @@ fn link(id: Option<String>) -> Option<Link> {
 impl AdapterService for Adapter {
     type ListPlatformUsersStream = ReceiverStream<Result<ListPlatformUsersResponse, Status>>;
     type ListPlatformGroupsStream = ReceiverStream<Result<ListPlatformGroupsResponse, Status>>;
+    type ListPlatformGroupMembersStream = ReceiverStream<Result<ListPlatformGroupMembersResponse, Status>>;
 
     async fn apply_user(&self, request: Request<ApplyUserRequest>) -> Result<Response<ApplyUserResponse>, Status> {
         let time = time_to_work(&request);
@@ -221,6 +234,61 @@ impl AdapterService for Adapter {
         let (sink, stream) = mpsc::channel(LIST_BUFFER);
         tokio::spawn(async move { list::groups(&tenant, sink).await }.in_current_span());
         Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn list_platform_group_members(
+        &self,
+        request: Request<ListPlatformGroupMembersRequest>,
+    ) -> Result<Response<Self::ListPlatformGroupMembersStream>, Status> {
+        let request = request.into_inner();
+        let tenant = self.tenant(&request.tenant).map_err(ApplyError::status)?.clone();
+        if request.platform_id.trim().is_empty() {
+            let empty = ApplyError::Invalid {
+                field: "platform_id",
+                reason: "is empty",
+            };
+            return Err(empty.status());
+        }
+        let (sink, stream) = mpsc::channel(LIST_BUFFER);
+        tokio::spawn(async move { list::members(&tenant, &request.platform_id, sink).await }.in_current_span());
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn expect_users(
+        &self,
+        request: Request<ExpectUsersRequest>,
+    ) -> Result<Response<ExpectUsersResponse>, Status> {
+        let request = request.into_inner();
+        let tenant = self.tenant(&request.tenant).map_err(ApplyError::status)?;
+        few("users", request.users.len()).map_err(ApplyError::status)?;
+        let expected = request.users.iter().map(|user| ExpectedUser {
+            account: Desired::of(user, None, &tenant.config)
+                .ok()
+                .map(|desired| desired.listed()),
+        });
+        Ok(Response::new(ExpectUsersResponse {
+            expected: expected.collect(),
+        }))
+    }
+
+    async fn expect_groups(
+        &self,
+        request: Request<ExpectGroupsRequest>,
+    ) -> Result<Response<ExpectGroupsResponse>, Status> {
+        let request = request.into_inner();
+        self.tenant(&request.tenant).map_err(ApplyError::status)?;
+        few("groups", request.groups.len()).map_err(ApplyError::status)?;
+        let expected = request.groups.iter().map(|group| ExpectedGroup {
+            group: mapping::group_name(group.display_name.as_deref())
+                .ok()
+                .map(|name| PlatformGroup {
+                    name,
+                    ..PlatformGroup::default()
+                }),
+        });
+        Ok(Response::new(ExpectGroupsResponse {
+            expected: expected.collect(),
+        }))
     }
 
     async fn check_platform(

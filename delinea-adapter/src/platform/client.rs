@@ -54,6 +54,11 @@ impl Client {
         self.tokens.current().await.map(drop)
     }
 
+    /// Waits until a call that can wait, such as one for a list to compare with, holds up no delivery.
+    pub(crate) async fn spare(&self) {
+        self.pace.spare().await;
+    }
+
     /// Calls `Controller/Method` and gives its `Result`.
     pub(crate) async fn call(&self, method: &'static str, body: &Value) -> Result<Value, Failure> {
         self.call_with(method, &[], body, MAX_ANSWER).await

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod envelope;
 pub(crate) mod failure;
 pub(crate) mod matchers;
+pub(crate) mod members;
 pub(crate) mod pace;
 pub(crate) mod reports;
 pub(crate) mod retry_after;

@@ -10,6 +10,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// A pause up to this long is waited for; who would have to wait longer is told when to come back.
 const WORTH_WAITING: Duration = Duration::from_secs(2);
+/// How long a call that can wait does so at most, in favour of others.
+const MOST_YIELDED: Duration = Duration::from_secs(30);
 /// How much of the allowance is saved up while nothing is called.
 const SAVED: Duration = Duration::from_secs(1);
 
@@ -25,6 +27,8 @@ pub(crate) struct Pace {
 struct State {
     /// When the next call may go out, were nothing saved up.
     next: Instant,
+    /// When the next call that can wait may go out.
+    next_spare: Instant,
     /// Until when nothing goes out.
     paused_until: Option<Instant>,
 }
@@ -35,6 +39,7 @@ impl Pace {
         let interval = (per_second > 0).then(|| Duration::from_secs(1) * u32::from(processes.max(1)) / per_second);
         let state = State {
             next: Instant::now(),
+            next_spare: Instant::now(),
             paused_until: None,
         };
         Self {
@@ -47,6 +52,32 @@ impl Pace {
     pub(crate) async fn turn(&self) -> Result<(), Duration> {
         let at = self.reserve(Instant::now())?;
         sleep_until(at).await;
+        Ok(())
+    }
+
+    /// Waits until a call that can wait holds no other up: nobody waits for a turn, and every second turn is left free. That
+    /// comes to an end, however much is called; then comes the call's turn like any other's.
+    pub(crate) async fn spare(&self) {
+        let latest = Instant::now() + MOST_YIELDED;
+        while let Err(until) = self.reserve_spare(Instant::now(), latest) {
+            sleep_until(until).await;
+        }
+    }
+
+    /// Takes a spare moment, if now is one; else gives when to look again.
+    fn reserve_spare(&self, now: Instant, latest: Instant) -> Result<(), Instant> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = state.next_spare;
+        if self.interval.is_some() {
+            free = free.max(state.next);
+        }
+        let free = state.paused_until.map_or(free, |until| free.max(until));
+        if free > now && now < latest {
+            return Err(free.min(latest));
+        }
+        if let Some(interval) = self.interval {
+            state.next_spare = now + 2 * interval;
+        }
         Ok(())
     }
 
@@ -100,6 +131,35 @@ mod tests {
         assert_eq!(waits(&half, now + SAVED, 4), [0, 0, 200, 600]);
         assert_eq!(waits(&Pace::new(0, 1), now, 100), [0; 100]);
         assert_eq!(waits(&Pace::new(1, 1), now + SAVED, 3), [0, 1000, 2000]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_can_wait_leave_every_second_turn_free_and_yield() {
+        let pace = Pace::new(10, 1);
+        let began = Instant::now();
+        for _ in 0..5 {
+            pace.spare().await;
+        }
+        assert_eq!(began.elapsed(), Duration::from_millis(800), "half of ten a second");
+        // Who waits for a turn goes first.
+        tokio::time::sleep(SAVED).await;
+        let now = Instant::now();
+        waits(&pace, now, 30);
+        pace.spare().await;
+        let waited = now.elapsed();
+        assert!(waited >= Duration::from_millis(1_900), "{waited:?}");
+        // But nobody waits for ever.
+        let now = Instant::now();
+        waits(&pace, now, 10_000);
+        pace.spare().await;
+        assert_eq!(now.elapsed(), MOST_YIELDED);
+        let free = Pace::new(0, 1);
+        let now = Instant::now();
+        free.spare().await;
+        assert_eq!(now.elapsed(), Duration::ZERO);
+        free.pause(Duration::from_secs(3));
+        free.spare().await;
+        assert_eq!(now.elapsed(), Duration::from_secs(3));
     }
 
     #[tokio::test(start_paused = true)]

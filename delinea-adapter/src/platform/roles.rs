@@ -20,8 +20,8 @@ const ADD_TO_ROLE: &str = "SaasManage/AddUsersAndGroupsToRole";
 const REMOVE_FROM_ROLE: &str = "SaasManage/RemoveUsersAndGroupsFromRole";
 const DELETE_ROLES: &str = "SaasManage/DeleteRoles";
 const GET_ROLE: &str = "SaasManage/GetRole";
-const PAGED_MEMBERS: &str = "Roles/GetPagedRoleMembers";
-const MEMBERS: &str = "SaasManage/GetRoleMembers";
+pub(crate) const PAGED_MEMBERS: &str = "Roles/GetPagedRoleMembers";
+pub(crate) const MEMBERS: &str = "SaasManage/GetRoleMembers";
 
 /// The report that finds groups by a part of their name.
 pub(crate) const ROLE_SEARCH: &str = "role_searchbyname";
@@ -195,6 +195,21 @@ pub(crate) struct Member {
     pub(crate) kind: String,
 }
 
+impl Member {
+    /// A row of a list of members.
+    pub(crate) fn of(row: &Row) -> Self {
+        Self {
+            id: row.first(&["Guid", "ID", "Uuid"]).to_owned(),
+            kind: row.text("Type").to_owned(),
+        }
+    }
+
+    /// Whether it is an account, as far as the Platform says.
+    pub(crate) fn is_account(&self) -> bool {
+        self.kind.is_empty() || self.kind.eq_ignore_ascii_case("User")
+    }
+}
+
 /// Whether a further page may have more.
 enum More {
     No,
@@ -214,14 +229,10 @@ impl Members {
         let (rows, counted) = reports::rows(result).filter(|_| is_list)?;
         let known = self.list.len();
         for row in &rows {
-            let id = row.first(&["Guid", "ID", "Uuid"]);
+            let member = Member::of(row);
             // Pages may be given again and again where there are none.
-            if !self.list[..known].iter().any(|member| member.id == id) {
-                let kind = row.text("Type").to_owned();
-                self.list.push(Member {
-                    id: id.to_owned(),
-                    kind,
-                });
+            if !self.list[..known].iter().any(|listed| listed.id == member.id) {
+                self.list.push(member);
             }
         }
         self.counted = counted.or(self.counted);

@@ -43,9 +43,10 @@ pub(crate) struct Account {
 pub(crate) struct Listed {
     pub(crate) id: String,
     pub(crate) name: String,
-    pub(crate) display_name: String,
-    pub(crate) mail: String,
-    pub(crate) disabled: bool,
+    /// `None` where the list does not say; so are the next two.
+    pub(crate) display_name: Option<String>,
+    pub(crate) mail: Option<String>,
+    pub(crate) disabled: Option<bool>,
     /// Whether a program signs in with it; `None` when the Platform does not say.
     pub(crate) service_user: Option<bool>,
     pub(crate) local: Option<bool>,
@@ -155,13 +156,16 @@ impl Connection {
     /// A row of a list as an account.
     pub(crate) fn listed(&self, row: &Row) -> Listed {
         let text = |names: &[&str]| row.first(names).to_owned();
-        let states = States::parse(row.first(&["State", "StatusEnum", "Status"]));
+        let said = |names: &[&str]| {
+            let mut texts = names.iter().filter_map(|name| rows::column(&row.0, name)?.as_str());
+            texts.next().map(str::to_owned)
+        };
         Listed {
             id: text(&["ID", "Uuid"]),
             name: text(&["Username", "Name"]),
-            display_name: text(&["DisplayName"]),
-            mail: text(&["Email", "Mail"]),
-            disabled: states.is_disabled(),
+            display_name: said(&["DisplayName"]),
+            mail: said(&["Email", "Mail"]),
+            disabled: listed_disabled(row),
             service_user: row.flag("ServiceUser"),
             local: self.is_local(row),
         }
@@ -255,6 +259,20 @@ impl Connection {
     }
 }
 
+/// Whether a row says that the account is disabled. A status is one word, and hides what else the account is.
+fn listed_disabled(row: &Row) -> Option<bool> {
+    if row.has("State") {
+        return Some(States::parse(row.text("State")).is_disabled());
+    }
+    let status = row.first(&["StatusEnum", "Status"]);
+    let is = |word: &str| status.eq_ignore_ascii_case(word);
+    match () {
+        () if is(DISABLED) => Some(true),
+        () if is("Active") => Some(false),
+        () => None,
+    }
+}
+
 /// Whether a list of roles has the system administrators' among it.
 fn roles_name_administrator(result: &Value) -> bool {
     let rows = reports::rows(result.clone()).map(|(rows, _)| rows).unwrap_or_default();
@@ -288,6 +306,23 @@ mod tests {
             let states = States::parse(states);
             assert_eq!(states.with_disabled(disabled).to_text(), text, "{states:?}");
             assert_eq!(states.with_disabled(disabled).is_disabled(), disabled);
+        }
+    }
+
+    #[test]
+    fn a_list_is_believed_only_where_it_is_certain() {
+        for (row, disabled) in [
+            (json!({"State": "None"}), Some(false)),
+            (json!({"State": "Locked,Disabled", "Status": "Active"}), Some(true)),
+            (json!({"StatusEnum": "Active"}), Some(false)),
+            (json!({"status": "disabled"}), Some(true)),
+            (json!({"Status": "Locked"}), None),
+            (json!({"ID": "1"}), None),
+        ] {
+            let Value::Object(object) = row.clone() else {
+                unreachable!("an object literal")
+            };
+            assert_eq!(listed_disabled(&Row(object)), disabled, "{row}");
         }
     }
 

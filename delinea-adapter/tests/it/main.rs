@@ -7,5 +7,6 @@ mod adoption;
 mod faults;
 mod groups;
 mod leavers;
+mod lists;
 mod tenant;
 mod world;

@@ -167,8 +167,8 @@ async fn accounts_are_listed_in_one_call_or_page_by_page() {
     let listed: Vec<_> = by_pages.iter().filter(|user| user.name.starts_with('p')).collect();
     assert_eq!(listed.len(), 1201);
     assert_eq!(
-        (listed[7].enabled, listed[8].enabled, &*listed[8].mail),
-        (false, true, "m")
+        (listed[7].enabled, listed[8].enabled, listed[8].mail.as_deref()),
+        (Some(false), Some(true), Some("m"))
     );
     let caller = by_pages
         .iter()
