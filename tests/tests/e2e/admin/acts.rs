@@ -76,13 +76,15 @@ async fn what_is_held_is_released_one_by_one_or_all() {
     let (it, ids) = two_held().await;
     let one = it.admin_json(0, &["release", &ids[0], "--yes"]).await;
     assert_eq!(one.len(), 1);
-    it.until(async |it| it.platform.names().await == [ROY]).await;
+    it.settled().await;
+    assert_eq!(it.platform.names().await, [ROY]);
     let twice = it.admin(3, &["release", &ids[0], "--yes"]).await;
     assert!(twice.err.contains("no user or group has the id"), "{twice:?}");
 
     let all = it.admin(0, &["release", "--all", "--yes"]).await;
     assert_eq!(rows(&all)[1][..2], ["User", ids[1].as_str()]);
-    it.until(async |it| it.platform.names().await.is_empty()).await;
+    it.settled().await;
+    assert_eq!(it.platform.names().await, [""; 0]);
     let none = it.admin(3, &["release", "--all", "--yes"]).await;
     assert_eq!(none.err, "admin: nothing is held\n");
     let there = it.scim.create_user("new@kestrel.example").await;
