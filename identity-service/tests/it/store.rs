@@ -172,6 +172,7 @@ macro_rules! contract {
                 large_and_small_changes_of_one_group_all_survive
                 a_large_change_and_small_ones_of_the_same_members_agree
                 a_large_change_shows_all_at_once
+                who_is_deleted_while_a_large_change_comes_into_force_is_taken_out
                 a_large_change_that_is_cut_off_is_there_wholly_or_not_at_all
                 a_large_change_that_is_refused_leaves_no_trace
             a_repeat_beside_a_large_creation_gets_its_answer
@@ -238,6 +239,8 @@ macro_rules! contract {
                 a_limit_grows_with_the_directory
                 who_has_no_account_passes_every_brake
                 who_may_be_used_again_is_held_no_longer
+                whose_deactivation_is_held_is_not_disabled_by_a_deletion
+                whose_account_is_disabled_already_passes_the_brake_on_deactivations
                 what_is_released_goes_on
                 a_removal_beyond_the_limit_is_held_when_the_account_is_disabled
                 too_many_disabled_by_held_removals_are_held_as_they_are
@@ -388,6 +391,7 @@ mod redis_in_small_batches {
             large_and_small_changes_of_one_group_all_survive
             a_large_change_and_small_ones_of_the_same_members_agree
             a_large_change_shows_all_at_once
+            who_is_deleted_while_a_large_change_comes_into_force_is_taken_out
             a_large_change_that_is_cut_off_is_there_wholly_or_not_at_all
             a_large_change_that_is_refused_leaves_no_trace
             a_repeat_beside_a_large_creation_gets_its_answer

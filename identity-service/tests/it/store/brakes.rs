@@ -3,7 +3,8 @@
 use identity_service::{
     id::{Kind, ResourceId},
     store::{
-        Brake, Brakes, Deed, Held, Limit, Logged, MemberChange, Pause, Settlement, Usable, WorkState, Write, Written,
+        Applied, Brake, Brakes, Deed, Held, Limit, Logged, MemberChange, Pause, Settlement, Usable, WorkState, Write,
+        Written,
     },
 };
 
@@ -266,6 +267,61 @@ pub(super) async fn too_many_disabled_by_held_removals_are_held_as_they_are(engi
     assert_eq!(bench.state(users[1]).await, Some(WorkState::Held));
     let claims = bench.claim_all(at(10)).await;
     assert_eq!(claims.iter().map(|claim| claim.id).collect::<Vec<_>>(), [users[0]]);
+}
+
+pub(super) async fn whose_deactivation_is_held_is_not_disabled_by_a_deletion(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let users = staff(&bench, 2).await;
+    let brakes = Brakes {
+        removals: most(0),
+        deactivations: most(0),
+    };
+    for (user, deletion_disables) in users.into_iter().zip([false, true]) {
+        let held = bench.change_under(user, USABLE_NO_MORE, brakes, 10).await;
+        assert_eq!(held.braked, Some(Brake::Deactivations));
+        let present = bench.record(Kind::User, user).await;
+        let write = Write {
+            usable: Usable {
+                before: false,
+                after: false,
+            },
+            brakes,
+            deletion_disables,
+            now: at(11),
+            ..delete(&present)
+        };
+        let written = bench.write(write).await.unwrap();
+        assert_eq!(written.braked, Some(Brake::Deactivations), "{deletion_disables}");
+        assert_eq!(bench.state(user).await, Some(WorkState::Held));
+    }
+    assert!(bench.claim_all(at(12)).await.is_empty());
+}
+
+pub(super) async fn whose_account_is_disabled_already_passes_the_brake_on_deactivations(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let users = staff(&bench, 2).await;
+    let brakes = Brakes {
+        removals: most(0),
+        deactivations: most(1),
+    };
+    bench.change_under(users[0], USABLE_NO_MORE, brakes, 10).await;
+    let claim = bench.claim(at(10)).await;
+    let order = bench.order(&claim).await;
+    let disabled = Applied {
+        disabled: true,
+        ..applied(&claim, &order)
+    };
+    bench.settle(&claim, Settlement::Applied(disabled), at(11)).await;
+    // Back, and gone again before anything was done about it.
+    let back = Usable {
+        before: false,
+        after: true,
+    };
+    bench.change_under(users[0], back, brakes, 12).await;
+    let again = bench.change_under(users[0], USABLE_NO_MORE, brakes, 13).await;
+    assert_eq!(again.braked, None, "nothing is taken away");
+    let deleted = bench.delete_under(Kind::User, users[0], brakes, 14).await;
+    assert_eq!(deleted.braked, Some(Brake::Removals), "and it may stay disabled");
 }
 
 pub(super) async fn a_new_user_of_the_name_ends_a_held_removal(engine: &dyn Engine) {

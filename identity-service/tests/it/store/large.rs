@@ -108,6 +108,28 @@ pub(super) async fn a_large_change_and_small_ones_of_the_same_members_agree(engi
     }
 }
 
+pub(super) async fn who_is_deleted_while_a_large_change_comes_into_force_is_taken_out(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let everybody = users(&bench, 48).await;
+    for (users, replace) in everybody.chunks(24).zip([true, false]) {
+        let group = bench.group(&format!("everybody {replace}"), users).await;
+        sweep(&bench, 1).await;
+        bench.deliver_all(at(2)).await;
+        let gone = users[0];
+        let change = if replace {
+            replacing(&users[12..])
+        } else {
+            removing(&users[..12])
+        };
+        bench.set_members(group, change).await.unwrap();
+        bench.delete(Kind::User, gone).await.unwrap();
+        sweep(&bench, 3).await;
+        assert_eq!(bench.members(group).await, sorted(users[12..].to_vec()));
+        let stages = bench.store.stages(&bench.tenant, group, &[gone]).await.unwrap();
+        assert!(stages[0].is_some(), "the Platform is still to be told, {replace}");
+    }
+}
+
 pub(super) async fn a_large_change_shows_all_at_once(engine: &dyn Engine) {
     let bench = Arc::new(Bench::new(engine).await);
     let users = users(&bench, 30).await;

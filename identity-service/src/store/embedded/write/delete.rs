@@ -97,7 +97,9 @@ fn braked(tables: &mut Tables<'_>, tenant: &str, write: &Write, record: &Record)
     if removes && brakes::pass(tables, tenant, Brake::Removals, removals, weight, write.now)? {
         return Ok(None);
     }
-    let disables = write.kind == Kind::User && write.usable.before;
+    // Who is held by that brake can be used still.
+    let held = tables.work(tenant, write.id.as_u128())?.and_then(|work| work.braked) == Some(Brake::Deactivations);
+    let disables = write.kind == Kind::User && (write.usable.before || held) && !link.disabled;
     if disables && !brakes::pass(tables, tenant, Brake::Deactivations, deactivations, 1, write.now)? {
         return Ok(Some(Brake::Deactivations));
     }

@@ -131,9 +131,10 @@ fn brake_on_use(tables: &mut Tables<'_>, tenant: &str, write: &Write) -> Result<
     if !write.usable.ends() {
         return Ok(None);
     }
-    let has_account = tables.link(tenant, write.id.as_u128())?.platform_id.is_some();
+    let link = tables.link(tenant, write.id.as_u128())?;
+    let ends = link.platform_id.is_some() && !link.disabled;
     let (brake, limit) = (Brake::Deactivations, write.brakes.deactivations);
-    let passes = !has_account || brakes::pass(tables, tenant, brake, limit, 1, write.now)?;
+    let passes = !ends || brakes::pass(tables, tenant, brake, limit, 1, write.now)?;
     Ok(Some((!passes).then_some(brake)))
 }
 

@@ -65,7 +65,9 @@ end
 local function brake_on_use()
   if usable_after then return false end
   if not usable_before then return nil end
-  if not link_of(id).platform_id or pass(DEACTIVATIONS, deactivations_limit, 1, now) then return false end
+  local link = link_of(id)
+  local ends = link.platform_id and not link.disabled
+  if not ends or pass(DEACTIVATIONS, deactivations_limit, 1, now) then return false end
   return DEACTIVATIONS
 end
 
@@ -77,7 +79,10 @@ local function brake_on_deletion(record)
   local removes = kind == 'group' or not deletion_disables
   local weight = kind == 'group' and math.max(1, weight_of_members(record.members, record.members)) or 1
   if removes and pass(REMOVALS, removals_limit, weight, now) then return nil end
-  local disables = kind == 'user' and usable_before
+  -- Who is held by that brake can be used still.
+  local work = work_of(id)
+  local usable = usable_before or (work and work.braked == DEACTIVATIONS)
+  local disables = kind == 'user' and usable and not link.disabled
   if disables and not pass(DEACTIVATIONS, deactivations_limit, 1, now) then return DEACTIVATIONS end
   return removes and REMOVALS or nil
 end
