@@ -10,6 +10,9 @@ use serde_json::{Map, Value, json};
 use crate::call::Call;
 use crate::error::Problem;
 
+/// How many are asked for in one call: a page of resources may be larger.
+const MOST_AT_ONCE: usize = 1_000;
+
 /// The extension of each resource, by the resource's id.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries(HashMap<String, Value>);
@@ -25,23 +28,21 @@ impl Deliveries {
             return Ok(Self::default());
         }
         let resource_ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
-        if resource_ids.is_empty() {
-            return Ok(Self::default());
+        let mut all = HashMap::new();
+        for resource_ids in resource_ids.chunks(MOST_AT_ONCE) {
+            let message = BatchGetDeliveriesRequest {
+                tenant: call.tenant(),
+                resource_ids: resource_ids.to_vec(),
+            };
+            let identity = &call.gateway.identity;
+            let found = identity.batch_get_deliveries(message, call.terms()).await?;
+            let shown = found.deliveries.into_iter().map(|delivery| {
+                let id = delivery.resource_id.clone();
+                (id, shown(&delivery))
+            });
+            all.extend(shown);
         }
-        let message = BatchGetDeliveriesRequest {
-            tenant: call.tenant(),
-            resource_ids,
-        };
-        let found = call
-            .gateway
-            .identity
-            .batch_get_deliveries(message, call.terms())
-            .await?;
-        let shown = found.deliveries.into_iter().map(|delivery| {
-            let id = delivery.resource_id.clone();
-            (id, shown(&delivery))
-        });
-        Ok(Self(shown.collect()))
+        Ok(Self(all))
     }
 
     /// Adds a resource's to it.
