@@ -162,7 +162,7 @@ pub struct Policy {
 /// How the relay delivers.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DeliveryConfig {
-    /// How many deliveries of a tenant run at a time; 0 delivers nothing and keeps everything pending.
+    /// How many deliveries of a tenant run at a time; 0 delivers nothing and keeps everything pending, and no answer waits.
     #[arg(long, env = "DELIVERY_CONCURRENCY", default_value_t = 8)]
     pub delivery_concurrency: usize,
     /// How long the work of a process that died stays untouched before another takes it. A delivery under way renews its

@@ -70,6 +70,7 @@ impl Relay {
         let relay = Arc::new(self);
         if concurrency == 0 {
             tracing::warn!("DELIVERY_CONCURRENCY is 0: nothing is delivered, everything stays pending");
+            relay.pulse.stands_still(true);
             return stop.cancelled().await;
         }
         let under_way = TaskTracker::new();
@@ -108,7 +109,7 @@ impl Relay {
         let mut wakes = self.wake.listen();
         loop {
             let allowed = breaker.allowed(Instant::now());
-            self.pulse.is_open(breaker.is_open());
+            self.pulse.stands_still(breaker.is_open());
             if let Allowed::NothingBefore(until) = allowed {
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -211,7 +212,7 @@ impl Relay {
             };
             let (version, settlement) = delivered?;
             note(&claim, &settlement);
-            self.mind(breaker, &claim.tenant, &settlement);
+            self.mind(breaker, &claim, &settlement);
             let tried = Tried {
                 version,
                 trace_id: trace_context::trace_id().map(|id| id.to_string()),
@@ -229,13 +230,14 @@ impl Relay {
     }
 
     /// Lets the breaker know what came of a delivery.
-    fn mind(&self, breaker: &Breaker, tenant: &Tenant, settlement: &Settlement) {
+    fn mind(&self, breaker: &Breaker, claim: &Claim, settlement: &Settlement) {
+        let tenant = &claim.tenant;
         let away = match settlement {
             Settlement::Postponed { failure, .. } => ErrorReason::from_name(&failure.reason).is_some_and(says_nothing),
             _ => false,
         };
         if away {
-            if let Some(pause) = breaker.failed(Instant::now()) {
+            if let Some(pause) = breaker.failed(claim.id, Instant::now()) {
                 metrics::breaker(tenant, true);
                 tracing::warn!(scim.tenant = %tenant, pause_ms = pause.as_millis(), "the Platform gives no verdict; nothing is delivered for a while");
             }
@@ -243,7 +245,7 @@ impl Relay {
             metrics::breaker(tenant, false);
             tracing::info!(scim.tenant = %tenant, "the Platform is back");
         }
-        self.pulse.is_open(breaker.is_open());
+        self.pulse.stands_still(breaker.is_open());
     }
 
     /// Delivers what is wanted now; gives its version, none of a removal, and how the claim ends.

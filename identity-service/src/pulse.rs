@@ -16,7 +16,7 @@ pub struct Pulse(Arc<Seen>);
 #[derive(Debug, Default)]
 struct Seen {
     behind_ms: AtomicU64,
-    open: AtomicBool,
+    stands: AtomicBool,
 }
 
 impl Pulse {
@@ -26,14 +26,14 @@ impl Pulse {
         self.0.behind_ms.store(by, Ordering::Relaxed);
     }
 
-    /// Says whether the circuit breaker is open.
-    pub fn is_open(&self, open: bool) {
-        self.0.open.store(open, Ordering::Relaxed);
+    /// Says whether nothing is delivered here for now: the circuit breaker is open, or this process delivers nothing at all.
+    pub fn stands_still(&self, stands: bool) {
+        self.0.stands.store(stands, Ordering::Relaxed);
     }
 
     /// Whether a change made now may be delivered within that time.
     pub fn allows(&self, within: Duration) -> bool {
         let behind = Duration::from_millis(self.0.behind_ms.load(Ordering::Relaxed));
-        !self.0.open.load(Ordering::Relaxed) && behind < within
+        !self.0.stands.load(Ordering::Relaxed) && behind < within
     }
 }

@@ -1,15 +1,17 @@
-//! The circuit breaker of a tenant's Platform: after failures in a row that say nothing of any one resource, nothing is
-//! delivered for a while, then one delivery at a time is tried; the first success closes it.
+//! The circuit breaker of a tenant's Platform: after failures in a row, of so many resources, that say nothing of any one of
+//! them, nothing is delivered for a while, then one delivery at a time is tried; the first success closes it.
 //!
-//! Each replica has its own: what it saw is what it knows. It spares a Platform that is down, and keeps tries of single resources from
-//! being counted against them.
+//! Each replica has its own: what it saw is what it knows. It spares a Platform that is down, and keeps tries of single resources
+//! from being counted against them. One resource that the Platform has no answer for, however often, is no Platform that is down.
 
 use std::{sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
 
-/// How many failures in a row open it.
-const FAILURES: u32 = 8;
+use crate::id::ResourceId;
+
+/// How many resources fail in a row before it opens.
+const FAILING: usize = 8;
 
 /// A circuit breaker.
 #[derive(Debug)]
@@ -21,7 +23,8 @@ pub(super) struct Breaker {
 
 #[derive(Debug, Default)]
 struct Seen {
-    failures: u32,
+    /// Who failed since the last success, each once.
+    failing: Vec<ResourceId>,
     /// How often it opened since the last success.
     openings: u32,
     open_until: Option<Instant>,
@@ -70,12 +73,14 @@ impl Breaker {
         was_open
     }
 
-    /// Notes that the Platform gave none. Gives for how long that opened the breaker, if it did.
-    pub(super) fn failed(&self, now: Instant) -> Option<Duration> {
+    /// Notes that the Platform gave none about a resource. Gives for how long that opened the breaker, if it did.
+    pub(super) fn failed(&self, which: ResourceId, now: Instant) -> Option<Duration> {
         let mut seen = self.lock();
-        seen.failures += 1;
+        if seen.failing.len() < FAILING && !seen.failing.contains(&which) {
+            seen.failing.push(which);
+        }
         let on_probation = seen.open_until.is_some_and(|until| until <= now);
-        let opens = on_probation || (seen.open_until.is_none() && seen.failures >= FAILURES);
+        let opens = on_probation || (seen.open_until.is_none() && seen.failing.len() >= FAILING);
         if !opens {
             return None;
         }
@@ -98,18 +103,24 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// Eight resources.
+    fn resources() -> Vec<ResourceId> {
+        std::iter::repeat_with(ResourceId::generate).take(FAILING).collect()
+    }
+
     #[test]
-    fn failures_in_a_row_open_it_for_longer_each_time_until_a_success() {
+    fn many_that_fail_in_a_row_open_it_for_longer_each_time_until_a_success() {
         let breaker = Breaker::new(SECOND, 4 * SECOND);
         let mut now = Instant::now();
-        for _ in 1..FAILURES {
-            assert_eq!(breaker.failed(now), None);
+        let [first, rest @ ..] = &resources()[..] else { panic!() };
+        for id in rest {
+            assert_eq!(breaker.failed(*id, now), None);
         }
         assert_eq!(breaker.allowed(now), Allowed::All);
         for seconds in [1, 2, 4, 4] {
-            assert_eq!(breaker.failed(now), Some(seconds * SECOND));
+            assert_eq!(breaker.failed(*first, now), Some(seconds * SECOND));
             assert_eq!(breaker.allowed(now), Allowed::NothingBefore(now + seconds * SECOND));
-            assert_eq!(breaker.failed(now), None, "what was under way opens nothing");
+            assert_eq!(breaker.failed(*first, now), None, "what was under way opens nothing");
             now += seconds * SECOND;
             assert_eq!(breaker.allowed(now), Allowed::Probe);
         }
@@ -121,11 +132,21 @@ mod tests {
     #[test]
     fn failures_with_a_success_between_them_do_not_open_it() {
         let breaker = Breaker::new(SECOND, SECOND);
-        for number in 0..10 * FAILURES {
-            assert_eq!(breaker.failed(Instant::now()), None);
-            if number % (FAILURES - 1) == 0 {
-                breaker.succeeded();
+        for _ in 0..10 {
+            for id in &resources()[1..] {
+                assert_eq!(breaker.failed(*id, Instant::now()), None);
             }
+            breaker.succeeded();
         }
+    }
+
+    #[test]
+    fn one_that_fails_and_fails_does_not_open_it() {
+        let breaker = Breaker::new(SECOND, SECOND);
+        let poisoned = ResourceId::generate();
+        for _ in 0..10 * FAILING {
+            assert_eq!(breaker.failed(poisoned, Instant::now()), None);
+        }
+        assert_eq!(breaker.allowed(Instant::now()), Allowed::All);
     }
 }
