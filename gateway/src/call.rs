@@ -39,6 +39,7 @@ pub(crate) struct Call {
     /// What the request is read by.
     pub(crate) table: Arc<Table>,
     origin: Origin,
+    began: Option<Began>,
     read_anew: bool,
 }
 
@@ -53,6 +54,7 @@ impl Call {
         Terms {
             schemas: Some(self.table.hash.clone()),
             origin: self.origin.clone(),
+            began: self.began,
             ..Terms::within(self.deadline)
         }
     }
@@ -128,6 +130,7 @@ impl Call {
             deadline: parts.extensions.get().copied().unwrap_or_default(),
             headers: parts.headers.clone(),
             origin: parts.extensions.get().cloned().unwrap_or_default(),
+            began: parts.extensions.get().copied(),
         })
     }
 }
@@ -150,6 +153,17 @@ impl FromRequestParts<Arc<Gateway>> for Discovery {
     async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
         let query = Query::of_discovery(parts.uri.query().unwrap_or_default());
         Call::new(parts, gateway, query).map(Self)
+    }
+}
+
+/// When a request began; of an operation of a bulk request, when that did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Began(Instant);
+
+impl Began {
+    /// For how long it has been under way, in milliseconds.
+    pub(crate) fn age_ms(self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -178,6 +192,8 @@ pub(crate) struct Terms {
     pub(crate) schemas: Option<MetadataValue<Ascii>>,
     /// Who asks.
     pub(crate) origin: Origin,
+    /// When the request began.
+    pub(crate) began: Option<Began>,
 }
 
 impl Terms {
@@ -190,8 +206,9 @@ impl Terms {
     }
 }
 
-/// Gives each request its deadline, and up when it is over.
+/// Notes when each request began, gives it its deadline, and up when it is over.
 pub(crate) async fn limit_time(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Began(Instant::now()));
     let limit = gateway.settings.request_timeout;
     if limit.is_zero() {
         return next.run(request).await;

@@ -5,7 +5,6 @@
 use std::future::Future;
 use std::time::Duration;
 
-use proto::SCHEMAS_HASH;
 use proto::identity::v1::delivery_service_client::DeliveryServiceClient;
 use proto::identity::v1::group_service_client::GroupServiceClient;
 use proto::identity::v1::schema_service_client::SchemaServiceClient;
@@ -18,6 +17,7 @@ use proto::identity::v1::{
     PatchUserRequest, PatchUserResponse, ReplaceGroupRequest, ReplaceGroupResponse, ReplaceUserRequest,
     ReplaceUserResponse, StreamMembersRequest, StreamMembersResponse,
 };
+use proto::{REQUEST_AGE, SCHEMAS_HASH};
 use service_runtime::health::is_draining;
 use service_runtime::{Connection, Dependency, never_processed};
 use tokio_util::sync::CancellationToken;
@@ -130,6 +130,9 @@ where
         request.metadata_mut().insert(SCHEMAS_HASH, hash.clone());
     }
     terms.origin.put(request.metadata_mut());
+    if let Some(began) = terms.began {
+        request.metadata_mut().insert(REQUEST_AGE, began.age_ms().into());
+    }
     let outcome = match terms.deadline.remaining() {
         None => call(request).await,
         Some(left) => {

@@ -2,6 +2,7 @@
 //! step; a lost race is read and computed again. It knows SCIM and the store; it must not know gRPC, HTTP or the Platform.
 
 mod diff;
+mod discard;
 mod groups;
 mod members;
 mod users;
@@ -68,6 +69,8 @@ pub struct Caller {
     pub traceparent: Option<String>,
     /// Who asks, for the log.
     pub origin: Option<Origin>,
+    /// For how long the request has been under way: it has waited that long already.
+    pub age: Duration,
 }
 
 impl Directory {

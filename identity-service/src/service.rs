@@ -16,7 +16,9 @@ pub(crate) use groups::Groups;
 pub(crate) use schemas::SchemaTable;
 pub(crate) use users::Users;
 
-use proto::identity::v1::PatchOperation;
+use std::time::Duration;
+
+use proto::{REQUEST_AGE, identity::v1::PatchOperation};
 use scim::Operation;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -96,8 +98,24 @@ fn origin(metadata: &MetadataMap) -> Option<Origin> {
     (origin != Origin::default()).then_some(origin)
 }
 
-fn caller(
+/// Who asks, and how much time has passed for them.
+struct Asker {
     origin: Option<Origin>,
+    age: Duration,
+}
+
+fn asker(metadata: &MetadataMap) -> Asker {
+    let age = metadata
+        .get(REQUEST_AGE)
+        .and_then(|age| age.to_str().ok()?.parse().ok());
+    Asker {
+        origin: origin(metadata),
+        age: Duration::from_millis(age.unwrap_or(0)),
+    }
+}
+
+fn caller(
+    Asker { origin, age }: Asker,
     etag: Option<String>,
     request_id: Option<String>,
     method: &str,
@@ -109,5 +127,6 @@ fn caller(
         request: request_key(request_id, method, request, body)?,
         traceparent: trace_context::current(),
         origin,
+        age,
     })
 }

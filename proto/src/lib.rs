@@ -43,5 +43,9 @@ pub const LARGEST_PAGE: i32 = 10_000;
 /// The metadata by which a write says by which schema table it was read: see `schema_service.proto`.
 pub const SCHEMAS_HASH: &str = "scim-schemas-hash";
 
+/// Metadata of a write: for how long the SCIM request that it is part of has been under way, in milliseconds. What is waited for
+/// the Platform's verdict counts from that request's beginning.
+pub const REQUEST_AGE: &str = "scim-request-age-ms";
+
 /// The encoded `FileDescriptorSet` of the whole contract, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

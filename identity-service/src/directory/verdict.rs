@@ -8,15 +8,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use proto::error::ErrorReason;
-use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
-use super::{Caller, Directory, differences};
+use super::{Caller, Directory};
 use crate::{
     error::Error,
-    id::{Kind, ResourceId, Tenant},
-    index::keys,
-    store::{Delivery, Failure, Origin, Revert, Reverted, Stage, WorkState, Written},
+    id::{ResourceId, Tenant},
+    store::{Delivery, Failure, Revert, Stage, WorkState, Written},
 };
 
 /// How often the store is looked at at least: deliveries of other replicas ring no bell here.
@@ -45,13 +43,13 @@ impl Directory {
         members: &[ResourceId],
         caller: &Caller,
     ) -> Result<(), Error> {
-        let (wait, began) = (self.answer_wait, Instant::now());
+        let wait = self.answer_wait.saturating_sub(caller.age);
+        let began = Instant::now();
         // Who asks for what is wanted already waits, too: it may be taken back while somebody else waits for it.
-        let worth = written.braked.is_none() && members.len() <= MOST_MEMBERS;
-        if !worth || !self.pulse.allows(wait) || self.store.pause(tenant).await?.is_some() {
+        if written.braked.is_some() || members.len() > MOST_MEMBERS || !self.pulse.allows(wait) {
             return Ok(());
         }
-        let mut wakes = self.wake.listen();
+        let (mut wakes, mut may_come) = (self.wake.listen(), false);
         while began.elapsed() < wait {
             match self.look(tenant, written, members).await? {
                 Verdict::Open => {}
@@ -61,6 +59,11 @@ impl Directory {
                     return self.take_members_back(tenant, written, failure, &which, caller).await;
                 }
             }
+            // Asked once, and only where there is something to wait for.
+            if !may_come && self.store.pause(tenant).await?.is_some() {
+                return Ok(());
+            }
+            may_come = true;
             let left = wait.saturating_sub(began.elapsed());
             // A bell that stays silent is no reason to stop.
             let _ = timeout(left.min(LOOK_AGAIN), wakes.heard()).await;
@@ -132,27 +135,23 @@ impl Directory {
             return Ok(());
         };
         let record = &written.record;
-        let undone = match self.store.pre_image(tenant, record.kind, record.id).await? {
-            None => false,
-            Some(image) => {
-                let before = image.record.as_ref().map(|before| &before.document);
-                let revert = Revert {
-                    kind: record.kind,
-                    id: record.id,
-                    expected: record.document_version,
-                    only_if_refused: true,
-                    old_keys: keys(record.kind, &record.document),
-                    new_keys: before.map_or_else(Vec::new, |document| keys(record.kind, document)),
-                    attributes: before.map_or_else(Vec::new, |document| differences(document, &record.document)),
-                    request: caller.request.as_ref().map(|request| request.id.clone()),
-                    now: Timestamp::now(),
-                    traceparent: caller.traceparent.clone(),
-                    diff: self.diff(record.kind, &record.document, before.unwrap_or(&Value::Null)),
-                    origin: caller.origin.clone(),
-                };
-                !matches!(self.store.revert(tenant, revert).await?, Reverted::Not(_))
-            }
-        };
+        if let Some(image) = self.store.pre_image(tenant, record.kind, record.id).await? {
+            let revert = Revert {
+                only_if_refused: true,
+                request: caller.request.as_ref().map(|request| request.id.clone()),
+                ..self.revert_to(
+                    image,
+                    (record.kind, record.id),
+                    record.document_version,
+                    Some(&record.document),
+                    caller,
+                )
+            };
+            self.store.revert(tenant, revert).await?;
+        }
+        // Another who waited for the same may have been first.
+        let present = self.store.get(tenant, record.kind, record.id).await?;
+        let undone = present.is_none_or(|present| present.document_version != record.document_version);
         self.wake.ring();
         tracing::info!(
             scim.tenant = %tenant, scim.resource.type = record.kind.name(), scim.resource.id = %record.id,
@@ -207,65 +206,4 @@ fn verdict_of(failure: &Failure) -> Option<ErrorReason> {
         DirectoryPolicy,
     ];
     verdicts.contains(&reason).then_some(reason)
-}
-
-impl Directory {
-    /// Takes back what is held or refused of a resource, so that it is what it was when it was last applied. Gives whether a
-    /// user's memberships could not be restored with it.
-    pub async fn discard(&self, tenant: &Tenant, id: &str, origin: Option<Origin>) -> Result<(), Error> {
-        let not_held = || Error::NotHeld(id.chars().take(64).collect());
-        let parsed: ResourceId = id.parse().map_err(|_| not_held())?;
-        let delivery = self.store.delivery(tenant, parsed).await?.ok_or_else(not_held)?;
-        let state = delivery.work.as_ref().map(|work| work.state);
-        let now = Timestamp::now();
-        let members = delivery.kind == Kind::Group
-            && !delivery.deleted
-            && self.store.discard_members(tenant, parsed, origin.as_ref(), now).await?;
-        if members {
-            self.wake.ring();
-            return Ok(());
-        }
-        if !matches!(state, Some(WorkState::Held | WorkState::Refused)) {
-            let braked = delivery.work.as_ref().is_some_and(|work| work.braked.is_some());
-            if !braked {
-                return Err(not_held());
-            }
-        }
-        let present = self.store.get(tenant, delivery.kind, parsed).await?;
-        let image = self.store.pre_image(tenant, delivery.kind, parsed).await?;
-        let image = image.ok_or(Error::CannotDiscard("what was last applied is not known"))?;
-        let before = image.record.map(|before| before.document);
-        let document = present.as_ref().map(|record| &record.document);
-        let revert = Revert {
-            kind: delivery.kind,
-            id: parsed,
-            expected: present
-                .as_ref()
-                .map_or(delivery.version, |record| record.document_version),
-            only_if_refused: false,
-            old_keys: document.map_or_else(Vec::new, |document| keys(delivery.kind, document)),
-            new_keys: before
-                .as_ref()
-                .map_or_else(Vec::new, |before| keys(delivery.kind, before)),
-            attributes: match (&before, document) {
-                (Some(before), Some(document)) => differences(before, document),
-                _ => Vec::new(),
-            },
-            request: None,
-            now,
-            traceparent: service_runtime::trace_context::current(),
-            diff: self.diff(
-                delivery.kind,
-                document.unwrap_or(&Value::Null),
-                before.as_ref().unwrap_or(&Value::Null),
-            ),
-            origin,
-        };
-        let reverted = self.store.revert(tenant, revert).await?;
-        self.wake.ring();
-        match reverted {
-            Reverted::Restored(_) | Reverted::Removed => Ok(()),
-            Reverted::Not(why) => Err(Error::CannotDiscard(why.words())),
-        }
-    }
 }

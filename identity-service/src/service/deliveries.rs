@@ -12,11 +12,12 @@ use proto::identity::v1::{
     RetryDeliveryResponse, SummarizeDeliveriesRequest, SummarizeDeliveriesResponse,
     delivery_service_server::DeliveryService,
 };
+use service_runtime::trace_context;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{origin, paging};
 use crate::{
-    directory::Directory,
+    directory::{Caller, Directory},
     error::Error,
     id::{Kind, ResourceId, Tenant},
     store::{self, Brake, Pause, Store, WorkState},
@@ -199,11 +200,15 @@ impl DeliveryService for Deliveries {
         &self,
         request: Request<DiscardDeliveryRequest>,
     ) -> Result<Response<DiscardDeliveryResponse>, Status> {
-        let origin = origin(request.metadata());
+        let caller = Caller {
+            origin: origin(request.metadata()),
+            traceparent: trace_context::current(),
+            ..Caller::default()
+        };
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let id = self.read(&tenant, &request.resource_id).await?.id;
-        self.directory.discard(&tenant, &request.resource_id, origin).await?;
+        self.directory.discard(&tenant, &request.resource_id, &caller).await?;
         tracing::info!(scim.tenant = %tenant, scim.resource.id = %id, "what was held or refused is discarded");
         let delivery = self.store.delivery(&tenant, id).await.map_err(Error::from)?;
         Ok(Response::new(DiscardDeliveryResponse {

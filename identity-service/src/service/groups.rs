@@ -16,7 +16,7 @@ use serde_json::Value;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
-    caller, operations, origin,
+    asker, caller, operations,
     paging::{self, Asked},
     schemas::same_table,
     to_json, to_message,
@@ -47,11 +47,11 @@ impl GroupService for Groups {
         request: Request<CreateGroupRequest>,
     ) -> Result<Response<CreateGroupResponse>, Status> {
         same_table(&self.directory, &request)?;
-        let origin = origin(request.metadata());
+        let asker = asker(request.metadata());
         let mut request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let body = to_json(request.group.take(), "group")?;
-        let caller = caller(origin, None, request.request_id.clone(), "CreateGroup", &request, &body)?;
+        let caller = caller(asker, None, request.request_id.clone(), "CreateGroup", &request, &body)?;
         let record = self.directory.create_group(&tenant, body, caller).await?;
         let (group, member_count) = shown(record)?;
         Ok(Response::new(CreateGroupResponse { group, member_count }))
@@ -94,12 +94,12 @@ impl GroupService for Groups {
         request: Request<ReplaceGroupRequest>,
     ) -> Result<Response<ReplaceGroupResponse>, Status> {
         same_table(&self.directory, &request)?;
-        let origin = origin(request.metadata());
+        let asker = asker(request.metadata());
         let mut request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let body = to_json(request.group.take(), "group")?;
         let caller = caller(
-            origin,
+            asker,
             request.etag.clone(),
             request.request_id.clone(),
             "ReplaceGroup",
@@ -117,11 +117,11 @@ impl GroupService for Groups {
 
     async fn patch_group(&self, request: Request<PatchGroupRequest>) -> Result<Response<PatchGroupResponse>, Status> {
         same_table(&self.directory, &request)?;
-        let origin = origin(request.metadata());
+        let asker = asker(request.metadata());
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let caller = caller(
-            origin,
+            asker,
             request.etag.clone(),
             request.request_id.clone(),
             "PatchGroup",
@@ -145,11 +145,11 @@ impl GroupService for Groups {
         &self,
         request: Request<DeleteGroupRequest>,
     ) -> Result<Response<DeleteGroupResponse>, Status> {
-        let origin = origin(request.metadata());
+        let asker = asker(request.metadata());
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let caller = caller(
-            origin,
+            asker,
             request.etag.clone(),
             request.request_id.clone(),
             "DeleteGroup",

@@ -12,7 +12,7 @@ use proto::{
 use serde_json::Value;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{caller, operations, origin, paging::Asked, schemas::same_table, to_json, to_message};
+use super::{asker, caller, operations, paging::Asked, schemas::same_table, to_json, to_message};
 use crate::{
     directory::Directory,
     error::Error,
@@ -65,11 +65,11 @@ impl Users {
 impl UserService for Users {
     async fn create_user(&self, request: Request<CreateUserRequest>) -> Result<Response<CreateUserResponse>, Status> {
         same_table(&self.directory, &request)?;
-        let origin = origin(request.metadata());
+        let asker = asker(request.metadata());
         let mut request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let body = to_json(request.user.take(), "user")?;
-        let caller = caller(origin, None, request.request_id.clone(), "CreateUser", &request, &body)?;
+        let caller = caller(asker, None, request.request_id.clone(), "CreateUser", &request, &body)?;
         let record = self.directory.create_user(&tenant, body, caller).await?;
         Ok(Response::new(CreateUserResponse {
             user: Some(to_message(record)?),
@@ -126,12 +126,12 @@ impl UserService for Users {
         request: Request<ReplaceUserRequest>,
     ) -> Result<Response<ReplaceUserResponse>, Status> {
         same_table(&self.directory, &request)?;
-        let origin = origin(request.metadata());
+        let asker = asker(request.metadata());
         let mut request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let body = to_json(request.user.take(), "user")?;
         let caller = caller(
-            origin,
+            asker,
             request.etag.clone(),
             request.request_id.clone(),
             "ReplaceUser",
@@ -148,11 +148,11 @@ impl UserService for Users {
 
     async fn patch_user(&self, request: Request<PatchUserRequest>) -> Result<Response<PatchUserResponse>, Status> {
         same_table(&self.directory, &request)?;
-        let origin = origin(request.metadata());
+        let asker = asker(request.metadata());
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let caller = caller(
-            origin,
+            asker,
             request.etag.clone(),
             request.request_id.clone(),
             "PatchUser",
@@ -172,11 +172,11 @@ impl UserService for Users {
     }
 
     async fn delete_user(&self, request: Request<DeleteUserRequest>) -> Result<Response<DeleteUserResponse>, Status> {
-        let origin = origin(request.metadata());
+        let asker = asker(request.metadata());
         let request = request.into_inner();
         let tenant = self.directory.tenant(&request.tenant)?;
         let caller = caller(
-            origin,
+            asker,
             request.etag.clone(),
             request.request_id.clone(),
             "DeleteUser",

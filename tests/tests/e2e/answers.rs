@@ -309,6 +309,47 @@ async fn where_no_verdict_is_to_be_had_the_answer_comes_at_once() {
 }
 
 #[tokio::test]
+async fn where_nothing_is_delivered_the_answer_comes_at_once() {
+    let it = Setup::default()
+        .identity(&[WAIT, "--delivery-concurrency=0"])
+        .start()
+        .await;
+    let began = Instant::now();
+    let id = it.scim.create_user(ODILE).await;
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "there is nothing to wait for"
+    );
+    assert_eq!(it.delivery(&id).await.unwrap().state(), DeliveryState::Pending);
+}
+
+#[tokio::test]
+async fn the_operations_of_a_bulk_request_wait_no_longer_than_one_request() {
+    let it = Setup::default().identity(&["--answer-wait=3s"]).start().await;
+    it.platform.profile(json!({"latency_ms": 60_000})).await;
+    let creates = (0..8).map(|number| {
+        let data = user(&format!("{number}.{ODILE}"));
+        json!({"method": "POST", "path": "/Users", "bulkId": number.to_string(), "data": data})
+    });
+    let bulk = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": creates.collect::<Vec<_>>(),
+    });
+    let began = Instant::now();
+    let answer = it.scim.post("/Bulk", &bulk).await.expect(200);
+    let took = began.elapsed();
+    let created = answer["Operations"].as_array().unwrap();
+    assert!(created.iter().all(|one| one["status"] == "201"), "{answer}");
+    assert!(took < Duration::from_secs(8 * 3), "each waited by itself: {took:?}");
+    assert_eq!(
+        it.platform.names().await,
+        [""; 0],
+        "the Platform has not said yes to any"
+    );
+    it.platform.profile(json!({"latency_ms": 0})).await;
+}
+
+#[tokio::test]
 async fn credentials_that_the_platform_does_not_take_take_nothing_back() {
     let it = waiting().await;
     it.scim.create_user(ROY).await;
