@@ -1,5 +1,4 @@
-//! The change feed, from its beginning: whatever Entra was promised stands in it, once and in order (P1, P3). When there is an
-//! audit trail, its completeness is judged here too, by the same promises.
+//! The change feed, from its beginning: whatever Entra was promised stands in it, once and in order (P1, P3).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,11 +37,14 @@ impl Changes {
         // have positions, too.)
         while let Ok(message) = timeout(SILENCE, feed.message()).await {
             let message = message?.context("the change feed ended")?;
-            if let Some(change) = message.change {
-                changes.0.entry(change.resource_id.clone()).or_default().push(change);
-            }
+            changes.extend(message.change);
         }
         Ok(changes)
+    }
+
+    /// Each resource that there ever was, with its changes, oldest first.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&str, &[Change])> {
+        self.0.iter().map(|(id, changes)| (id.as_str(), changes.as_slice()))
     }
 
     /// What is wrong with the feed by itself, and what was promised and is not in it.
@@ -116,6 +118,22 @@ impl Changes {
     }
 }
 
+impl Extend<Change> for Changes {
+    fn extend<I: IntoIterator<Item = Change>>(&mut self, changes: I) {
+        for change in changes {
+            self.0.entry(change.resource_id.clone()).or_default().push(change);
+        }
+    }
+}
+
+impl FromIterator<Change> for Changes {
+    fn from_iter<I: IntoIterator<Item = Change>>(changes: I) -> Self {
+        let mut all = Self::default();
+        all.extend(changes);
+        all
+    }
+}
+
 fn is_deletion(kind: RequestKind) -> bool {
     matches!(kind, RequestKind::DeleteUser | RequestKind::DeleteGroup)
 }
@@ -149,17 +167,13 @@ mod tests {
     use super::*;
 
     fn changes(of: &[(&str, ChangeKind, u64)]) -> Changes {
-        let mut changes = Changes::default();
-        for (id, kind, version) in of {
-            let change = Change {
-                kind: *kind as i32,
-                resource_id: (*id).to_owned(),
-                version: *version,
-                ..Change::default()
-            };
-            changes.0.entry((*id).to_owned()).or_default().push(change);
-        }
-        changes
+        let changes = of.iter().map(|(id, kind, version)| Change {
+            kind: *kind as i32,
+            resource_id: (*id).to_owned(),
+            version: *version,
+            ..Change::default()
+        });
+        changes.collect()
     }
 
     fn promise(kind: RequestKind, id: &str, etag: Option<&str>) -> Acknowledged {

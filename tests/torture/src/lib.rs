@@ -16,6 +16,7 @@ mod services;
 mod store;
 mod story;
 mod tenant;
+mod trail;
 mod verdict;
 mod weather;
 

@@ -18,6 +18,7 @@ use crate::{
     store::Store,
     story::Story,
     tenant::Tenant,
+    trail::Trail,
 };
 
 /// So many findings of a kind are told.
@@ -74,6 +75,8 @@ pub(crate) async fn verdict(
     let changes = Changes::read(&services.identity_url).await?;
     verdict.acknowledged = promises.len();
     verdict.add("the change feed", &changes.findings(&promises));
+    let trail = Trail::read(&services.identity_url).await?;
+    verdict.add("the audit trail", &trail.findings(&changes));
     verdict.add("not applied", &changes.not_applied(&services.identity_url).await?);
     verdict.unheard = changes.unheard_deletions(&promises);
     let ever = tenant.names.objects() + verdict.unheard;
