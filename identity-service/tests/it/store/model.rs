@@ -91,6 +91,19 @@ impl Told {
             Logged::Act(act) => Self::Act(act.resource.expect("a retry is of a resource").id),
         }
     }
+
+    /// The same, without the members' ids where the other leaves them out: a change that had to be staged does.
+    pub(super) fn as_far_as(&self, other: &Self) -> Self {
+        let mut told = self.clone();
+        if let (Self::Change(.., Some(members)), Self::Change(.., Some(others))) = (&mut told, other)
+            && others.ids_left_out
+        {
+            members.ids_left_out = true;
+            members.added_ids.clear();
+            members.removed_ids.clear();
+        }
+        told
+    }
 }
 
 fn members_change(came: &BTreeSet<ResourceId>, went: &BTreeSet<ResourceId>) -> Option<MembersChange> {
