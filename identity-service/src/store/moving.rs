@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chore, KeptLink, Pause, Stage, Tombstone, Work};
+use super::{Chore, KeptLink, Pause, PreImage, Stage, Tombstone, Work};
 use crate::{
     id::{Kind, ResourceId},
     record::Record,
@@ -29,7 +29,8 @@ pub enum Entry {
     },
     /// A user or group. Its keys are those of its document.
     Resource(Record),
-    /// Members of a group, at most [`MOVED_AT_ONCE`]: ids and kinds, none for a kept id that is no resource.
+    /// Members of a group, at most [`MOVED_AT_ONCE`]: ids and kinds, none for a kept id that is no resource. Of a deleted group,
+    /// those it gets back if that is discarded.
     Members {
         /// The group.
         group: ResourceId,
@@ -67,6 +68,9 @@ pub enum Entry {
         id: ResourceId,
         /// The work.
         work: Work,
+        /// What the resource was when it was last applied, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Box<KeptImage>>,
     },
     /// A resource whose work is due when another's delivery gets on.
     Waiting {
@@ -87,6 +91,17 @@ pub enum Entry {
     },
     /// How far an import is. It is in no export: an import writes it beside what it brings, and the store keeps the newest.
     Import(ImportMark),
+}
+
+/// A pre-image as a store keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeptImage {
+    /// The pre-image.
+    #[serde(flatten)]
+    pub image: PreImage,
+    /// Those of its names that are reserved for the resource.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reserved: Vec<String>,
 }
 
 impl Entry {

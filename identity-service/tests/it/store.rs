@@ -263,6 +263,8 @@ macro_rules! contract {
                 what_was_applied_meanwhile_is_what_is_restored
                 refused_members_are_taken_back_one_by_one
                 a_held_deletion_is_discarded
+                a_refused_deletion_of_a_group_is_discarded_with_its_members
+                a_group_that_comes_back_knows_what_became_of_its_members
                 a_name_taken_meanwhile_keeps_the_deleted_one_away
                 held_members_are_put_in_again
             }
@@ -325,6 +327,7 @@ macro_rules! contract {
             }
             moving {
                 what_was_moved_is_the_same_for_every_reader
+                what_is_held_or_refused_is_taken_back_there_too
                 a_move_to_another_engine_and_back_loses_nothing
                 deliveries_go_on_after_a_move
                 an_export_gives_the_same_twice_and_in_pages_of_any_size
@@ -381,6 +384,8 @@ mod redis_in_small_batches {
         }
         reverting {
             a_held_deletion_is_discarded
+            a_refused_deletion_of_a_group_is_discarded_with_its_members
+            a_group_that_comes_back_knows_what_became_of_its_members
             refused_members_are_taken_back_one_by_one
             held_members_are_put_in_again
         }

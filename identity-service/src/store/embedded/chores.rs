@@ -97,14 +97,16 @@ fn touch(
         Chore::Dissolve | Chore::Release | Chore::Restore => Ok(()),
         Chore::Reports if other == id => Ok(()),
         Chore::Reports => work::mark(tables, tenant, Kind::User, other, now, None),
-        Chore::JoinAgain | Chore::Ready if !is_group(tables, tenant, other)? => Ok(()),
-        Chore::JoinAgain => {
-            pending::unconfirm(tables, tenant, other, id, stamp)?;
-            work::mark(tables, tenant, Kind::Group, other, now, None)
-        }
-        Chore::Ready => {
-            pending::restage(tables, tenant, other, id, Stage::Ready)?;
-            work::mark(tables, tenant, Kind::Group, other, now, None)
+        Chore::JoinAgain | Chore::Ready => {
+            match chore {
+                Chore::Ready => pending::restage(tables, tenant, other, id, Stage::Ready)?,
+                _ => pending::unconfirm(tables, tenant, other, id, stamp)?,
+            }
+            // A group that is gone, and may be brought back, has nothing to be delivered until then.
+            if is_group(tables, tenant, other)? {
+                work::mark(tables, tenant, Kind::Group, other, now, None)?;
+            }
+            Ok(())
         }
         Chore::Refill => pending::unconfirm(tables, tenant, id, other, stamp),
     }
@@ -185,6 +187,7 @@ fn dissolve(tables: &mut Tables<'_>, tenant: &str, id: ResourceId) -> Result<usi
         let (_, _, stage, member) = entry?.0.value();
         pending.push((stage, member));
     }
+    tables.pending_counts.remove((tenant, group))?;
     for (stage, member) in &pending {
         tables.pending.remove((tenant, group, *stage, *member))?;
         tables.pending_of.remove((tenant, *member, group))?;

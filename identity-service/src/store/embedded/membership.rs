@@ -144,16 +144,13 @@ pub(super) fn leave_all(tables: &mut Tables<'_>, tenant: &str, member: ResourceI
     for group in every_group(tables, tenant, member)? {
         tables.members.remove((tenant, group, member.as_u128()))?;
         tables.groups_of.remove((tenant, member.as_u128(), group))?;
-    }
-    for group in &groups {
-        pending::leave(tables, tenant, *group, member, &mut stamp)?;
+        pending::leave(tables, tenant, ResourceId::from_u128(group), member, &mut stamp)?;
     }
     Ok(groups)
 }
 
 /// Removes all traces of a deleted group's members, a batch now and the rest by and by.
 pub(super) fn dissolve(tables: &mut Tables<'_>, tenant: &str, group: ResourceId, now: Timestamp) -> Result<(), Failed> {
-    tables.pending_counts.remove((tenant, group.as_u128()))?;
     chores::begin(tables, tenant, Chore::Dissolve, group, now)
 }
 

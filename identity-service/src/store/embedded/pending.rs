@@ -8,10 +8,7 @@
 use redb::ReadableTable;
 
 use super::tables::{Counter, Failed, Tables};
-use crate::{
-    id::{Kind, ResourceId},
-    store::Stage,
-};
+use crate::{id::ResourceId, store::Stage};
 
 /// Notes that a member came. One that is no resource has no account, even if a tombstone of the id still has one.
 pub(super) fn join(
@@ -208,18 +205,14 @@ pub(super) fn has(tables: &Tables<'_>, tenant: &str, group: ResourceId, stage: S
     Ok(members.next().transpose()?.is_some())
 }
 
-/// The groups in which a member is unconfirmed.
+/// The groups in which a member is unconfirmed, be they deleted.
 pub(super) fn groups(tables: &Tables<'_>, tenant: &str, member: ResourceId) -> Result<Vec<ResourceId>, Failed> {
     let mut groups = Vec::new();
     for entry in tables
         .pending_of
         .range((tenant, member.as_u128(), 0)..=(tenant, member.as_u128(), u128::MAX))?
     {
-        let group = entry?.0.value().2;
-        // What a deleted group left is still to be swept.
-        if tables.records.get((tenant, Kind::Group.number(), group))?.is_some() {
-            groups.push(ResourceId::from_u128(group));
-        }
+        groups.push(ResourceId::from_u128(entry?.0.value().2));
     }
     Ok(groups)
 }

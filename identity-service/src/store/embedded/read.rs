@@ -269,7 +269,11 @@ impl Reading {
         };
         let link = self.link(tenant, id)?.unwrap_or_default();
         let work = self.work(tenant, id)?;
-        let pending_members = pending::count(&self.table(PENDING_COUNTS)?, tenant, id.as_u128())?;
+        // Of what is deleted no member is to be delivered.
+        let pending_members = match deleted {
+            true => 0,
+            false => pending::count(&self.table(PENDING_COUNTS)?, tenant, id.as_u128())?,
+        };
         Ok(Some(Delivery {
             kind,
             id,

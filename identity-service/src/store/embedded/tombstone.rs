@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use redb::ReadableTable;
 
 use super::{
-    pending, revert,
+    membership, pending, revert,
     tables::{Failed, Tables, from_json, get, take, to_json},
     work,
 };
@@ -27,7 +27,8 @@ pub(super) fn read(
         .transpose()
 }
 
-/// Leaves a tombstone, unless nothing can have reached the Platform: no link, no intent, and no delivery under way.
+/// Leaves a tombstone, unless nothing can have reached the Platform: no link, no intent, and no delivery under way. A group's
+/// members stay with it: a deletion that is held or refused may be taken back.
 pub(super) fn bury(
     tables: &mut Tables<'_>,
     tenant: &str,
@@ -43,6 +44,9 @@ pub(super) fn bury(
         work::remove(tables, tenant, id)?;
         revert::forget(tables, tenant, write.kind, id)?;
         tables.remove_link(tenant, write.kind.number(), id)?;
+        if write.kind == Kind::Group {
+            membership::dissolve(tables, tenant, write.id, write.now)?;
+        }
         return work::wake_waiters(tables, tenant, write.id, write.now);
     }
     // Its former names are free at once: who takes one waits for the account that may still have it.

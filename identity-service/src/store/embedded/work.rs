@@ -14,7 +14,7 @@ pub(super) use self::{
     waiting::{hold, wait_for, wake_waiters},
 };
 use super::{
-    chores, log, membership, pending,
+    chores, log, pending,
     tables::{Counter, Failed, Tables, millis, to_json},
     tombstone,
 };
@@ -136,9 +136,6 @@ pub(super) fn release(
     mark(tables, tenant, old.kind, id, now, None)?;
     if has_held_members {
         chores::begin(tables, tenant, Chore::Release, id, now)?;
-    }
-    if old.kind == Kind::Group && tombstone::read(&tables.tombstones, tenant, id.as_u128())?.is_some() {
-        membership::dissolve(tables, tenant, id, now)?;
     }
     let released = Subject { kind: old.kind, id };
     log::act(tables, tenant, Deed::Release, released, origin, now)?;

@@ -18,9 +18,9 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     record::Record,
     store::{
-        Claim, Claims, Delivery, Found, Groups, ImportMark, Intent, KeptLink, Link, LogPage, Member, Order, Owner,
-        Pause, PendingMember, PreImage, RequestKey, Revert, Reverted, Seen, Stage, StoreError, Summary, Tombstone,
-        WhyNot, Write, WriteError, Written,
+        Claim, Claims, Delivery, Found, Groups, ImportMark, Intent, KeptImage, KeptLink, Link, LogPage, Member, Order,
+        Owner, Pause, PendingMember, PreImage, RequestKey, Revert, Reverted, Seen, Stage, StoreError, Summary,
+        Tombstone, WhyNot, Write, WriteError, Written,
     },
 };
 
@@ -404,6 +404,23 @@ impl Reply {
             return Ok(None);
         }
         pre_image(kind, of, kept).map(Some)
+    }
+
+    /// The pre-images of these, and which of their names are reserved.
+    pub(super) fn images(
+        self,
+        of: impl Iterator<Item = (Kind, ResourceId)>,
+    ) -> Result<Vec<Option<KeptImage>>, StoreError> {
+        let one = |(value, (kind, id))| {
+            let [kept, reserved] = parts(value)?;
+            if bytes(&kept)?.is_empty() {
+                return Ok(None);
+            }
+            let image = pre_image(kind, id, bytes(&kept)?)?;
+            let reserved = list(reserved)?.iter().map(text).collect::<Result<_, _>>()?;
+            Ok(Some(KeptImage { image, reserved }))
+        };
+        self.list()?.into_iter().zip(of).map(one).collect()
     }
 
     pub(super) fn reverted(self, revert: &Revert) -> Result<Reverted, StoreError> {

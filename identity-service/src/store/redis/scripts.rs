@@ -64,7 +64,7 @@ impl Scripts {
             put_back: script!(head "put_back": "start" "base" "records" "log" "work" "links" "pending" "sets" "members" "chores" "put_back"),
             pause: script!(head "pause": "start" "base" "log" "pause"),
             prepare: script!(head "prepare": "start" "base" "prepare"),
-            import: script!(head "import": "start" "base" "records" "work" "links" "pending" "import"),
+            import: script!(head "import": "start" "base" "records" "work" "links" "before" "pending" "import"),
         }
     }
 }

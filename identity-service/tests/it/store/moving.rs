@@ -4,13 +4,14 @@ use identity_service::{
     id::{Kind, ResourceId, Tenant},
     index::Index,
     store::{
-        Applied, Entry, ExportCursor, ImportMark, Intent, MOVED_AT_ONCE, Settlement, StoreError, WorkState, WriteError,
+        Applied, Brakes, Entry, ExportCursor, ImportMark, Intent, Limit, MOVED_AT_ONCE, Reverted, Settlement,
+        StoreError, WorkState, Write, WriteError,
     },
 };
 
 use super::{
     Engine,
-    bench::{Bench, applied, at, create, create_with, failure, postponed, refused},
+    bench::{Bench, applied, at, create, create_with, delete, failure, postponed, refused},
     chores::{large_group, manager_of, report, sweep},
 };
 
@@ -186,6 +187,46 @@ async fn everything(bench: &Bench, ids: &[ResourceId]) -> Vec<String> {
     }
     shown.push(format!("{:?}", bench.summary().await));
     shown
+}
+
+pub(super) async fn what_is_held_or_refused_is_taken_back_there_too(engine: &dyn Engine) {
+    let here = Bench::new(engine).await;
+    let users = [here.user("odile").await, here.user("anders").await];
+    let group = here.group("rack", &users).await;
+    here.deliver_all(at(1)).await;
+    here.rename(Kind::User, users[0], "odette").await.unwrap();
+    let brakes = Brakes {
+        removals: Some(Limit { least: 0, percent: 0 }),
+        deactivations: None,
+    };
+    let held = Write {
+        brakes,
+        ..delete(&here.record(Kind::Group, group).await)
+    };
+    here.write(held).await.unwrap();
+    assert_eq!(here.summary().await.held, 1);
+
+    let there = moved(engine, &here).await;
+    for (kind, id) in [(Kind::User, users[0]), (Kind::Group, group)] {
+        let image = there.store.pre_image(&there.tenant, kind, id).await.unwrap();
+        assert!(image.as_ref().is_some_and(|image| image.record.is_some()));
+        assert_eq!(image, here.store.pre_image(&here.tenant, kind, id).await.unwrap());
+    }
+    let taken = there.write(create(Kind::User, "odile", &[])).await;
+    assert!(
+        matches!(taken, Err(WriteError::NameReserved(_))),
+        "it is given up, and not yet on the Platform: {taken:?}"
+    );
+    for (bench, name) in [(&here, "here"), (&there, "there")] {
+        for (kind, id) in [(Kind::Group, group), (Kind::User, users[0])] {
+            let restored = bench.take_back(kind, id, false).await;
+            assert!(matches!(restored, Reverted::Restored(_)), "{name}: {restored:?}");
+        }
+        sweep(bench, 600).await;
+        assert_eq!(bench.members(group).await, users, "{name}");
+        assert_eq!(bench.named(Kind::User, "odile").await, Some(users[0]));
+    }
+    assert_eq!(sorted(&export(&there, 7).await), sorted(&export(&here, 7).await));
 }
 
 pub(super) async fn what_was_moved_is_the_same_for_every_reader(engine: &dyn Engine) {

@@ -18,7 +18,7 @@ use super::{
 
 impl Bench {
     /// Wants what is refused, or held, taken back.
-    async fn take_back(&self, kind: Kind, id: ResourceId, only_if_refused: bool) -> Reverted {
+    pub(super) async fn take_back(&self, kind: Kind, id: ResourceId, only_if_refused: bool) -> Reverted {
         let present = self.get(kind, id).await;
         let image = self.store.pre_image(&self.tenant, kind, id).await.unwrap();
         let before = image.and_then(|image| image.record);
@@ -356,6 +356,61 @@ pub(super) async fn a_held_deletion_is_discarded(engine: &dyn Engine) {
         (summary.users, summary.groups, summary.held, summary.pending),
         (2, 1, 0, 0)
     );
+}
+
+pub(super) async fn a_refused_deletion_of_a_group_is_discarded_with_its_members(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let users = [bench.user("odile").await, bench.user("anders").await];
+    let group = bench.group("rack", &users).await;
+    bench.deliver_all(at(1)).await;
+    bench.delete(Kind::Group, group).await.unwrap();
+    bench.sweep_all().await;
+    assert!(bench.groups_of(users[0]).await.is_empty() && bench.members(group).await.is_empty());
+    bench.refuse(2).await;
+    let restored = bench.take_back(Kind::Group, group, false).await;
+    assert!(matches!(restored, Reverted::Restored(record) if record.member_count == 2));
+    bench.sweep_all().await;
+    assert_eq!(bench.members(group).await, users, "as the Platform has it");
+    assert_eq!(bench.groups_of(users[0]).await, [group]);
+    // Once it is gone from the Platform, nothing of it is left.
+    bench.deliver_all(at(500)).await;
+    bench.delete(Kind::Group, group).await.unwrap();
+    bench.deliver_all(at(501)).await;
+    bench.sweep_all().await;
+    assert!(bench.delivery(group).await.is_none());
+    assert!(bench.groups_of(users[0]).await.is_empty());
+}
+
+pub(super) async fn a_group_that_comes_back_knows_what_became_of_its_members(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let (anders, odile) = (bench.user("anders").await, bench.user("odile").await);
+    let group = bench.group("rack", &[anders, odile]).await;
+    bench.deliver_all(at(1)).await;
+    // Boris has no account when the group is deleted, and gets one before it comes back; Anders is gone by then.
+    let boris = bench.user("boris").await;
+    bench.add(group, &[boris]).await;
+    bench.delete(Kind::Group, group).await.unwrap();
+    for claim in bench.claim_all(at(2)).await {
+        if claim.id == group {
+            bench.settle(&claim, refused(at(10_000)), at(2)).await;
+        } else {
+            bench.apply(&claim, at(2)).await;
+        }
+    }
+    bench.delete(Kind::User, anders).await.unwrap();
+    bench.sweep_all().await;
+    let removal = bench.claim(at(3)).await;
+    bench.apply(&removal, at(3)).await;
+    bench.sweep_all().await;
+    let restored = bench.take_back(Kind::Group, group, false).await;
+    assert!(matches!(restored, Reverted::Restored(record) if record.member_count == 2));
+    assert_eq!(bench.members(group).await, [odile, boris]);
+    let claim = bench.claim(at(500)).await;
+    let order = bench.order(&claim).await;
+    let batch: Vec<_> = order.batch.iter().map(|member| (member.id, member.wanted)).collect();
+    assert_eq!(batch, [(boris, true)]);
+    bench.apply(&claim, at(501)).await;
+    assert_eq!(bench.state(group).await, None);
 }
 
 pub(super) async fn a_name_taken_meanwhile_keeps_the_deleted_one_away(engine: &dyn Engine) {

@@ -1,4 +1,5 @@
-//! Out of the file: a page of entries from a place on. What a deleted group left to be swept shows nowhere and stays behind.
+//! Out of the file: a page of entries from a place on. What a deleted group left to be swept shows nowhere and stays behind;
+//! what one has that may be brought back does not.
 
 use std::ops::Bound;
 
@@ -6,10 +7,10 @@ use super::place::{Place, Section};
 use crate::{
     id::{Kind, ResourceId},
     store::{
-        Chore, Entry, ExportCursor, ImportMark, KeptLink, MOVED_AT_ONCE, Stage, Tombstone, Work,
+        Chore, Entry, ExportCursor, ImportMark, KeptImage, KeptLink, MOVED_AT_ONCE, PreImage, Stage, Tombstone, Work,
         embedded::tables::{
-            CHORES, COUNTERS, Counter, Failed, IMPORTS, LINKS, MEMBERS, PENDING, RECORDS, Reading, TOMBSTONE_NAMES,
-            TOMBSTONES, WAITING, WORK, from_json, get, read_counter,
+            BEFORE, CHORES, COUNTERS, Counter, Failed, IMPORTS, LINKS, MEMBERS, PENDING, RECORDS, RESERVED, Reading,
+            TOMBSTONE_NAMES, TOMBSTONES, WAITING, WORK, from_json, get, read_counter,
         },
     },
 };
@@ -203,10 +204,25 @@ impl Reading {
             let work: Work = from_json(work.value(), "piece of work")?;
             page.entries.push(Entry::Work {
                 id: ResourceId::from_u128(id),
+                before: self.image(tenant, work.kind, id)?.map(Box::new),
                 work: work.without_lease(),
             });
         }
         Ok(())
+    }
+
+    fn image(&self, tenant: &str, kind: Kind, id: u128) -> Result<Option<KeptImage>, Failed> {
+        let Some(image) = get::<_, PreImage>(&self.table(BEFORE)?, (tenant, id), "pre-image")? else {
+            return Ok(None);
+        };
+        let (table, mut reserved) = (self.table(RESERVED)?, Vec::new());
+        for name in &image.names {
+            let owner = table.get((tenant, kind.number(), name.as_str()))?;
+            if owner.is_some_and(|owner| owner.value() == id) {
+                reserved.push(name.clone());
+            }
+        }
+        Ok(Some(KeptImage { image, reserved }))
     }
 
     fn waiters(&self, tenant: &str, page: &mut Page) -> Result<(), Failed> {
@@ -249,15 +265,14 @@ impl Reading {
         Ok(())
     }
 
-    /// Whether there is such a group; asked of the same one again and again.
+    /// Whether there is such a group, or may be again; asked of the same one again and again.
     fn is_there(&self, tenant: &str, page: &mut Page, group: u128) -> Result<bool, Failed> {
         if let Some((_, there)) = page.group.filter(|(known, _)| *known == group) {
             return Ok(there);
         }
-        let there = self
-            .table(RECORDS)?
-            .get((tenant, Kind::Group.number(), group))?
-            .is_some();
+        let records = self.table(RECORDS)?;
+        let there = records.get((tenant, Kind::Group.number(), group))?.is_some()
+            || self.table(BEFORE)?.get((tenant, group))?.is_some();
         page.group = Some((group, there));
         Ok(there)
     }

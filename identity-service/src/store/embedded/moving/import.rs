@@ -7,7 +7,7 @@ use crate::{
     index::{Index, keys},
     record::Record,
     store::{
-        Entry, ImportMark, KeptLink, Tombstone,
+        Entry, ImportMark, KeptImage, KeptLink, Tombstone,
         embedded::{
             brakes, pending,
             tables::{Counter, Failed, Tables, get, to_json},
@@ -58,15 +58,11 @@ fn put(tables: &mut Tables<'_>, tenant: &str, entry: &Entry) -> Result<(), Faile
         Entry::Unconfirmed { group, members } => members
             .iter()
             .try_for_each(|(member, stage, stamp)| pending::stand(tables, tenant, *group, *member, *stage, *stamp)),
-        Entry::Work { id, work } => {
-            let old = tables.work(tenant, id.as_u128())?;
-            work::put(
-                tables,
-                tenant,
-                id.as_u128(),
-                old.as_ref(),
-                &work.clone().without_lease(),
-            )
+        Entry::Work { id, work, before } => {
+            let id = id.as_u128();
+            let old = tables.work(tenant, id)?;
+            work::put(tables, tenant, id, old.as_ref(), &work.clone().without_lease())?;
+            put_image(tables, tenant, work.kind, id, before.as_deref())
         }
         Entry::Waiting { on, waiter } => {
             tables.waiting.insert((tenant, on.as_u128(), waiter.as_u128()), ())?;
@@ -145,6 +141,23 @@ fn put_tombstone(
     if newest {
         let key = (tenant, tombstone.kind.number(), tombstone.name.as_str());
         tables.tombstone_names.insert(key, id)?;
+    }
+    Ok(())
+}
+
+fn put_image(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    kind: Kind,
+    id: u128,
+    before: Option<&KeptImage>,
+) -> Result<(), Failed> {
+    let Some(KeptImage { image, reserved }) = before else {
+        return Ok(());
+    };
+    tables.before.insert((tenant, id), to_json(image).as_slice())?;
+    for name in reserved {
+        tables.reserved.insert((tenant, kind.number(), name.as_str()), id)?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::{
     store::{
         Applied, Chore, Claim, Held, Link, Settlement, Stage, Tombstone, Tried, Verdict, Work, WorkState,
         embedded::{
-            chores, pending, revert,
+            chores, membership, pending, revert,
             tables::{Failed, Tables},
             tombstone,
         },
@@ -376,10 +376,15 @@ fn settle_removal(
     } else {
         tables.remove_link(tenant, kind.number(), id)?;
         tombstone::forget(tables, tenant, claim.id, buried)?;
+        if kind == Kind::Group {
+            membership::dissolve(tables, tenant, claim.id, now)?;
+        }
         // An account that is gone is in no group any more; a group that waited for this has one thing less to do.
         for group in pending::groups(tables, tenant, claim.id)? {
             pending::confirm(tables, tenant, group, claim.id)?;
-            if tables.work(tenant, group.as_u128())?.is_some() {
+            let key = (tenant, Kind::Group.number(), group.as_u128());
+            let is_there = tables.records.get(key)?.is_some();
+            if is_there && tables.work(tenant, group.as_u128())?.is_some() {
                 mark(tables, tenant, Kind::Group, group, now, None)?;
             }
         }

@@ -58,11 +58,8 @@ pub(super) fn delete(
         work::change(tables, tenant, &leave, true, None)?;
     }
     let braked = braked(tables, tenant, write, &record)?;
-    match write.kind {
-        // What a brake holds may have to be brought back.
-        Kind::Group if braked.is_some() => {}
-        Kind::Group => membership::dissolve(tables, tenant, write.id, write.now)?,
-        Kind::User => chores::begin(tables, tenant, Chore::Reports, write.id, write.now)?,
+    if write.kind == Kind::User {
+        chores::begin(tables, tenant, Chore::Reports, write.id, write.now)?;
     }
     let mut deleted = record.clone();
     deleted.version += 1;

@@ -85,7 +85,7 @@ local function rename_batch(old, new)
   local groups = call('ZRANGE', P .. 'pending_in:' .. old, 0, BATCH - 1)
   for _, group in ipairs(groups) do
     confirm(group, old)
-    if is_group(group) then unconfirm(group, new) end
+    unconfirm(group, new)
   end
   return #groups
 end
@@ -137,13 +137,14 @@ local function touch(chore, id, other, now)
     if other ~= id then mark('user', other, now) end
   elseif chore == REFILL then
     unconfirm(id, other)
-  elseif is_group(other) then
+  else
     if chore == NOW_READY then
       restage(other, id, READY)
     elseif is_member(other, id) then
       unconfirm(other, id)
     end
-    mark('group', other, now)
+    -- A group that is gone, and may be brought back, has nothing to be delivered until then.
+    if is_group(other) then mark('group', other, now) end
   end
 end
 

@@ -84,6 +84,11 @@ function put.work()
   local work, old = cjson.decode(raw), work_of(id)
   put_work(id, work, old and old.state)
   raise_stamp(work.stamp)
+  local first = take_optional_number()
+  if not first then return end
+  local names, record = take_list(), take()
+  put_image(id, first, names, record)
+  for _, name in ipairs(take_list()) do call('HSET', P .. work.kind .. ':reserved', name, id) end
 end
 
 function put.waiting()

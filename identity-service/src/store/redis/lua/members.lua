@@ -120,7 +120,7 @@ local function leave_group(group, member)
   local was_in = is_group(group) and in_set(group, member)
   if was_in then put_out(group, member) end
   -- Nor is it in one any more that is gone and may be brought back.
-  if not is_group(group) then call('ZREM', P .. 'members:' .. group, member) end
+  if not is_group(group) and call('ZREM', P .. 'members:' .. group, member) == 1 then leave(group, member) end
   call('ZREM', P .. 'groups:' .. member, group)
   return was_in
 end

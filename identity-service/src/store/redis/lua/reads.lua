@@ -135,7 +135,9 @@ local function delivery(id)
   answer[4] = call('HGET', LINKS, id) or ''
   answer[5] = call('HGET', WORK, id) or ''
   -- Members of a large change that is still being merged are unconfirmed, too.
-  answer[6] = call('ZCARD', P .. 'pending:' .. id) + (merging(id) and call('ZCARD', P .. 'layer:' .. id) or 0)
+  local layer = merging(id) and call('ZCARD', P .. 'layer:' .. id) or 0
+  -- Of what is deleted no member is to be delivered.
+  answer[6] = answer[3] == 0 and call('ZCARD', P .. 'pending:' .. id) + layer or 0
   answer[7] = id
   return answer
 end
@@ -219,6 +221,37 @@ function read.unconfirmed()
   local page = call('ZRANGE', P .. 'pending:' .. group, offset, offset + limit - 1, 'WITHSCORES')
   for i = 1, #page, 2 do answer[#answer + 1] = { page[i], page[i + 1], stamp_of(group, page[i]) } end
   return answer
+end
+
+-- The pre-image of each, and which of its names are reserved for it.
+function read.images()
+  local kinds, answer = take_list(), {}
+  for i, id in ipairs(take_list()) do
+    local image, reserved = image_of(id), {}
+    for _, name in ipairs(image and image.names or {}) do
+      if call('HGET', P .. kinds[i] .. ':reserved', name) == id then reserved[#reserved + 1] = name end
+    end
+    answer[i] = { image and call('HGET', BEFORE, id) or '', reserved }
+  end
+  return answer
+end
+
+-- Those of some tombstones that are groups which may be brought back.
+function read.kept_groups()
+  local kept = {}
+  for _, id in ipairs(take_list()) do
+    local kind = tombstone_of(id).kind
+    if kind == 'group' and call('HEXISTS', BEFORE, id) == 1 then kept[#kept + 1] = id end
+  end
+  return kept
+end
+
+-- Members that a deleted group gets back if it is brought back.
+function read.remains()
+  local group, after, limit = take(), take_optional(), take_number()
+  local page, answer = after_lex(P .. 'members:' .. group, after, limit), {}
+  for i, member in ipairs(page) do answer[i] = { member, call('SISMEMBER', P .. 'unknown:' .. group, member) } end
+  return { answer, #page == limit and { page[limit] } or {} }
 end
 
 -- How many wait for each.

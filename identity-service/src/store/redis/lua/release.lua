@@ -13,6 +13,5 @@ work.braked, work.not_before, work.failure, work.state = nil, nil, nil, 'pending
 put_work(id, work, old_state)
 mark(work.kind, id, now)
 if held_members then begin(RELEASE, id, now) end
-if work.kind == 'group' and tombstone_of(id) then begin(DISSOLVE, id, now) end
 log_act('release', { kind = work.kind, id = id, origin = origin }, now, now_text)
 return 1

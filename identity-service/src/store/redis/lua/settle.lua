@@ -112,7 +112,7 @@ local function removed(work, newer, tombstone, platform_id, backend, disabled)
     forget_tombstone(id)
     local buried = P .. kind .. ':buried'
     if call('HGET', buried, tombstone.name) == id then call('HDEL', buried, tombstone.name) end
-    begin(GONE, id, now)
+    begin(kind == 'group' and DISSOLVE or GONE, id, now)
   end
   remove_work(id)
   forget_image(kind, id)

@@ -13,13 +13,15 @@ local function forget_tombstone(id)
   call('ZREM', TOMBSTONES .. ':ids', id)
 end
 
--- Leaves a tombstone, unless nothing can have reached the Platform: no link, no intent, and no delivery under way.
+-- Leaves a tombstone, unless nothing can have reached the Platform: no link, no intent, and no delivery under way. A group's
+-- members stay with it: a deletion that is held or refused may be taken back.
 local function bury(kind, id, name, version, now, at_text, traceparent, braked)
   local link, work = link_of(id), work_of(id)
   if not link.platform_id and #link.intents == 0 and not (work and work.lease) then
     remove_work(id)
     forget_image(kind, id)
     remove_link(kind, id)
+    if kind == 'group' then begin(DISSOLVE, id, now) end
     return wake_waiters(id, now)
   end
   -- Its former names are free at once: who takes one waits for the account that may still have it.

@@ -155,12 +155,7 @@ local function delete(record, before)
   if call('ZCARD', P .. 'groups:' .. id) >= BATCH then call('SADD', P .. 'leaving', id) end
   advance(LEAVE, id, '', now, now_text, traceparent, origin)
   local braked = brake_on_deletion(record)
-  if kind == 'user' then
-    begin(REPORTS, id, now)
-  elseif not braked then
-    -- What a brake holds may have to be brought back.
-    begin(DISSOLVE, id, now)
-  end
+  if kind == 'user' then begin(REPORTS, id, now) end
   log_change('deleted', kind, id, record.version + 1, { attributes = '[]', diff = diff, origin = origin }, now, now_text)
   bury(kind, id, names[1] or '', record.version + 1, now, now_text, traceparent, braked)
   return { 'ok', before, remember(before, 1), 0, braked or '' }

@@ -10,16 +10,18 @@ use crate::{
 };
 
 /// What is exported one after the other: its name in a cursor, and of which ids.
-const SECTIONS: [(&str, &str); 14] = [
+const SECTIONS: [(&str, &str); 16] = [
     ("counters", ""),
     ("resources", "user"),
     ("resources", "group"),
-    ("members", ""),
+    ("members", "group"),
+    ("members", "tombstones"),
     ("links", "user"),
     ("links", "group"),
     ("links", "tombstones"),
     ("tombstones", ""),
-    ("unconfirmed", ""),
+    ("unconfirmed", "group"),
+    ("unconfirmed", "tombstones"),
     ("work", ""),
     ("waiting", "user"),
     ("waiting", "group"),
@@ -103,10 +105,10 @@ impl RedisStore {
         let (entries, next) = match name {
             "counters" => self.counters(tenant, place).await?,
             "resources" => self.resources(tenant, place, of, limit).await?,
-            "members" => self.memberships(tenant, place, limit).await?,
+            "members" => self.memberships(tenant, place, of, limit).await?,
             "links" => self.links(tenant, place, of, limit).await?,
             "tombstones" => self.tombstones(tenant, place, limit).await?,
-            "unconfirmed" => self.unconfirmed(tenant, place, limit).await?,
+            "unconfirmed" => self.unconfirmed(tenant, place, of, limit).await?,
             "work" => self.outbox(tenant, place, limit).await?,
             "waiting" => self.waiters(tenant, place, of, limit).await?,
             _ => self.chores(tenant, place, limit).await?,
@@ -156,11 +158,28 @@ impl RedisStore {
         self.read("list ids", tenant, "ids", args).await?.ids()
     }
 
-    /// The group that a place is within, or the next one.
-    async fn group_at(&self, tenant: &Tenant, place: Place) -> Result<Option<ResourceId>, StoreError> {
-        match place.within {
-            Some(_) => Ok(place.last),
-            None => Ok(self.some_ids(tenant, "group", place.last, 1).await?.pop()),
+    /// The group that a place is within, or the next one; of tombstones, one that may be brought back.
+    async fn group_at(&self, tenant: &Tenant, place: Place, of: &str) -> Result<Option<ResourceId>, StoreError> {
+        if place.within.is_some() {
+            return Ok(place.last);
+        }
+        if of == "group" {
+            return Ok(self.some_ids(tenant, of, place.last, 1).await?.pop());
+        }
+        let mut after = place.last;
+        loop {
+            let ids = self.some_ids(tenant, of, after, self.options.batch).await?;
+            let Some(last) = ids.last().copied() else {
+                return Ok(None);
+            };
+            let args = Args::new().ids(&ids);
+            let kept = self
+                .read("look for deleted groups", tenant, "kept_groups", args)
+                .await?;
+            if let Some(first) = kept.ids()?.into_iter().next() {
+                return Ok(Some(first));
+            }
+            after = Some(last);
         }
     }
 
@@ -168,13 +187,22 @@ impl RedisStore {
         &self,
         tenant: &Tenant,
         place: Place,
+        of: &str,
         limit: usize,
     ) -> Result<(Vec<Entry>, Place), StoreError> {
-        let Some(group) = self.group_at(tenant, place).await? else {
+        let Some(group) = self.group_at(tenant, place, of).await? else {
             return Ok((Vec::new(), place.after(None, false)));
         };
         let after = place.within.map(ResourceId::from_u128);
-        let members = self.members(tenant, group, after, limit).await?;
+        let members = if of == "group" {
+            self.members(tenant, group, after, limit).await?
+        } else {
+            let args = Args::new().id(group).optional_id(after).number(limit as u64);
+            let reply = self
+                .read("read a deleted group's members", tenant, "remains", args)
+                .await?;
+            reply.members(limit)?.0
+        };
         let mut next = place.after(Some(group), true);
         if members.len() == limit {
             next.within = members.last().map(|member| member.id.as_u128());
@@ -229,9 +257,10 @@ impl RedisStore {
         &self,
         tenant: &Tenant,
         place: Place,
+        of: &str,
         limit: usize,
     ) -> Result<(Vec<Entry>, Place), StoreError> {
-        let Some(group) = self.group_at(tenant, place).await? else {
+        let Some(group) = self.group_at(tenant, place, of).await? else {
             return Ok((Vec::new(), place.after(None, false)));
         };
         let passed = place.within.unwrap_or(0);
@@ -254,9 +283,15 @@ impl RedisStore {
     async fn outbox(&self, tenant: &Tenant, place: Place, limit: usize) -> Result<(Vec<Entry>, Place), StoreError> {
         let deliveries = self.deliveries(tenant, None, place.last, limit).await?;
         let next = place.after(deliveries.last().map(|delivery| delivery.id), deliveries.len() == limit);
-        let entries = deliveries.into_iter().filter_map(|delivery| {
-            let work = delivery.work?.without_lease();
-            Some(Entry::Work { id: delivery.id, work })
+        let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.id).collect();
+        let kinds: Vec<_> = deliveries.iter().map(|delivery| delivery.kind).collect();
+        let names: Vec<_> = kinds.iter().map(|kind| kind_name(*kind)).collect();
+        let args = Args::new().texts(&names).ids(&ids);
+        let reply = self.read("read pre-images", tenant, "images", args).await?;
+        let images = reply.images(kinds.into_iter().zip(ids))?;
+        let entries = deliveries.into_iter().zip(images).filter_map(|(delivery, before)| {
+            let (id, work, before) = (delivery.id, delivery.work?.without_lease(), before.map(Box::new));
+            Some(Entry::Work { id, work, before })
         });
         Ok((entries.collect(), next))
     }

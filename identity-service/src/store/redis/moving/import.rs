@@ -13,7 +13,7 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     index::{Index, Key, keys},
     record::Record,
-    store::{Entry, ImportMark, Store, StoreError, Tombstone, Work},
+    store::{Entry, ImportMark, KeptImage, PreImage, Store, StoreError, Tombstone, Work},
 };
 
 /// The keys of the resources that are there already.
@@ -125,7 +125,10 @@ fn to_put(args: Args, entry: Entry, old: &mut OldKeys) -> Result<Args, StoreErro
             }
             args.text("unconfirmed").id(group).texts(&parts)
         }
-        Entry::Work { id, work } => args.text("work").id(id).text(work_json(&work.without_lease())),
+        Entry::Work { id, work, before } => {
+            let args = args.text("work").id(id).text(work_json(&work.without_lease()));
+            image_to_put(args, before.as_deref())
+        }
         Entry::Waiting { on, waiter } => args.text("waiting").id(on).id(waiter),
         Entry::Chore { chore, id, after } => {
             let args = args.text("chore").number(chore.number().into()).id(id);
@@ -143,7 +146,17 @@ fn resource_to_put(args: Args, record: &Record, old: &mut OldKeys) -> Result<Arg
             problem: "it has no name".to_owned(),
         });
     }
-    let raw = format!(
+    let args = args.text("resource").kind(record.kind).id(record.id).text(raw(record));
+    let args = args::key_lists(args, old.get(&record.id).map_or(&[], Vec::as_slice));
+    let args = args::key_lists(args, &new_keys);
+    // Should it come again in the same step.
+    old.insert(record.id, new_keys);
+    Ok(args)
+}
+
+/// A record as the scripts keep it.
+fn raw(record: &Record) -> String {
+    format!(
         "{} {} {} {} {}\n{}",
         record.version,
         record.document_version,
@@ -151,13 +164,16 @@ fn resource_to_put(args: Args, record: &Record, old: &mut OldKeys) -> Result<Arg
         nanos(record.modified),
         record.member_count,
         record.document
-    );
-    let args = args.text("resource").kind(record.kind).id(record.id).text(raw);
-    let args = args::key_lists(args, old.get(&record.id).map_or(&[], Vec::as_slice));
-    let args = args::key_lists(args, &new_keys);
-    // Should it come again in the same step.
-    old.insert(record.id, new_keys);
-    Ok(args)
+    )
+}
+
+fn image_to_put(args: Args, before: Option<&KeptImage>) -> Args {
+    let Some(KeptImage { image, reserved }) = before else {
+        return args.nothing();
+    };
+    let PreImage { first, names, record } = image;
+    let record = record.as_ref().map_or_else(String::new, raw);
+    args.number(*first).texts(names).text(record).texts(reserved)
 }
 
 fn members_to_put(args: Args, group: ResourceId, members: &[(ResourceId, Option<Kind>)]) -> Args {
