@@ -51,12 +51,15 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
         .route(&at("/Schemas/{urn}"), get(discovery::schema))
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(&gateway), auth::require))
-        .layer(compression())
-        .layer(middleware::from_fn_with_state(Arc::clone(&gateway), call::limit_time))
-        .layer(CatchPanicLayer::custom(panicked as fn(Box<dyn Any + Send>) -> Response))
-        .layer(middleware::from_fn(identify))
-        .layer(service_runtime::http_server_layer())
+        // The outermost first. Given one by one, each would put every route into another box.
+        .layer((
+            service_runtime::http_server_layer(),
+            middleware::from_fn(identify),
+            CatchPanicLayer::custom(panicked as fn(Box<dyn Any + Send>) -> Response),
+            middleware::from_fn_with_state(Arc::clone(&gateway), call::limit_time),
+            compression(),
+            middleware::from_fn_with_state(Arc::clone(&gateway), auth::require),
+        ))
         .with_state(gateway);
     // Outside the routes, because it decides which of them is meant.
     Router::new().fallback_service(MapRequest::new(routes, in_one_form as fn(Request) -> Request))

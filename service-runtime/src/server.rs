@@ -129,13 +129,9 @@ pub fn serve_http(listener: TcpListener, router: Router, lifecycle: Lifecycle) -
 /// [`crate::grpc_routes`] adds health and reflection to the routes.
 pub fn serve_grpc(listener: TcpListener, routes: Routes, lifecycle: Lifecycle) -> Result<Running, Error> {
     let router = routes.prepare().into_axum_router();
-    lifecycle.serve(
-        listener,
-        router
-            .layer(catch_panic())
-            .layer(DeadlineLayer)
-            .layer(grpc_server_layer()),
-    )
+    // The outermost first. Given one by one, each would put every route into another box.
+    let around = (grpc_server_layer(), DeadlineLayer, catch_panic());
+    lifecycle.serve(listener, router.layer(around))
 }
 
 /// A service that serves.

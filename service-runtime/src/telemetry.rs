@@ -178,6 +178,7 @@ impl Telemetry {
             .with_ansi(false)
             .with_writer(std::io::stderr)
             .event_format(log_format::Records(format))
+            .fmt_fields(log_format::NoSpanFields)
             .with_filter(filter);
         tracing_subscriber::registry()
             .with(spans)
