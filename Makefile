@@ -134,7 +134,7 @@ bench-language:
 
 bench-system: install-test-packages
 	$(CARGO) build --locked --release --bins --package gateway --package identity-service --package delinea-adapter \
-		--package load-generator
+		--package platform-simulator --package load-generator
 	./target/release/load bench --users $(BENCH_USERS) $(BENCH_ARGS)
 
 lint: install-tools

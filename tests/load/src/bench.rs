@@ -11,10 +11,11 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 
 use crate::{
+    client::Target,
     floor::Floor,
     report::{Figure, Report, Row, Table},
-    slice::Pace,
-    system::{Engine, Setup, System},
+    slice::{Compared, Pace, Work, compare},
+    system::{Delivery, Engine, Setup, System},
 };
 
 /// What the sizes should not change: the least ratio of the rates.
@@ -22,11 +23,23 @@ const SAME: f64 = 0.85;
 /// Members of large groups, where there are enough users.
 const LARGE_GROUPS: [usize; 2] = [100_000, 500_000];
 
+/// The parts that need the large instance.
+const LARGE: [Section; 6] = [
+    Section::Size,
+    Section::Members,
+    Section::Pages,
+    Section::Memory,
+    Section::Redis,
+    Section::Start,
+];
+
 /// A part of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Section {
     /// Each request against the floor.
     Floor,
+    /// The same with delivery on, to a simulated Platform that answers at once.
+    Delivery,
     /// Each request at the large size against the small one.
     Size,
     /// Members of a large group against those of a small one.
@@ -39,6 +52,8 @@ pub enum Section {
     Redis,
     /// Time until ready.
     Start,
+    /// The programs of `--against`.
+    Build,
 }
 
 /// What a run is to be like.
@@ -52,6 +67,8 @@ pub struct Settings {
     pub small: usize,
     /// `appendfsync` of Redis: the first for everything, the others for the floor's comparison.
     pub fsync: Vec<String>,
+    /// Whether delivery is paused throughout.
+    pub paused: bool,
     /// Only these parts; all when empty.
     pub only: Vec<Section>,
     /// How long and how often.
@@ -60,6 +77,10 @@ pub struct Settings {
     pub out: PathBuf,
     /// Where the services' programs are.
     pub programs: PathBuf,
+    /// Threads of each service and of the floor.
+    pub threads: Option<usize>,
+    /// Programs of another build, to be compared with.
+    pub against: Option<PathBuf>,
     /// This program, which serves the floor.
     pub program: PathBuf,
 }
@@ -68,6 +89,8 @@ pub struct Settings {
 struct Run<'a> {
     settings: &'a Settings,
     report: Report,
+    /// The number up to which users may have been created.
+    numbers: u64,
 }
 
 /// Does it all.
@@ -83,24 +106,46 @@ pub async fn run(settings: &Settings) -> Result<()> {
             conditions: conditions(settings),
             ..Report::default()
         },
+        numbers: 0,
     };
 
     let setup = Setup {
         programs: settings.programs.clone(),
+        importer: settings.programs.clone(),
+        threads: settings.threads,
         folder: folder.clone(),
         engine: settings.engine,
+        delivery: Delivery::Paused,
         appendfsync: first.clone(),
         users: settings.small,
         groups: small_groups(settings),
     };
     say(&format!("starting the small instance, {} users", settings.small));
     let small = System::start(&setup).await?;
-    if run.wants(Section::Floor) {
-        let folder = tempfile::Builder::new().prefix("floor-").tempdir_in(&folder)?;
-        let floor = Floor::start(&settings.program, folder.path(), first).await?;
-        run.against_floor(&small, &floor).await?;
+    if run.wants(Section::Floor) || run.wants(Section::Delivery) {
+        let files = tempfile::Builder::new().prefix("floor-").tempdir_in(&folder)?;
+        let floor = Floor::start(&settings.program, settings.threads, files.path(), first).await?;
+        if run.wants(Section::Floor) {
+            run.against_floor(&small, &floor).await?;
+        }
+        if run.wants(Section::Delivery) {
+            say(&format!("starting an instance that delivers, {} users", settings.small));
+            let setup = Setup {
+                delivery: Delivery::On,
+                ..setup.clone()
+            };
+            run.with_delivery(&System::start(&setup).await?, &floor).await?;
+        }
     }
-    if run.settings.only != [Section::Floor] {
+    if let Some(programs) = settings.against.as_ref().filter(|_| run.wants(Section::Build)) {
+        say("starting the other build");
+        let setup = Setup {
+            programs: programs.clone(),
+            ..setup.clone()
+        };
+        run.builds(&small, &System::start(&setup).await?).await?;
+    }
+    if LARGE.into_iter().any(|section| run.wants(section)) {
         say(&format!("starting the large instance, {} users", settings.users));
         let setup = Setup {
             users: settings.users,
@@ -151,7 +196,22 @@ impl Run<'_> {
     }
 
     fn wants(&self, section: Section) -> bool {
+        if section == Section::Delivery && self.settings.paused {
+            return false;
+        }
         self.settings.only.is_empty() || self.settings.only.contains(&section)
+    }
+
+    /// Compares, and measures what a request takes of the system's processes and of its redis-server; the other side has
+    /// others.
+    async fn compare(&self, (system, ours): (&System, &Work<'_>), other: (&Target, &Work<'_>)) -> Result<Compared> {
+        let (cpu, scripts) = (system.cpu()?, scripts_run(system).await?);
+        let mut compared = compare(self.settings.pace, (&system.target, ours), other).await?;
+        let sent = u32::try_from(compared.sent)?.max(1);
+        compared.cpu = Some((system.cpu()? - cpu) / sent);
+        let run = scripts_run(system).await?.zip(scripts);
+        compared.scripts = run.map(|(after, before)| (after - before) as f64 / f64::from(sent));
+        Ok(compared)
     }
 
     fn table(&mut self, title: impl Into<String>) -> usize {
@@ -174,6 +234,13 @@ impl Run<'_> {
     fn figure(&mut self, figure: Figure) {
         say(&format!("{}: {} {}", figure.what, figure.shown(), figure.unit));
         self.report.figures.push(figure);
+    }
+}
+
+async fn scripts_run(system: &System) -> Result<Option<u64>> {
+    match &system.redis {
+        Some(redis) => Ok(Some(redis.scripts_run().await?)),
+        None => Ok(None),
     }
 }
 
@@ -217,7 +284,23 @@ fn conditions(settings: &Settings) -> BTreeMap<&'static str, String> {
         ("machine", format!("{cores} cores, load before the run {}", load.trim())),
         (
             "delivery",
-            "off (DELIVERY_CONCURRENCY=0): changes stay pending".to_owned(),
+            "paused (DELIVERY_CONCURRENCY=0), so that changes stay pending, but where it is said to be on".to_owned(),
+        ),
+        (
+            "threads",
+            match settings.threads {
+                Some(threads) => format!("{threads} in each service and in the floor"),
+                None => "as many in each service as there are cores".to_owned(),
+            },
+        ),
+        (
+            "cpu",
+            "CPU time of gateway and identity-service for one request, what is done beside requests included"
+                .to_owned(),
+        ),
+        (
+            "scripts",
+            "run by Redis for one request of ours, with what is done beside requests meanwhile".to_owned(),
         ),
     ])
 }

@@ -38,11 +38,11 @@ pub struct Floor {
 
 impl Floor {
     /// Starts it: `program` is this program.
-    pub async fn start(program: &Path, folder: &Path, appendfsync: &str) -> Result<Self> {
+    pub async fn start(program: &Path, threads: Option<usize>, folder: &Path, appendfsync: &str) -> Result<Self> {
         let redis = RedisServer::start(folder, appendfsync).await?;
         let addr = free_address()?;
         let arguments = vec!["floor".to_owned(), addr.to_string(), redis.url()];
-        let mut process = Process::start(program, arguments, folder)?;
+        let mut process = Process::start(program, arguments, threads, folder)?;
         process.listens(addr).await?;
         let target = Target {
             addr,

@@ -48,6 +48,9 @@ struct BenchArguments {
     /// `appendfsync` of Redis: the first for everything, the others for the comparison with the floor.
     #[arg(long, value_delimiter = ',', default_value = "always,everysec")]
     fsync: Vec<String>,
+    /// Measure with delivery paused only, so that every change stays pending: without the table where it is on.
+    #[arg(long)]
+    paused: bool,
     /// Only these parts.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Section>,
@@ -57,6 +60,9 @@ struct BenchArguments {
     /// Length of a slice.
     #[arg(long, default_value = "1s", value_parser = parse_duration)]
     slice: Duration,
+    /// Threads of each service and of the floor; as many as there are cores when absent.
+    #[arg(long)]
+    threads: Option<usize>,
     /// Connections, with one request in flight on each.
     #[arg(long, default_value_t = 16)]
     connections: usize,
@@ -66,6 +72,9 @@ struct BenchArguments {
     /// Folder of the programs; that of this program when absent.
     #[arg(long)]
     programs: Option<PathBuf>,
+    /// Folder of the programs of another build: each request is also measured against the same to those.
+    #[arg(long)]
+    against: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
@@ -91,6 +100,7 @@ fn settings(arguments: BenchArguments) -> Result<Settings> {
         users: arguments.users,
         small: arguments.small,
         fsync: arguments.fsync,
+        paused: arguments.paused,
         only: arguments.only,
         pace: Pace {
             slice: arguments.slice,
@@ -98,6 +108,8 @@ fn settings(arguments: BenchArguments) -> Result<Settings> {
             connections: arguments.connections,
         },
         out: arguments.out,
+        threads: arguments.threads,
+        against: arguments.against,
         programs: arguments.programs.unwrap_or(beside),
         program,
     })

@@ -19,6 +19,8 @@ use crate::client::{Connection, Request, Target};
 
 /// How long a process may take until it is ready, and to end.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// What the system counts CPU time in, on every Linux that we run on (`getconf CLK_TCK`).
+const TICK: Duration = Duration::from_millis(10);
 /// How often it is asked.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -28,19 +30,21 @@ pub struct Process {
     name: String,
     program: PathBuf,
     arguments: Vec<String>,
+    threads: Option<usize>,
     log: PathBuf,
     child: Option<Child>,
 }
 
 impl Process {
-    /// Starts a program that writes its log into `folder`.
-    pub fn start(program: &Path, arguments: Vec<String>, folder: &Path) -> Result<Self> {
+    /// Starts a program that writes its log into `folder`; if it is one of tokio's, on so many threads.
+    pub fn start(program: &Path, arguments: Vec<String>, threads: Option<usize>, folder: &Path) -> Result<Self> {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut process = Self {
             log: folder.join(format!("{name}.log")),
             name,
             program: program.to_owned(),
             arguments,
+            threads,
             child: None,
         };
         process.spawn()?;
@@ -56,6 +60,9 @@ impl Process {
             .stdout(log.try_clone()?)
             .stderr(log)
             .kill_on_drop(true);
+        if let Some(threads) = self.threads {
+            command.env("TOKIO_WORKER_THREADS", threads.to_string());
+        }
         let child = command
             .spawn()
             .with_context(|| format!("cannot start {}", self.program.display()))?;
@@ -137,6 +144,19 @@ impl Process {
     /// The most that it ever had, in bytes.
     pub fn most_resident(&self) -> Result<u64> {
         self.memory("VmHWM:")
+    }
+
+    /// The CPU time that it has taken since it was started.
+    pub fn cpu(&self) -> Result<Duration> {
+        let id = self.child.as_ref().and_then(Child::id).context("it does not run")?;
+        let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+        // After the name, which may hold anything: user and system time are the 14th and 15th field (proc(5)).
+        let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().skip(11));
+        let ticks: Vec<u64> = fields.into_iter().flatten().take(2).flat_map(str::parse).collect();
+        let [user, system] = ticks[..] else {
+            bail!("no times in the status of {}", self.name)
+        };
+        Ok(TICK * u32::try_from(user + system)?)
     }
 
     fn memory(&self, field: &str) -> Result<u64> {

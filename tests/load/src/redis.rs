@@ -54,7 +54,7 @@ impl RedisServer {
             "noeviction",
         ];
         let arguments = arguments.map(str::to_owned).to_vec();
-        let mut process = Process::start(Path::new("redis-server"), arguments, folder)?;
+        let mut process = Process::start(Path::new("redis-server"), arguments, None, folder)?;
         process.listens(addr).await?;
         Ok(Self { process, addr })
     }

@@ -38,6 +38,12 @@ pub struct Row {
     /// All of them, round by round.
     ratios: Vec<f64>,
     p99_ratio: f64,
+    /// CPU time of our processes for one request, in µs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_us: Option<f64>,
+    /// Scripts that Redis ran for one request of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scripts: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     goal: Option<Goal>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,6 +112,8 @@ impl Row {
             ratio,
             ratios: compared.ratios,
             p99_ratio,
+            cpu_us: compared.cpu.map(|cpu| cpu.as_secs_f64() * 1e6),
+            scripts: compared.scripts,
             goal,
             met,
         }
@@ -118,6 +126,12 @@ impl Row {
             "{what}: {:.0}/s against {:.0}/s, ratio {:.2}; p99 {:.2} ms against {:.2} ms",
             ours.rate, other.rate, self.ratio, ours.p99_ms, other.p99_ms
         );
+        if let Some(cpu) = self.cpu_us {
+            let _ = write!(line, "; {cpu:.0} µs of CPU each");
+        }
+        if let Some(scripts) = self.scripts {
+            let _ = write!(line, "; {scripts:.2} scripts each");
+        }
         for (side, wrong) in [("ours", &ours.wrong), ("the other's", &other.wrong)] {
             if !wrong.is_empty() {
                 let _ = write!(line, "; WRONG, {side}: {wrong:?}");
@@ -162,8 +176,8 @@ impl Report {
         for table in &self.tables {
             let _ = write!(
                 text,
-                "\n**{}**\n\n| what | /s | p50 ms | p99 ms | other /s | p50 ms | p99 ms | ratio | p99 ratio | target | met |\n\
-                 |---|---|---|---|---|---|---|---|---|---|---|\n",
+                "\n**{}**\n\n| what | /s | p50 ms | p99 ms | other /s | p50 ms | p99 ms | ratio | p99 ratio | cpu µs | scripts | target | met |\n\
+                 |---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
                 table.title
             );
             for row in &table.rows {
@@ -174,9 +188,11 @@ impl Report {
                         .map_or_else(String::new, |most| format!(", p99 ≤ {most}"));
                     format!("≥ {}{p99}", goal.ratio)
                 });
+                let cpu = row.cpu_us.map_or_else(String::new, |cpu| format!("{cpu:.0}"));
+                let scripts = row.scripts.map_or_else(String::new, |scripts| format!("{scripts:.2}"));
                 let _ = writeln!(
                     text,
-                    "| {} | {:.0} | {:.2} | {:.2} | {:.0} | {:.2} | {:.2} | {:.2} | {:.1} | {goal} | {} |",
+                    "| {} | {:.0} | {:.2} | {:.2} | {:.0} | {:.2} | {:.2} | {:.2} | {:.1} | {cpu} | {scripts} | {goal} | {} |",
                     row.what,
                     ours.rate,
                     ours.p50_ms,
@@ -192,7 +208,7 @@ impl Report {
                     .into_iter()
                     .filter(|wrong| !wrong.is_empty())
                 {
-                    let _ = writeln!(text, "| wrong answers: {wrong:?} | | | | | | | | | | |");
+                    let _ = writeln!(text, "| wrong answers: {wrong:?} | | | | | | | | | | | | |");
                 }
             }
         }
@@ -232,6 +248,7 @@ mod tests {
             ours: slice(50),
             other: slice(100),
             ratios: vec![0.5],
+            ..Compared::default()
         };
         if wrong {
             compared.ours.wrong.insert("status 500".to_owned(), 1);

@@ -44,6 +44,12 @@ impl Slice {
         self.micros.len() as f64 / self.took.as_secs_f64().max(1e-9)
     }
 
+    /// How many requests were sent.
+    fn sent(&self) -> usize {
+        let wrong: u64 = self.wrong.values().sum();
+        self.micros.len() + usize::try_from(wrong).unwrap_or(usize::MAX)
+    }
+
     /// The latency that so many of a hundred answers did not exceed, in ms.
     pub fn percentile(&self, percent: f64) -> f64 {
         let mut micros = self.micros.clone();
@@ -72,6 +78,12 @@ pub struct Compared {
     pub other: Slice,
     /// The ratio of the rates, round by round.
     pub ratios: Vec<f64>,
+    /// How many requests were sent to what is judged, those before the first slice included.
+    pub sent: usize,
+    /// The CPU time that its processes took for each of them, where that was measured.
+    pub cpu: Option<Duration>,
+    /// How many scripts its redis-server ran for each of them, where that was counted.
+    pub scripts: Option<f64>,
 }
 
 impl Compared {
@@ -103,9 +115,11 @@ pub async fn compare(
     let mut other = other.open(pace.connections).await?;
     // Nobody's first requests count: connections and caches are new to both.
     let warm_up = pace.slice / 4;
-    run(&mut ours, warm_up, our_work).await;
+    let mut compared = Compared {
+        sent: run(&mut ours, warm_up, our_work).await.sent(),
+        ..Compared::default()
+    };
     run(&mut other, warm_up, other_work).await;
-    let mut compared = Compared::default();
     for round in 0..pace.rounds {
         let (mine, theirs);
         if round % 2 == 0 {
@@ -115,6 +129,7 @@ pub async fn compare(
             theirs = run(&mut other, pace.slice, other_work).await;
             mine = run(&mut ours, pace.slice, our_work).await;
         }
+        compared.sent += mine.sent();
         compared.ratios.push(mine.rate() / theirs.rate());
         compared.ours.add(mine);
         compared.other.add(theirs);

@@ -1,6 +1,6 @@
 //! The system that is measured: gateway, identity-service and delinea-adapter as processes of the release build, over Redis
-//! or the embedded file, filled and ready. Delivery is off: DELIVERY_CONCURRENCY=0 keeps every change pending, so that
-//! what is measured is the way of a request from the socket to the disk and back.
+//! or the embedded file, filled and ready. Delivery is paused, so that what is measured is the way of a request from the
+//! socket to the disk and back, or on, to a simulated Platform that answers at once.
 
 use std::{
     net::SocketAddr,
@@ -10,9 +10,11 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
+use proto::identity::v1::{SummarizeDeliveriesRequest, delivery_service_client::DeliveryServiceClient};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::time::Instant;
+use tonic::transport::Channel;
 
 use crate::{
     client::Target,
@@ -22,6 +24,13 @@ use crate::{
 };
 
 const TOKEN: &str = "dsg_the-token-of-the-load-generator";
+/// Who calls the simulated Platform, and by which secret.
+const PLATFORM_USER: &str = "gateway@kestrelworks.example";
+const PLATFORM_SECRET: &str = "the-secret-of-the-load-generator";
+/// How long deliveries may stand still.
+const STANDSTILL: Duration = Duration::from_secs(120);
+/// How often they are looked at.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What identity-service keeps its state in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -32,15 +41,39 @@ pub enum Engine {
     Redis,
 }
 
+/// Whether changes are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// DELIVERY_CONCURRENCY=0 keeps every change pending.
+    Paused,
+    /// To a simulated Platform of its own, which knows nobody at the start.
+    On,
+}
+
+/// What is still to be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Resources whose delivery is under way or to come.
+    pub pending: i64,
+    /// Resources that the Platform did not take.
+    pub refused: i64,
+}
+
 /// What a system is made of.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// Where the programs are.
     pub programs: PathBuf,
+    /// Where the program is that imports: of another build, only serving is compared.
+    pub importer: PathBuf,
+    /// Threads of each service, if not as many as there are cores.
+    pub threads: Option<usize>,
     /// Where its files go.
     pub folder: PathBuf,
     /// The engine.
     pub engine: Engine,
+    /// Whether changes are delivered.
+    pub delivery: Delivery,
     /// `appendfsync` of its redis-server, for a start.
     pub appendfsync: String,
     /// How many users.
@@ -64,7 +97,11 @@ pub struct System {
     pub gateway: Process,
     /// identity-service.
     pub identity: Process,
+    /// Whether changes are delivered.
+    pub delivery: Delivery,
+    identity_at: SocketAddr,
     _adapter: Process,
+    _platform: Option<Process>,
     ops: [SocketAddr; 2],
     _folder: TempDir,
 }
@@ -95,26 +132,52 @@ impl System {
         let program = |name: &str| setup.programs.join(name);
         let empty = memory(redis.as_ref()).await?;
         let began = Instant::now();
-        let imported = import(&program("identity-service"), &store, folder.path(), setup).await?;
+        let imported = match setup.delivery {
+            Delivery::Paused => import(&setup.importer.join("identity-service"), &store, folder.path(), setup).await?,
+            // Of those who are imported, the simulated Platform would know nothing.
+            Delivery::On => None,
+        };
 
-        let [adapter_at, identity_at, gateway_at, identity_ops, gateway_ops] = addresses()?;
+        let [
+            adapter_at,
+            identity_at,
+            gateway_at,
+            platform_at,
+            identity_ops,
+            gateway_ops,
+        ] = addresses()?;
         let start = |name: &str, listen: SocketAddr, more: Vec<String>| {
             let arguments = [vec![format!("--listen={listen}")], more].concat();
-            Process::start(&program(name), arguments, folder.path())
+            Process::start(&program(name), arguments, setup.threads, folder.path())
         };
-        // Nothing is delivered, so there is no Platform to call.
+        let platform = match setup.delivery {
+            Delivery::Paused => None,
+            Delivery::On => {
+                let settings = vec![
+                    format!("--client-id={PLATFORM_USER}"),
+                    format!("--client-secret={PLATFORM_SECRET}"),
+                ];
+                let mut platform = start("platform-simulator", platform_at, settings)?;
+                platform.listens(platform_at).await?;
+                Some(platform)
+            }
+        };
+        // Where nothing is delivered, nobody listens there.
         let adapter = vec![
-            "--platform-url=http://127.0.0.1:1".to_owned(),
-            "--platform-client-id=gateway@kestrelworks.example".to_owned(),
-            "--platform-client-secret=none".to_owned(),
+            format!("--platform-url=http://{platform_at}"),
+            format!("--platform-client-id={PLATFORM_USER}"),
+            format!("--platform-client-secret={PLATFORM_SECRET}"),
+            "--max-rps=0".to_owned(),
         ];
         let adapter = start("delinea-adapter", adapter_at, adapter)?;
-        let identity = vec![
+        let mut identity = vec![
             store,
             format!("--ops-listen={identity_ops}"),
             format!("--adapter-url=http://{adapter_at}"),
-            "--delivery-concurrency=0".to_owned(),
         ];
+        if setup.delivery == Delivery::Paused {
+            identity.push("--delivery-concurrency=0".to_owned());
+        }
         let mut identity = start("identity-service", identity_at, identity)?;
         let hash: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
         let gateway = vec![
@@ -136,6 +199,9 @@ impl System {
             Some(directory) => (directory, true),
             None => {
                 let mut directory = Directory::post_users(&target, setup.users).await?;
+                if setup.delivery == Delivery::On {
+                    delivered(identity_at).await?;
+                }
                 memory_after = memory(redis.as_ref()).await?;
                 directory.post_groups(&target, &setup.groups).await?;
                 (directory, false)
@@ -153,10 +219,28 @@ impl System {
             filled,
             gateway,
             identity,
+            delivery: setup.delivery,
+            identity_at,
             _adapter: adapter,
+            _platform: platform,
             ops: [identity_ops, gateway_ops],
             _folder: folder,
         })
+    }
+
+    /// The CPU time that gateway and identity-service have taken so far.
+    pub fn cpu(&self) -> Result<Duration> {
+        Ok(self.gateway.cpu()? + self.identity.cpu()?)
+    }
+
+    /// What is still to be delivered.
+    pub async fn backlog(&self) -> Result<Backlog> {
+        backlog(&mut deliveries(self.identity_at).await?).await
+    }
+
+    /// Waits until all is delivered.
+    pub async fn delivered(&self) -> Result<()> {
+        delivered(self.identity_at).await
     }
 
     /// Ends identity-service and the gateway, and starts them again: how long until each is ready.
@@ -195,6 +279,44 @@ async fn import(program: &Path, store: &str, folder: &Path, setup: &Setup) -> Re
     Ok(Some(directory))
 }
 
+/// Waits until all is delivered: nothing may be refused.
+async fn delivered(identity: SocketAddr) -> Result<()> {
+    let mut client = deliveries(identity).await?;
+    let (mut left, mut changed) = (None, Instant::now());
+    loop {
+        let now = backlog(&mut client).await?;
+        ensure!(now.refused == 0, "{} deliveries were refused", now.refused);
+        if now.pending == 0 {
+            return Ok(());
+        }
+        if left.replace(now) != Some(now) {
+            changed = Instant::now();
+        }
+        ensure!(
+            changed.elapsed() < STANDSTILL,
+            "{} deliveries do not get on",
+            now.pending
+        );
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn deliveries(identity: SocketAddr) -> Result<DeliveryServiceClient<Channel>> {
+    let endpoint = Channel::from_shared(format!("http://{identity}"))?;
+    Ok(DeliveryServiceClient::new(endpoint.connect().await?))
+}
+
+async fn backlog(client: &mut DeliveryServiceClient<Channel>) -> Result<Backlog> {
+    let request = SummarizeDeliveriesRequest {
+        tenant: "default".to_owned(),
+    };
+    let summary = client.summarize_deliveries(request).await?.into_inner();
+    Ok(Backlog {
+        pending: summary.pending,
+        refused: summary.refused,
+    })
+}
+
 async fn memory(redis: Option<&RedisServer>) -> Result<Option<u64>> {
     match redis {
         Some(redis) => Ok(Some(redis.used_memory().await?)),
@@ -203,13 +325,13 @@ async fn memory(redis: Option<&RedisServer>) -> Result<Option<u64>> {
 }
 
 /// Free addresses, all different: each is held until all are found.
-fn addresses() -> Result<[SocketAddr; 5]> {
+fn addresses() -> Result<[SocketAddr; 6]> {
     let mut found = Vec::new();
-    while found.len() < 5 {
+    while found.len() < 6 {
         let address = free_address()?;
         if !found.contains(&address) {
             found.push(address);
         }
     }
-    found.try_into().map_err(|_| anyhow::anyhow!("no five addresses"))
+    found.try_into().map_err(|_| anyhow::anyhow!("no six addresses"))
 }

@@ -10,7 +10,7 @@ use crate::{
     client::{Connection, Request},
     report::Figure,
     slice,
-    system::System,
+    system::{Delivery, System},
     workload,
 };
 
@@ -32,10 +32,10 @@ impl Run<'_> {
         // Groups and memberships are not a user's.
         let of_groups = |key: &str| key.starts_with("group") || key.starts_with("members:");
         let groups: u64 = parts.iter().filter(|part| of_groups(part.0)).map(|part| part.1).sum();
-        let way = if system.filled.imported {
-            "delivered"
-        } else {
-            "still to be delivered"
+        let way = match (system.filled.imported, system.delivery) {
+            (true, _) => "imported as delivered",
+            (false, Delivery::On) => "created and delivered just now",
+            (false, Delivery::Paused) => "still to be delivered",
         };
         if let Some((before, after)) = system.filled.memory {
             let groups = if system.filled.imported { groups } else { 0 };
@@ -49,7 +49,7 @@ impl Run<'_> {
         }
         for (key, bytes) in &parts {
             self.figure(Figure {
-                what: format!("of which `{key}`").replace("of which `group", "besides, in all groups, `group"),
+                what: format!("{way}, of which `{key}`").replace("of which `group", "besides, in all groups, `group"),
                 value: *bytes as f64 / users,
                 unit: "bytes a user",
                 at_most: None,

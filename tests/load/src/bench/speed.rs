@@ -3,16 +3,19 @@
 use std::{cell::Cell, rc::Rc};
 
 use anyhow::Result;
+use tokio::time::Instant;
 
 use super::{Run, SAME};
 use crate::{
     floor::{Floor, RECORDS},
     report::{Figure, Goal, Row},
-    slice::{Work, compare, run},
-    system::System,
+    slice::Work,
+    system::{Delivery, System},
     workload,
 };
 
+/// How many users a comparison may create: numbers of seven places, as those of the users that are there.
+const NUMBERS: u64 = 1_000_000;
 /// What reads should come to, against the floor.
 const READ: Goal = Goal {
     ratio: 0.4,
@@ -27,12 +30,57 @@ const WRITE: Goal = Goal {
 impl Run<'_> {
     /// Each request against one script call of the same size.
     pub(super) async fn against_floor(&mut self, system: &System, floor: &Floor) -> Result<()> {
-        let pace = self.settings.pace;
+        for appendfsync in &self.settings.fsync {
+            set_fsync(system, floor, appendfsync).await?;
+            let users = system.directory.users.len();
+            let title = format!("Against the floor: {users} users, appendfsync {appendfsync}");
+            self.requests(title, system, floor, Some).await?;
+        }
+        match self.settings.fsync.first() {
+            Some(first) => set_fsync(system, floor, first).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same while each change is delivered. What the adapter and the simulated Platform take of the machine counts, too;
+    /// so there are no targets.
+    pub(super) async fn with_delivery(&mut self, system: &System, floor: &Floor) -> Result<()> {
+        self.redis_memory(system).await?;
+        let users = system.directory.users.len();
+        let title = format!("Against the floor, with delivery on: {users} users");
+        self.requests(title, system, floor, |_| None).await?;
+        let (began, left) = (Instant::now(), system.backlog().await?);
+        system.delivered().await?;
+        for (what, value, unit) in [
+            (
+                "deliveries left after the last PATCH",
+                left.pending as f64,
+                "deliveries",
+            ),
+            ("until they were done", began.elapsed().as_secs_f64(), "s"),
+        ] {
+            self.figure(Figure {
+                what: what.to_owned(),
+                value,
+                unit,
+                at_most: None,
+            });
+        }
+        Ok(())
+    }
+
+    async fn requests(
+        &mut self,
+        title: String,
+        system: &System,
+        floor: &Floor,
+        goal_of: impl Fn(Goal) -> Option<Goal>,
+    ) -> Result<()> {
         let users = system.directory.users.as_slice();
-        let next = Rc::new(Cell::new(10_000_000));
         let (floor_read, floor_write) = (workload::floor_read(RECORDS), workload::floor_write(RECORDS));
         let (look_up, nobody) = (workload::look_up(users), workload::look_up_nobody());
-        let (get, create, switch) = (workload::get(users), workload::create(next), workload::switch(users));
+        let (get, create) = (workload::get(users), workload::create(self.new_numbers()));
+        let switch = workload::switch(users);
         let plan: [(&str, &Work<'_>, &Work<'_>, Goal); 5] = [
             ("look-up by userName, found", &look_up, &floor_read, READ),
             ("look-up by userName, nobody", &nobody, &floor_read, READ),
@@ -40,60 +88,51 @@ impl Run<'_> {
             ("POST", &create, &floor_write, WRITE),
             ("PATCH active", &switch, &floor_write, WRITE),
         ];
-        for appendfsync in &self.settings.fsync {
-            floor.redis.set_fsync(appendfsync).await?;
-            if let Some(redis) = &system.redis {
-                redis.set_fsync(appendfsync).await?;
+        self.table(title);
+        for (what, ours, floors, goal) in plan {
+            // What the last row left to be delivered is not this row's.
+            if system.delivery == Delivery::On {
+                system.delivered().await?;
             }
-            let count = users.len();
-            self.table(format!("Against the floor: {count} users, appendfsync {appendfsync}"));
-            for (what, ours, floors, goal) in plan {
-                let compared = compare(pace, (&system.target, ours), (&floor.target, floors)).await?;
-                self.row(Row::new(what, compared, Some(goal)));
-            }
-        }
-        for (what, ours, ..) in plan {
-            self.scripts(system, what, ours).await?;
-        }
-        if let (Some(redis), Some(first)) = (&system.redis, self.settings.fsync.first()) {
-            redis.set_fsync(first).await?;
+            let compared = self.compare((system, ours), (&floor.target, floors)).await?;
+            self.row(Row::new(what, compared, goal_of(goal)));
         }
         Ok(())
     }
 
-    /// How many scripts one request has run, one after the other: the floor's has run one.
-    async fn scripts(&mut self, system: &System, what: &str, work: &Work<'_>) -> Result<()> {
-        let Some(redis) = &system.redis else {
-            return Ok(());
-        };
-        let mut connection = system.target.open(1).await?;
-        let before = redis.scripts_run().await?;
-        let slice = run(&mut connection, self.settings.pace.slice, work).await;
-        let scripts = redis.scripts_run().await? - before;
-        self.figure(Figure {
-            what: format!("scripts run for one {what}"),
-            value: scripts as f64 / slice.micros.len() as f64,
-            unit: "scripts",
-            at_most: None,
-        });
-        Ok(())
+    /// Numbers of users that nobody has had yet.
+    fn new_numbers(&mut self) -> Rc<Cell<u64>> {
+        self.numbers += NUMBERS;
+        Rc::new(Cell::new(self.numbers))
     }
 
     /// Each request at the large size against the same at the small one.
     pub(super) async fn sizes(&mut self, large: &System, small: &System) -> Result<()> {
-        let pace = self.settings.pace;
-        let (many, few) = (large.directory.users.as_slice(), small.directory.users.as_slice());
-        self.table(format!("{} users against {}", many.len(), few.len()));
+        let [many, few] = [large, small].map(|system| system.directory.users.len());
+        self.table(format!("{many} users against {few}"));
         let goal = Some(Goal {
             ratio: SAME,
             p99_ratio: None,
         });
+        self.each_on_both(large, small, goal).await
+    }
+
+    /// Each request to these programs against the same to others.
+    pub(super) async fn builds(&mut self, these: &System, others: &System) -> Result<()> {
+        self.table("This build against the other");
+        self.each_on_both(these, others, None).await
+    }
+
+    async fn each_on_both(&mut self, large: &System, small: &System, goal: Option<Goal>) -> Result<()> {
+        let (many, few) = (large.directory.users.as_slice(), small.directory.users.as_slice());
         let (find_many, find_few) = (workload::look_up(many), workload::look_up(few));
         let nobody = workload::look_up_nobody();
         let (get_many, get_few) = (workload::get(many), workload::get(few));
         let (switch_many, switch_few) = (workload::switch(many), workload::switch(few));
-        let numbers = || Rc::new(Cell::new(20_000_000));
-        let (create_many, create_few) = (workload::create(numbers()), workload::create(numbers()));
+        let (create_many, create_few) = (
+            workload::create(self.new_numbers()),
+            workload::create(self.new_numbers()),
+        );
         // POSTs last: they make the small instance larger.
         let plan: [(&str, &Work<'_>, &Work<'_>); 5] = [
             ("look-up by userName, found", &find_many, &find_few),
@@ -103,9 +142,17 @@ impl Run<'_> {
             ("POST", &create_many, &create_few),
         ];
         for (what, at_many, at_few) in plan {
-            let compared = compare(pace, (&large.target, at_many), (&small.target, at_few)).await?;
+            let compared = self.compare((large, at_many), (&small.target, at_few)).await?;
             self.row(Row::new(what, compared, goal));
         }
         Ok(())
     }
+}
+
+/// Has both write their logs through to the disk in the same way.
+async fn set_fsync(system: &System, floor: &Floor, appendfsync: &str) -> Result<()> {
+    if let Some(redis) = &system.redis {
+        redis.set_fsync(appendfsync).await?;
+    }
+    floor.redis.set_fsync(appendfsync).await
 }
