@@ -1,8 +1,8 @@
 //! What every service does alike: settings, telemetry, health, servers that drain, and calls to other services.
 //!
 //! A service's `main` is `service_runtime::main::<TheService>()`; its library offers `start(config) -> Running`, which
-//! a test or another process calls just as well. Only telemetry and the crypto provider are process-wide; everything
-//! else is a value, so that several services can live in one process.
+//! a test or another process calls just as well. Only telemetry, the crypto provider and the allocator are process-wide;
+//! everything else is a value, so that several services can live in one process.
 //!
 //! This crate knows tracing, OTLP, metrics, health, signals and the connection type. It must never know SCIM, users,
 //! or any one service. It is the only crate that touches the OpenTelemetry SDK.
@@ -26,6 +26,10 @@ pub mod telemetry;
 pub mod trace_context;
 
 mod crypto;
+
+/// What every program that has this crate allocates by. A request is many small allocations on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub use connection::{CallFailed, Connection, connect, in_process, is_this_machine, never_processed};
 pub use crypto::install_crypto_provider;
