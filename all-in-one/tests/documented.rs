@@ -42,27 +42,18 @@ fn every_setting_is_documented_as_it_is() {
 /// With nothing set, the operator's command line finds identity-service where `make run` and its own image have it.
 #[test]
 fn admin_finds_identity_service_where_it_is_by_default() {
-    let listen = settings::<identity_service::Config>();
-    let url = admin::command();
+    let url = default(&admin::command(), "identity-url");
+    let alone = default(&settings::<identity_service::Config>(), "listen");
+    let beside = default(&all_in_one::Settings::command(), "identity-service-listen");
     assert_eq!(
-        default(&url, "identity_url"),
-        format!("http://{}", default(&listen, "listen"))
-    );
-    let whole = all_in_one::Settings::command();
-    let listen = whole
-        .get_arguments()
-        .find(|argument| argument.get_long() == Some("identity-service-listen"));
-    assert_eq!(
-        listen.unwrap().get_default_values(),
-        [&default(&url, "identity_url")[7..]]
+        [&alone, &beside].map(|listen| format!("http://{listen}")),
+        [url.clone(), url]
     );
 }
 
-fn default(command: &Command, id: &str) -> String {
-    let argument = command
-        .get_arguments()
-        .find(|argument| argument.get_id() == id)
-        .unwrap();
+fn default(command: &Command, flag: &str) -> String {
+    let mut arguments = command.get_arguments();
+    let argument = arguments.find(|argument| argument.get_long() == Some(flag)).unwrap();
     argument.get_default_values()[0].to_str().unwrap().to_owned()
 }
 
