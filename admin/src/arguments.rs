@@ -4,6 +4,7 @@ use std::{num::NonZeroU64, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use jiff::Timestamp;
 use service_runtime::settings::parse_duration;
 
 const EXIT_CODES: &str = "\
@@ -36,6 +37,9 @@ pub(crate) struct Cli {
     /// How long each answer is waited for, such as 10s; 0 waits for ever.
     #[arg(long, value_parser = parse_duration, default_value = "10s", global = true)]
     pub(crate) timeout: Duration,
+    /// Who you are, for the audit trail and for whoever sees a pause.
+    #[arg(long, env = "USER", value_name = "NAME", default_value = "operator", global = true)]
+    pub(crate) by: String,
     /// Print JSON for programs, one document on each line, with the names of the gRPC contract.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -76,6 +80,8 @@ pub(crate) enum Command {
     Resume,
     /// Show each change of a user or group as it happens, until Ctrl-C. Says on standard error where to go on.
     Watch(WatchArgs),
+    /// Show the audit trail: what changed and who asked, what became of it on the Platform, and what operators did.
+    Audit(AuditArgs),
     /// Print a script that completes this command line; source it in the shell.
     Completion {
         /// For which shell.
@@ -130,9 +136,6 @@ pub(crate) struct PauseArgs {
     /// Why, for whoever looks: at most 1000 characters.
     #[arg(long)]
     pub(crate) reason: String,
-    /// Who pauses it, at most 200 characters.
-    #[arg(long, env = "USER", value_name = "NAME", default_value = "an operator")]
-    pub(crate) by: String,
     /// Do not ask.
     #[arg(long)]
     pub(crate) yes: bool,
@@ -150,4 +153,35 @@ pub(crate) struct WatchArgs {
     /// End after so many changes.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<NonZeroU64>,
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Only what is about this one.
+    #[arg(long, value_name = "RESOURCE")]
+    pub(crate) resource: Option<String>,
+    /// Only what was written at that time or later: in RFC 3339, or how long ago, such as 2h.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) from: Option<Timestamp>,
+    /// Only what was written before that time.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) until: Option<Timestamp>,
+    /// Only what comes after the entry that has this `position`.
+    #[arg(long, value_name = "POSITION")]
+    pub(crate) after: Option<String>,
+    /// Show no more than so many.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZeroU64>,
+}
+
+/// A time, or how long ago it was.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let wrong =
+        || format!("{text:?} is no time; write 2026-11-23T10:00:00Z, or how long ago, such as 90s, 5m, 2h or 1d");
+    let ago = parse_duration(text).map_err(|_| wrong())?;
+    Timestamp::now().checked_sub(ago).map_err(|_| wrong())
 }

@@ -1,12 +1,14 @@
 //! The commands: each asks identity-service, and prints what it said.
 
 mod acts;
+mod audit;
 mod deliveries;
 mod pause;
 mod status;
 mod watch;
 
 pub(crate) use acts::{discard, release, retry};
+pub(crate) use audit::audit;
 pub(crate) use deliveries::{HELD, PENDING, REFUSED, list, show};
 pub(crate) use pause::{pause, resume};
 pub(crate) use status::status;

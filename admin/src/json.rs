@@ -25,6 +25,7 @@ macro_rules! contract {
 }
 
 contract!(
+    AuditEntry,
     Delivery,
     PauseDeliveriesResponse,
     ResumeDeliveriesResponse,
@@ -96,6 +97,7 @@ mod tests {
 
     #[test]
     fn every_message_that_is_printed_is_in_the_contract() {
+        Json::of(&wire::AuditEntry::default()).unwrap();
         Json::of(&wire::PauseDeliveriesResponse::default()).unwrap();
         Json::of(&wire::ResumeDeliveriesResponse::default()).unwrap();
         Json::of(&wire::SummarizeDeliveriesResponse::default()).unwrap();

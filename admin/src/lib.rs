@@ -65,7 +65,7 @@ async fn dispatch(cli: Cli) -> Result<(), Error> {
     if let Command::Completion { shell } = cli.command {
         return output.completion(shell, &mut command());
     }
-    let service = Service::new(&cli.identity_url, cli.tenant, cli.timeout)?;
+    let service = Service::new(&cli.identity_url, cli.tenant, cli.by, cli.timeout)?;
     match cli.command {
         Command::Status(arguments) => commands::status(&service, &output, &arguments).await,
         Command::Pending(arguments) => commands::list(&service, &output, commands::PENDING, &arguments).await,
@@ -78,6 +78,7 @@ async fn dispatch(cli: Cli) -> Result<(), Error> {
         Command::Pause(arguments) => commands::pause(&service, &output, &arguments).await,
         Command::Resume => commands::resume(&service, &output).await,
         Command::Watch(arguments) => commands::watch(&service, &output, &arguments).await,
+        Command::Audit(arguments) => commands::audit(&service, &output, &arguments).await,
         Command::Completion { .. } => Ok(()),
     }
 }
@@ -103,6 +104,7 @@ mod tests {
             "admin pause --yes",
             "admin pending --limit 0",
             "admin watch --from a --oldest",
+            "admin audit --from yesterday",
             "admin status --timeout soon",
             "admin status --identity-url identity:50051",
             "admin completion odd-shell",

@@ -23,7 +23,7 @@ pub(crate) async fn find(service: &Service, resources: &[String]) -> Result<Vec<
 }
 
 /// The id of what a person calls so.
-async fn id_of(service: &Service, resource: &str) -> Result<String, Error> {
+pub(crate) async fn id_of(service: &Service, resource: &str) -> Result<String, Error> {
     if is_id(resource) {
         return Ok(resource.to_ascii_lowercase());
     }

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use proto::identity::v1::{
-    Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ListDeliveriesResponse,
-    change_service_client::ChangeServiceClient, delivery_service_client::DeliveryServiceClient,
-    group_service_client::GroupServiceClient, user_service_client::UserServiceClient,
+use proto::{
+    identity::v1::{
+        Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ListDeliveriesResponse,
+        audit_service_client::AuditServiceClient, change_service_client::ChangeServiceClient,
+        delivery_service_client::DeliveryServiceClient, group_service_client::GroupServiceClient,
+        user_service_client::UserServiceClient,
+    },
+    origin,
 };
 use service_runtime::Connection;
-use tonic::{Response, Status};
+use tonic::{Request, Response, Status};
 
 use crate::error::Error;
 
@@ -21,16 +25,28 @@ pub(crate) struct Service {
     connection: Connection,
     url: String,
     pub(crate) tenant: String,
+    /// Who acts, in their own words.
+    pub(crate) by: String,
 }
 
 impl Service {
     /// Nothing is opened before the first call.
-    pub(crate) fn new(url: &str, tenant: String, timeout: Duration) -> Result<Self, Error> {
+    pub(crate) fn new(url: &str, tenant: String, by: String, timeout: Duration) -> Result<Self, Error> {
         Ok(Self {
             connection: service_runtime::connect(url, timeout).map_err(Error::Address)?,
             url: url.to_owned(),
             tenant,
+            by,
         })
+    }
+
+    /// A request that does something; it says who, for the audit trail.
+    pub(crate) fn act<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Ok(who) = credential(&self.by).parse() {
+            request.metadata_mut().insert(origin::CREDENTIAL, who);
+        }
+        request
     }
 
     pub(crate) fn deliveries(&self) -> DeliveryServiceClient<Connection> {
@@ -39,6 +55,10 @@ impl Service {
 
     pub(crate) fn changes(&self) -> ChangeServiceClient<Connection> {
         ChangeServiceClient::new(self.connection.clone())
+    }
+
+    pub(crate) fn audit(&self) -> AuditServiceClient<Connection> {
+        AuditServiceClient::new(self.connection.clone())
     }
 
     pub(crate) fn users(&self) -> UserServiceClient<Connection> {
@@ -107,4 +127,25 @@ impl Service {
 /// What the contract says is always there.
 pub(crate) fn said<T>(part: Option<T>) -> Result<T, Error> {
     part.ok_or_else(|| Error::Answer("a part of it is missing".to_owned()))
+}
+
+/// Who acts, as the audit trail has room for it: what it does not take is a question mark there.
+fn credential(by: &str) -> String {
+    let printable = |c| if (' '..='~').contains(&c) { c } else { '?' };
+    let who = "admin-".chars().chain(by.chars().map(printable));
+    who.take(origin::LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_acts_is_in_the_trail() {
+        assert_eq!(credential("hana"), "admin-hana");
+        assert_eq!(credential("Jürgen\n"), "admin-J?rgen?");
+        for name in ["", "山", &"x".repeat(500)] {
+            assert!(origin::is_usable(credential(name).as_bytes()), "{name}");
+        }
+    }
 }

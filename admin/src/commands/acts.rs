@@ -30,7 +30,7 @@ pub(crate) async fn retry(service: &Service, output: &Output, resources: &[Strin
             tenant: service.tenant.clone(),
             resource_id: before.resource_id.clone(),
         };
-        let answer = service.answer(service.deliveries().retry_delivery(request).await)?;
+        let answer = service.answer(service.deliveries().retry_delivery(service.act(request)).await)?;
         said(answer.delivery).map(Some)
     })
     .await
@@ -60,7 +60,7 @@ pub(crate) async fn release(service: &Service, output: &Output, arguments: &Rele
             tenant: service.tenant.clone(),
             resource_id: before.resource_id.clone(),
         };
-        match service.answer(service.deliveries().release_delivery(request).await) {
+        match service.answer(service.deliveries().release_delivery(service.act(request)).await) {
             // Of all that was held it was let go by another hand, or taken back, since it was listed.
             Err(error) if arguments.all && is_not_held(&error) => service.delivery(&before.resource_id).await.map(Some),
             answer => said(answer?.delivery).map(Some),
@@ -90,7 +90,7 @@ pub(crate) async fn discard(service: &Service, output: &Output, arguments: &Disc
             tenant: service.tenant.clone(),
             resource_id: before.resource_id.clone(),
         };
-        let answer = service.answer(service.deliveries().discard_delivery(request).await)?;
+        let answer = service.answer(service.deliveries().discard_delivery(service.act(request)).await)?;
         Ok(answer.delivery)
     })
     .await

@@ -24,10 +24,10 @@ pub(crate) async fn pause(service: &Service, output: &Output, arguments: &PauseA
     }
     let request = PauseDeliveriesRequest {
         tenant: service.tenant.clone(),
-        paused_by: arguments.by.clone(),
+        paused_by: service.by.clone(),
         reason: arguments.reason.clone(),
     };
-    let answer = service.answer(service.deliveries().pause_deliveries(request).await)?;
+    let answer = service.answer(service.deliveries().pause_deliveries(service.act(request)).await)?;
     if output.json {
         return output.message(&answer);
     }
@@ -40,7 +40,7 @@ pub(crate) async fn resume(service: &Service, output: &Output) -> Result<(), Err
     let request = ResumeDeliveriesRequest {
         tenant: service.tenant.clone(),
     };
-    let answer = service.answer(service.deliveries().resume_deliveries(request).await)?;
+    let answer = service.answer(service.deliveries().resume_deliveries(service.act(request)).await)?;
     if output.json {
         return output.message(&answer);
     }

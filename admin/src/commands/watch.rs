@@ -73,19 +73,28 @@ impl Watch<'_> {
 }
 
 fn row(change: &Change) -> Vec<String> {
-    let at = change.changed_at.as_ref().and_then(proto::time::from_proto);
-    let kind = match change.kind() {
-        ChangeKind::Unspecified => "unknown",
-        ChangeKind::Created => "created",
-        ChangeKind::Updated => "updated",
-        ChangeKind::Deleted => "deleted",
-    };
     vec![
-        at.map_or_else(String::new, |at| format!("{at:.0}")),
-        kind.to_owned(),
+        moment(change.changed_at.as_ref()),
+        happened(change.kind()).to_owned(),
         change.resource_type.clone(),
         change.resource_id.clone(),
         change.version.to_string(),
         change.attributes.join(", "),
     ]
+}
+
+/// A time in UTC, to the second.
+pub(super) fn moment(at: Option<&prost_types::Timestamp>) -> String {
+    let at = at.and_then(proto::time::from_proto);
+    at.map_or_else(String::new, |at| format!("{at:.0}"))
+}
+
+/// What happened, in a word.
+pub(super) fn happened(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Unspecified => "unknown",
+        ChangeKind::Created => "created",
+        ChangeKind::Updated => "updated",
+        ChangeKind::Deleted => "deleted",
+    }
 }

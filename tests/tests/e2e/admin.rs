@@ -1,6 +1,7 @@
 //! The operator's command line, as a process against real services: what it shows, what it does, and how it ends.
 
 mod acts;
+mod audit;
 mod ends;
 mod long;
 mod watch;

@@ -159,7 +159,7 @@ async fn a_tenant_is_paused_and_resumed() {
     assert_eq!(it.platform.names().await, [ODILE]);
     assert_eq!(it.admin(0, &["resume"]).await.out, "was not paused\n");
     let paused = it.admin_json(0, &["pause", "--reason=again", "--yes"]).await.remove(0);
-    assert_eq!(paused["pause"]["pausedBy"], "an operator");
+    assert_eq!(paused["pause"]["pausedBy"], "operator");
     let resumed = it.admin(0, &["resume"]).await;
     assert!(resumed.out.starts_with("resumed; was paused for "), "{resumed:?}");
 }
