@@ -1,8 +1,10 @@
 //! The plan of a run: what is started, which comparisons are made, and what each should come to.
 
 mod groups;
+mod relay;
 mod size;
 mod speed;
+mod waiting;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, thread};
 
@@ -13,9 +15,9 @@ use jiff::Timestamp;
 use crate::{
     client::Target,
     floor::Floor,
-    report::{Figure, Report, Row, Table},
+    report::{Figure, Figures, Report, Row, Table},
     slice::{Compared, Pace, Work, compare},
-    system::{Delivery, Engine, Setup, System},
+    system::{Answers, Delivery, Engine, Setup, System},
 };
 
 /// What the sizes should not change: the least ratio of the rates.
@@ -23,7 +25,9 @@ const SAME: f64 = 0.85;
 /// Members of large groups, where there are enough users.
 const LARGE_GROUPS: [usize; 2] = [100_000, 500_000];
 
-/// The parts that need the large instance.
+/// The parts that need the small instance alone.
+const SMALL: [Section; 3] = [Section::Floor, Section::Delivery, Section::Build];
+/// The parts that need the large instance, too.
 const LARGE: [Section; 6] = [
     Section::Size,
     Section::Members,
@@ -33,6 +37,15 @@ const LARGE: [Section; 6] = [
     Section::Start,
 ];
 
+/// The parts that deliver.
+const DELIVERING: [Section; 5] = [
+    Section::Delivery,
+    Section::Rate,
+    Section::Calls,
+    Section::Age,
+    Section::Wait,
+];
+
 /// A part of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Section {
@@ -40,6 +53,14 @@ pub enum Section {
     Floor,
     /// The same with delivery on, to a simulated Platform that answers at once.
     Delivery,
+    /// Deliveries a second.
+    Rate,
+    /// Calls of the Platform for Entra's requests.
+    Calls,
+    /// The age of the oldest pending change where the Platform takes few calls.
+    Age,
+    /// What answers take longer because they wait for a slow Platform's verdict.
+    Wait,
     /// Each request at the large size against the small one.
     Size,
     /// Members of a large group against those of a small one.
@@ -69,6 +90,10 @@ pub struct Settings {
     pub fsync: Vec<String>,
     /// Whether delivery is paused throughout.
     pub paused: bool,
+    /// Changes of each kind whose deliveries are timed.
+    pub changes: usize,
+    /// Users that are created at once where the Platform takes few calls.
+    pub burst: usize,
     /// Only these parts; all when empty.
     pub only: Vec<Section>,
     /// How long and how often.
@@ -116,45 +141,15 @@ pub async fn run(settings: &Settings) -> Result<()> {
         folder: folder.clone(),
         engine: settings.engine,
         delivery: Delivery::Paused,
+        answer_wait: None,
         appendfsync: first.clone(),
         users: settings.small,
         groups: small_groups(settings),
     };
-    say(&format!("starting the small instance, {} users", settings.small));
-    let small = System::start(&setup).await?;
-    if run.wants(Section::Floor) || run.wants(Section::Delivery) {
-        let files = tempfile::Builder::new().prefix("floor-").tempdir_in(&folder)?;
-        let floor = Floor::start(&settings.program, settings.threads, files.path(), first).await?;
-        if run.wants(Section::Floor) {
-            run.against_floor(&small, &floor).await?;
-        }
-        if run.wants(Section::Delivery) {
-            say(&format!("starting an instance that delivers, {} users", settings.small));
-            let setup = Setup {
-                delivery: Delivery::On,
-                ..setup.clone()
-            };
-            run.with_delivery(&System::start(&setup).await?, &floor).await?;
-        }
+    if SMALL.into_iter().chain(LARGE).any(|section| run.wants(section)) {
+        Box::pin(run.under_load(&setup)).await?;
     }
-    if let Some(programs) = settings.against.as_ref().filter(|_| run.wants(Section::Build)) {
-        say("starting the other build");
-        let setup = Setup {
-            programs: programs.clone(),
-            ..setup.clone()
-        };
-        run.builds(&small, &System::start(&setup).await?).await?;
-    }
-    if LARGE.into_iter().any(|section| run.wants(section)) {
-        say(&format!("starting the large instance, {} users", settings.users));
-        let setup = Setup {
-            users: settings.users,
-            groups: groups(settings),
-            ..setup
-        };
-        let mut large = System::start(&setup).await?;
-        run.large(&mut large, &small).await?;
-    }
+    Box::pin(run.of_deliveries(&setup)).await?;
 
     let name = format!("{:?}-{}", settings.engine, settings.users).to_lowercase();
     run.report.write(&folder, &name)?;
@@ -164,16 +159,69 @@ pub async fn run(settings: &Settings) -> Result<()> {
 }
 
 impl Run<'_> {
+    /// Requests in a closed loop.
+    async fn under_load(&mut self, setup: &Setup) -> Result<()> {
+        let settings = self.settings;
+        say(&format!("starting the small instance, {} users", settings.small));
+        let small = System::start(setup).await?;
+        if self.wants(Section::Floor) || self.wants(Section::Delivery) {
+            let files = tempfile::Builder::new().prefix("floor-").tempdir_in(&setup.folder)?;
+            let floor = Floor::start(&settings.program, settings.threads, files.path(), &setup.appendfsync).await?;
+            if self.wants(Section::Floor) {
+                self.against_floor(&small, &floor).await?;
+            }
+            if self.wants(Section::Delivery) {
+                say(&format!("starting an instance that delivers, {} users", settings.small));
+                let setup = Setup {
+                    delivery: Delivery::On(Answers::default()),
+                    ..setup.clone()
+                };
+                self.with_delivery(&System::start(&setup).await?, &floor).await?;
+            }
+        }
+        if let Some(programs) = settings.against.as_ref().filter(|_| self.wants(Section::Build)) {
+            say("starting the other build");
+            let setup = Setup {
+                programs: programs.clone(),
+                ..setup.clone()
+            };
+            self.builds(&small, &System::start(&setup).await?).await?;
+        }
+        if LARGE.into_iter().any(|section| self.wants(section)) {
+            say(&format!("starting the large instance, {} users", settings.users));
+            let setup = Setup {
+                users: settings.users,
+                groups: groups(settings),
+                ..setup.clone()
+            };
+            let mut large = System::start(&setup).await?;
+            self.large(&mut large, &small).await?;
+        }
+        Ok(())
+    }
+
+    /// What becomes of changes, each part on instances of its own.
+    async fn of_deliveries(&mut self, setup: &Setup) -> Result<()> {
+        if self.wants(Section::Rate) {
+            self.rate(setup).await?;
+        }
+        if self.wants(Section::Calls) {
+            self.calls(setup).await?;
+        }
+        if self.wants(Section::Age) {
+            self.ages(setup).await?;
+        }
+        if self.wants(Section::Wait) {
+            self.waits(setup).await?;
+        }
+        Ok(())
+    }
+
     async fn large(&mut self, large: &mut System, small: &System) -> Result<()> {
         let filled = large.filled;
         let way = if filled.imported { "import" } else { "POSTs" };
-        let figure = Figure {
-            what: format!("filling the large instance by {way}"),
-            value: filled.took.as_secs_f64(),
-            unit: "s",
-            at_most: None,
-        };
-        self.figure(figure);
+        self.figures("Filling the large instance");
+        self.figure(Figure::new(format!("by {way}"), filled.took.as_secs_f64(), "s"));
         if self.wants(Section::Redis) {
             self.redis_memory(large).await?;
         }
@@ -196,7 +244,7 @@ impl Run<'_> {
     }
 
     fn wants(&self, section: Section) -> bool {
-        if section == Section::Delivery && self.settings.paused {
+        if self.settings.paused && DELIVERING.contains(&section) {
             return false;
         }
         self.settings.only.is_empty() || self.settings.only.contains(&section)
@@ -231,9 +279,21 @@ impl Run<'_> {
         }
     }
 
+    /// Begins figures that belong together.
+    fn figures(&mut self, title: impl Into<String>) {
+        let title = title.into();
+        say(&format!("\n{title}"));
+        self.report.figures.push(Figures {
+            title,
+            figures: Vec::new(),
+        });
+    }
+
     fn figure(&mut self, figure: Figure) {
         say(&format!("{}: {} {}", figure.what, figure.shown(), figure.unit));
-        self.report.figures.push(figure);
+        if let Some(figures) = self.report.figures.last_mut() {
+            figures.figures.push(figure);
+        }
     }
 }
 

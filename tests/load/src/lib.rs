@@ -12,6 +12,7 @@ mod people;
 mod processes;
 mod redis;
 pub mod report;
+pub mod requests;
 pub mod slice;
 pub mod system;
 pub mod workload;

@@ -48,9 +48,15 @@ struct BenchArguments {
     /// `appendfsync` of Redis: the first for everything, the others for the comparison with the floor.
     #[arg(long, value_delimiter = ',', default_value = "always,everysec")]
     fsync: Vec<String>,
-    /// Measure with delivery paused only, so that every change stays pending: without the table where it is on.
+    /// Measure with delivery paused only, so that every change stays pending: without the parts where it is on.
     #[arg(long)]
     paused: bool,
+    /// Changes of each kind whose deliveries are timed.
+    #[arg(long, default_value_t = 1_000)]
+    changes: usize,
+    /// Users that are created at once where the Platform takes five calls a second; each takes about a second.
+    #[arg(long, default_value_t = 40)]
+    burst: usize,
     /// Only these parts.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Section>,
@@ -101,6 +107,8 @@ fn settings(arguments: BenchArguments) -> Result<Settings> {
         small: arguments.small,
         fsync: arguments.fsync,
         paused: arguments.paused,
+        changes: arguments.changes,
+        burst: arguments.burst,
         only: arguments.only,
         pace: Pace {
             slice: arguments.slice,

@@ -14,8 +14,8 @@ pub struct Report {
     pub conditions: BTreeMap<&'static str, String>,
     /// Tables of rates.
     pub tables: Vec<Table>,
-    /// Single figures.
-    pub figures: Vec<Figure>,
+    /// Single figures, by what they are about.
+    pub figures: Vec<Figures>,
 }
 
 /// Rates of one kind, in the order measured.
@@ -68,6 +68,15 @@ pub struct Goal {
     /// The largest ratio of the 99th percentiles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p99_ratio: Option<f64>,
+}
+
+/// Single figures that belong together.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    /// What they are about.
+    pub title: String,
+    /// In the order measured.
+    pub figures: Vec<Figure>,
 }
 
 /// A single figure.
@@ -142,6 +151,24 @@ impl Row {
 }
 
 impl Figure {
+    /// A figure without a target.
+    pub fn new(what: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self {
+            what: what.into(),
+            value,
+            unit,
+            at_most: None,
+        }
+    }
+
+    /// The same, which may be so much.
+    pub fn at_most(self, most: f64) -> Self {
+        Self {
+            at_most: Some(most),
+            ..self
+        }
+    }
+
     /// The value with as many places as matter.
     pub fn shown(&self) -> String {
         let value = self.value;
@@ -212,13 +239,15 @@ impl Report {
                 }
             }
         }
-        let _ = write!(text, "\n| what | | target | met |\n|---|---|---|---|\n");
-        for figure in &self.figures {
-            let (Figure { what, unit, .. }, value) = (figure, figure.shown());
-            let most = figure
-                .at_most
-                .map_or_else(String::new, |most| format!("≤ {most} {unit}"));
-            let _ = writeln!(text, "| {what} | {value} {unit} | {most} | {} |", said(figure.met()));
+        for Figures { title, figures } in &self.figures {
+            let _ = write!(text, "\n**{title}**\n\n| what | | target | met |\n|---|---|---|---|\n");
+            for figure in figures {
+                let (Figure { what, unit, .. }, value) = (figure, figure.shown());
+                let most = figure
+                    .at_most
+                    .map_or_else(String::new, |most| format!("≤ {most} {unit}"));
+                let _ = writeln!(text, "| {what} | {value} {unit} | {most} | {} |", said(figure.met()));
+            }
         }
         text
     }

@@ -1,7 +1,11 @@
 //! A closed loop for a while: each connection sends its next request when the answer to the last one was read. And two such
 //! loops in turn, so that whatever else the machine does hits both.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use anyhow::Result;
 use futures_util::{StreamExt, stream::FuturesUnordered};
@@ -60,7 +64,8 @@ impl Slice {
             .map_or(f64::NAN, |micros| f64::from(*micros) / 1000.0)
     }
 
-    fn add(&mut self, other: Self) {
+    /// Adds another loop's, whose time comes after this one's.
+    pub fn add(&mut self, other: Self) {
         self.micros.extend(other.micros);
         self.took += other.took;
         for (what, count) in other.wrong {
@@ -153,28 +158,56 @@ pub async fn run(connections: &mut [Connection], length: Duration, work: &Work<'
     slice
 }
 
+/// Sends these and no more, in order, each on the connection that is free first.
+pub async fn send_all(connections: &mut [Connection], requests: Vec<(Request, Check)>) -> Slice {
+    let began = Instant::now();
+    let left = RefCell::new(VecDeque::from(requests));
+    let mut workers: FuturesUnordered<_> = connections
+        .iter_mut()
+        .map(|connection| async {
+            let mut slice = Slice::default();
+            loop {
+                let next = left.borrow_mut().pop_front();
+                let Some((request, check)) = next else { return slice };
+                send(connection, request, check, &mut slice).await;
+            }
+        })
+        .collect();
+    let mut slice = Slice::default();
+    while let Some(part) = workers.next().await {
+        slice.add(part);
+    }
+    slice.took = began.elapsed();
+    slice
+}
+
 async fn keep_sending(nth: usize, connection: &mut Connection, end: Instant, work: &Work<'_>) -> Slice {
     let mut rng = StdRng::from_os_rng();
     let mut slice = Slice::default();
     loop {
         let (request, check) = work(nth, &mut rng);
-        let began = Instant::now();
-        let wrong = match connection.send(request).await {
-            Ok(answer) => check(&answer).err(),
-            Err(error) => Some(format!("no answer: {error}")),
-        };
-        let now = Instant::now();
-        match wrong {
-            None => {
-                let micros = (now - began).as_micros();
-                slice.micros.push(u32::try_from(micros).unwrap_or(u32::MAX));
-            }
-            Some(what) => *slice.wrong.entry(what).or_default() += 1,
-        }
-        if now >= end {
+        if send(connection, request, check, &mut slice).await >= end {
             return slice;
         }
     }
+}
+
+/// Sends one request, and gives when its answer was there.
+async fn send(connection: &mut Connection, request: Request, check: Check, slice: &mut Slice) -> Instant {
+    let began = Instant::now();
+    let wrong = match connection.send(request).await {
+        Ok(answer) => check(&answer).err(),
+        Err(error) => Some(format!("no answer: {error}")),
+    };
+    let now = Instant::now();
+    match wrong {
+        None => {
+            let micros = (now - began).as_micros();
+            slice.micros.push(u32::try_from(micros).unwrap_or(u32::MAX));
+        }
+        Some(what) => *slice.wrong.entry(what).or_default() += 1,
+    }
+    now
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 //! or the embedded file, filled and ready. Delivery is paused, so that what is measured is the way of a request from the
 //! socket to the disk and back, or on, to a simulated Platform that answers at once.
 
+mod deliveries;
+mod platform;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -10,12 +13,14 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use proto::identity::v1::{SummarizeDeliveriesRequest, delivery_service_client::DeliveryServiceClient};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::time::Instant;
-use tonic::transport::Channel;
 
+pub use self::{
+    deliveries::{Backlog, Deliveries},
+    platform::{Answers, Calls, SimulatedPlatform},
+};
 use crate::{
     client::Target,
     fill::Directory,
@@ -24,13 +29,6 @@ use crate::{
 };
 
 const TOKEN: &str = "dsg_the-token-of-the-load-generator";
-/// Who calls the simulated Platform, and by which secret.
-const PLATFORM_USER: &str = "gateway@kestrelworks.example";
-const PLATFORM_SECRET: &str = "the-secret-of-the-load-generator";
-/// How long deliveries may stand still.
-const STANDSTILL: Duration = Duration::from_secs(120);
-/// How often they are looked at.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// What identity-service keeps its state in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -46,17 +44,8 @@ pub enum Engine {
 pub enum Delivery {
     /// DELIVERY_CONCURRENCY=0 keeps every change pending.
     Paused,
-    /// To a simulated Platform of its own, which knows nobody at the start.
-    On,
-}
-
-/// What is still to be delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backlog {
-    /// Resources whose delivery is under way or to come.
-    pub pending: i64,
-    /// Resources that the Platform did not take.
-    pub refused: i64,
+    /// To a simulated Platform of its own, which knows nobody at the start. No brake is on.
+    On(Answers),
 }
 
 /// What a system is made of.
@@ -74,6 +63,8 @@ pub struct Setup {
     pub engine: Engine,
     /// Whether changes are delivered.
     pub delivery: Delivery,
+    /// How long an answer waits for the Platform's verdict, if not as long as by default.
+    pub answer_wait: Option<Duration>,
     /// `appendfsync` of its redis-server, for a start.
     pub appendfsync: String,
     /// How many users.
@@ -99,9 +90,11 @@ pub struct System {
     pub identity: Process,
     /// Whether changes are delivered.
     pub delivery: Delivery,
-    identity_at: SocketAddr,
-    _adapter: Process,
-    _platform: Option<Process>,
+    /// What becomes of changes.
+    pub deliveries: Deliveries,
+    /// delinea-adapter.
+    pub adapter: Process,
+    platform: Option<SimulatedPlatform>,
     ops: [SocketAddr; 2],
     _folder: TempDir,
 }
@@ -135,7 +128,7 @@ impl System {
         let imported = match setup.delivery {
             Delivery::Paused => import(&setup.importer.join("identity-service"), &store, folder.path(), setup).await?,
             // Of those who are imported, the simulated Platform would know nothing.
-            Delivery::On => None,
+            Delivery::On(_) => None,
         };
 
         let [
@@ -152,31 +145,33 @@ impl System {
         };
         let platform = match setup.delivery {
             Delivery::Paused => None,
-            Delivery::On => {
-                let settings = vec![
-                    format!("--client-id={PLATFORM_USER}"),
-                    format!("--client-secret={PLATFORM_SECRET}"),
-                ];
-                let mut platform = start("platform-simulator", platform_at, settings)?;
-                platform.listens(platform_at).await?;
-                Some(platform)
+            Delivery::On(answers) => {
+                let mut process = start("platform-simulator", platform_at, platform::settings())?;
+                process.listens(platform_at).await?;
+                Some(SimulatedPlatform::new(process, platform_at, answers).await?)
             }
         };
         // Where nothing is delivered, nobody listens there.
-        let adapter = vec![
-            format!("--platform-url=http://{platform_at}"),
-            format!("--platform-client-id={PLATFORM_USER}"),
-            format!("--platform-client-secret={PLATFORM_SECRET}"),
-            "--max-rps=0".to_owned(),
-        ];
+        let max_rps = match setup.delivery {
+            Delivery::Paused => 0,
+            Delivery::On(answers) => answers.max_rps,
+        };
+        let adapter = platform::adapter_settings(platform_at, max_rps);
         let adapter = start("delinea-adapter", adapter_at, adapter)?;
         let mut identity = vec![
             store,
             format!("--ops-listen={identity_ops}"),
             format!("--adapter-url=http://{adapter_at}"),
         ];
-        if setup.delivery == Delivery::Paused {
-            identity.push("--delivery-concurrency=0".to_owned());
+        match setup.delivery {
+            Delivery::Paused => identity.push("--delivery-concurrency=0".to_owned()),
+            Delivery::On(_) => identity.extend([
+                "--max-removals-per-hour=0".to_owned(),
+                "--max-deactivations-per-hour=0".to_owned(),
+            ]),
+        }
+        if let Some(wait) = setup.answer_wait {
+            identity.push(format!("--answer-wait={}ms", wait.as_millis()));
         }
         let mut identity = start("identity-service", identity_at, identity)?;
         let hash: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -189,6 +184,7 @@ impl System {
         identity.ready(identity_ops).await?;
         gateway.ready(gateway_ops).await?;
 
+        let deliveries = Deliveries::of(identity_at).await?;
         let target = Target {
             addr: gateway_at,
             base: "/scim/v2".to_owned(),
@@ -199,8 +195,8 @@ impl System {
             Some(directory) => (directory, true),
             None => {
                 let mut directory = Directory::post_users(&target, setup.users).await?;
-                if setup.delivery == Delivery::On {
-                    delivered(identity_at).await?;
+                if setup.delivery != Delivery::Paused {
+                    deliveries.done().await?;
                 }
                 memory_after = memory(redis.as_ref()).await?;
                 directory.post_groups(&target, &setup.groups).await?;
@@ -220,9 +216,9 @@ impl System {
             gateway,
             identity,
             delivery: setup.delivery,
-            identity_at,
-            _adapter: adapter,
-            _platform: platform,
+            deliveries,
+            adapter,
+            platform,
             ops: [identity_ops, gateway_ops],
             _folder: folder,
         })
@@ -233,14 +229,9 @@ impl System {
         Ok(self.gateway.cpu()? + self.identity.cpu()?)
     }
 
-    /// What is still to be delivered.
-    pub async fn backlog(&self) -> Result<Backlog> {
-        backlog(&mut deliveries(self.identity_at).await?).await
-    }
-
-    /// Waits until all is delivered.
-    pub async fn delivered(&self) -> Result<()> {
-        delivered(self.identity_at).await
+    /// The Platform that it delivers to.
+    pub fn platform(&self) -> Result<&SimulatedPlatform> {
+        self.platform.as_ref().context("nothing is delivered here")
     }
 
     /// Ends identity-service and the gateway, and starts them again: how long until each is ready.
@@ -277,44 +268,6 @@ async fn import(program: &Path, store: &str, folder: &Path, setup: &Setup) -> Re
     ensure!(done.status.success(), "the import failed: {said}");
     std::fs::remove_file(file)?;
     Ok(Some(directory))
-}
-
-/// Waits until all is delivered: nothing may be refused.
-async fn delivered(identity: SocketAddr) -> Result<()> {
-    let mut client = deliveries(identity).await?;
-    let (mut left, mut changed) = (None, Instant::now());
-    loop {
-        let now = backlog(&mut client).await?;
-        ensure!(now.refused == 0, "{} deliveries were refused", now.refused);
-        if now.pending == 0 {
-            return Ok(());
-        }
-        if left.replace(now) != Some(now) {
-            changed = Instant::now();
-        }
-        ensure!(
-            changed.elapsed() < STANDSTILL,
-            "{} deliveries do not get on",
-            now.pending
-        );
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-async fn deliveries(identity: SocketAddr) -> Result<DeliveryServiceClient<Channel>> {
-    let endpoint = Channel::from_shared(format!("http://{identity}"))?;
-    Ok(DeliveryServiceClient::new(endpoint.connect().await?))
-}
-
-async fn backlog(client: &mut DeliveryServiceClient<Channel>) -> Result<Backlog> {
-    let request = SummarizeDeliveriesRequest {
-        tenant: "default".to_owned(),
-    };
-    let summary = client.summarize_deliveries(request).await?.into_inner();
-    Ok(Backlog {
-        pending: summary.pending,
-        refused: summary.refused,
-    })
 }
 
 async fn memory(redis: Option<&RedisServer>) -> Result<Option<u64>> {

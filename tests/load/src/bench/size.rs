@@ -34,33 +34,24 @@ impl Run<'_> {
         let groups: u64 = parts.iter().filter(|part| of_groups(part.0)).map(|part| part.1).sum();
         let way = match (system.filled.imported, system.delivery) {
             (true, _) => "imported as delivered",
-            (false, Delivery::On) => "created and delivered just now",
+            (false, Delivery::On(_)) => "created and delivered just now",
             (false, Delivery::Paused) => "still to be delivered",
         };
+        self.figures(format!("Redis memory: {users} users, {way}"));
         if let Some((before, after)) = system.filled.memory {
             let groups = if system.filled.imported { groups } else { 0 };
-            let figure = Figure {
-                what: format!("Redis memory for a user, {way}"),
-                value: after.saturating_sub(before + groups) as f64 / users,
-                unit: "bytes",
-                at_most: Some(2048.0),
-            };
-            self.figure(figure);
+            let each = after.saturating_sub(before + groups) as f64 / users;
+            self.figure(Figure::new("for a user", each, "bytes").at_most(2048.0));
         }
         for (key, bytes) in &parts {
-            self.figure(Figure {
-                what: format!("{way}, of which `{key}`").replace("of which `group", "besides, in all groups, `group"),
-                value: *bytes as f64 / users,
-                unit: "bytes a user",
-                at_most: None,
-            });
+            let what = format!("of which `{key}`").replace("of which `group", "besides, in all groups, `group");
+            self.figure(Figure::new(what, *bytes as f64 / users, "bytes a user"));
         }
-        self.figure(Figure {
-            what: "resident memory of redis-server".to_owned(),
-            value: mib(redis.resident()?),
-            unit: "MiB",
-            at_most: None,
-        });
+        self.figure(Figure::new(
+            "resident memory of redis-server",
+            mib(redis.resident()?),
+            "MiB",
+        ));
         Ok(())
     }
 
@@ -86,31 +77,30 @@ impl Run<'_> {
         ensure!(slice.wrong.is_empty(), "under load: {:?}", slice.wrong);
         let (whole, seen) = (whole?, seen?);
         let largest = system.directory.groups.iter().max().map_or(0, |group| group.0);
-        self.count(
+        self.figures("Resident memory under load");
+        self.figure(Figure::new(
             format!("requests under load, beside GETs of the group of {largest}"),
-            slice.micros.len(),
-        );
-        self.count(
+            slice.micros.len() as f64,
+            "times",
+        ));
+        self.figure(Figure::new(
             format!("GETs of the whole group of {largest}, {:.1} MiB each", mib(whole.bytes)),
-            whole.times,
-        );
+            whole.times as f64,
+            "times",
+        ));
         let halves = seen.split_at(seen.len() / 2);
         for (nth, name, process) in [
             (0, "gateway", &system.gateway),
             (1, "identity-service", &system.identity),
         ] {
             let most = |seen: &[[u64; 2]]| seen.iter().map(|both| both[nth]).max().unwrap_or_default();
-            for (when, bytes, at_most) in [
-                ("ever", process.most_resident()?, Some(MOST_RESIDENT)),
-                ("in the first half of the load", most(halves.0), None),
-                ("in the second half", most(halves.1), None),
+            let ever = mib(process.most_resident()?);
+            self.figure(Figure::new(format!("most of {name} ever"), ever, "MiB").at_most(MOST_RESIDENT));
+            for (when, bytes) in [
+                ("in the first half of the load", most(halves.0)),
+                ("in the second half", most(halves.1)),
             ] {
-                self.figure(Figure {
-                    what: format!("most resident memory of {name} {when}"),
-                    value: mib(bytes),
-                    unit: "MiB",
-                    at_most,
-                });
+                self.figure(Figure::new(format!("most of {name} {when}"), mib(bytes), "MiB"));
             }
         }
         Ok(())
@@ -118,30 +108,18 @@ impl Run<'_> {
 
     /// Time until both services are ready again: after an orderly end, and after a kill.
     pub(super) async fn start_up(&mut self, system: &mut System) -> Result<()> {
+        self.figures("Start-up");
         for (killed, after) in [(false, "an orderly end"), (true, "kill -9")] {
             let [identity, gateway] = system.restart(killed).await?;
             for (name, took) in [
                 ("identity-service", identity),
                 ("identity-service and gateway", gateway),
             ] {
-                self.figure(Figure {
-                    what: format!("start of {name} after {after}, until ready"),
-                    value: took.as_secs_f64(),
-                    unit: "s",
-                    at_most: Some(LONGEST_START),
-                });
+                let what = format!("{name} after {after}, until ready");
+                self.figure(Figure::new(what, took.as_secs_f64(), "s").at_most(LONGEST_START));
             }
         }
         Ok(())
-    }
-
-    fn count(&mut self, what: String, count: usize) {
-        self.figure(Figure {
-            what,
-            value: count as f64,
-            unit: "times",
-            at_most: None,
-        });
     }
 }
 

@@ -49,23 +49,11 @@ impl Run<'_> {
         let users = system.directory.users.len();
         let title = format!("Against the floor, with delivery on: {users} users");
         self.requests(title, system, floor, |_| None).await?;
-        let (began, left) = (Instant::now(), system.backlog().await?);
-        system.delivered().await?;
-        for (what, value, unit) in [
-            (
-                "deliveries left after the last PATCH",
-                left.pending as f64,
-                "deliveries",
-            ),
-            ("until they were done", began.elapsed().as_secs_f64(), "s"),
-        ] {
-            self.figure(Figure {
-                what: what.to_owned(),
-                value,
-                unit,
-                at_most: None,
-            });
-        }
+        let (began, left) = (Instant::now(), system.deliveries.backlog().await?);
+        system.deliveries.done().await?;
+        self.figures("With delivery on, after the last row");
+        self.figure(Figure::new("deliveries left", left.pending as f64, "deliveries"));
+        self.figure(Figure::new("until they were done", began.elapsed().as_secs_f64(), "s"));
         Ok(())
     }
 
@@ -91,8 +79,8 @@ impl Run<'_> {
         self.table(title);
         for (what, ours, floors, goal) in plan {
             // What the last row left to be delivered is not this row's.
-            if system.delivery == Delivery::On {
-                system.delivered().await?;
+            if system.delivery != Delivery::Paused {
+                system.deliveries.done().await?;
             }
             let compared = self.compare((system, ours), (&floor.target, floors)).await?;
             self.row(Row::new(what, compared, goal_of(goal)));
