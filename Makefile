@@ -70,6 +70,11 @@ install-test-packages:
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends redis-server; \
 	}
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || { \
+		echo "make: installing libfaketime, which sets the clock of a process that is tested"; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends libfaketime; \
+	}
 	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || { \
 		echo "make: installing chromium, which a test opens a page with"; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \

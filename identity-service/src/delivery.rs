@@ -7,6 +7,7 @@
 mod apply;
 mod backoff;
 mod breaker;
+mod clock;
 mod ending;
 mod groups;
 mod lease;
@@ -22,7 +23,10 @@ use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
-use self::breaker::{Allowed, Breaker};
+use self::{
+    breaker::{Allowed, Breaker},
+    clock::{Clock, is_ahead},
+};
 use crate::{
     config::{DeliveryConfig, Policy},
     id::{Kind, Tenant},
@@ -32,7 +36,7 @@ use crate::{
     wake::Wake,
 };
 
-/// How long the relay sleeps at most, should a bell be missed or a clock jump.
+/// How long the relay sleeps at most, should a bell be missed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How long deliveries that are under way may take when the relay is told to stop.
 const LAST_DELIVERIES: Duration = Duration::from_secs(3);
@@ -107,7 +111,11 @@ impl Relay {
     ) {
         let Way { slots, breaker } = way;
         let mut wakes = self.wake.listen();
+        let mut clock = Clock::new(Timestamp::now(), Instant::now());
+        let mut went_back = self.ahead_of_us(&tenant).await;
         loop {
+            let unseen = clock.went_back(Timestamp::now(), Instant::now());
+            self.rewind(&tenant, went_back.take().or(unseen)).await;
             let allowed = breaker.allowed(Instant::now());
             self.pulse.stands_still(breaker.is_open());
             if let Allowed::NothingBefore(until) = allowed {
@@ -176,8 +184,29 @@ impl Relay {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep_until(Instant::now() + sleep) => {}
                     () = wakes.heard() => {}
+                    by = clock.goes_back() => went_back = Some(by),
                 }
             }
+        }
+    }
+
+    /// By how much the store has seen a later time than it is now, if it has: the clock went back while nobody looked.
+    async fn ahead_of_us(&self, tenant: &Tenant) -> Option<Duration> {
+        let newest = self.store.newest_entry(tenant).await.ok()?;
+        let page = self.store.log(tenant, newest.checked_sub(1)?, 1).await.ok()?;
+        is_ahead(page.entries.first()?.at, Timestamp::now())
+    }
+
+    /// Has nothing wait for the clock to be again where it was.
+    async fn rewind(&self, tenant: &Tenant, went_back: Option<Duration>) {
+        let Some(by) = went_back else { return };
+        tracing::warn!(scim.tenant = %tenant, by_ms = by.as_millis(), "the clock went back; what waits for a time is due now");
+        let (now, lease) = (Timestamp::now(), self.config.delivery_lease);
+        if let Err(error) = self.store.rewind(tenant, now, lease).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the store could not be told that the clock went back; what waits may wait for as long again"
+            );
         }
     }
 

@@ -128,6 +128,10 @@ pub trait Store: Send + Sync + 'static {
     /// takes, so that a lease may be short: the work of a replica that died is taken again as soon as its lease is over.
     async fn renew(&self, claim: &Claim, until: Timestamp) -> Result<bool, StoreError>;
 
+    /// After the clock went back: whatever waits for a time is due now, since that time is farther away than was meant; who
+    /// holds a lease keeps one of that length from now on.
+    async fn rewind(&self, tenant: &Tenant, now: Timestamp, lease: Duration) -> Result<(), StoreError>;
+
     /// What a claimed piece of work is about, as it is now: at most `batch` members whose wanted state is unconfirmed come
     /// along. `None` when there is nothing left to deliver to.
     async fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, StoreError>;

@@ -399,6 +399,14 @@ impl Store for EmbeddedStore {
             .await
     }
 
+    async fn rewind(&self, tenant: &Tenant, now: Timestamp, lease: Duration) -> Result<(), StoreError> {
+        let tenant = tenant.clone();
+        self.step("rewind the outbox", move |tables| {
+            work::rewind(tables, tenant.as_str(), now, lease)
+        })
+        .await
+    }
+
     async fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, StoreError> {
         let claim = claim.clone();
         self.read("read an order", move |file| file.order(&claim, batch)).await

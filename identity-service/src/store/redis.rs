@@ -356,6 +356,17 @@ impl Store for RedisStore {
         Ok(reply.number::<u8>()? == 1)
     }
 
+    async fn rewind(&self, tenant: &Tenant, now: Timestamp, lease: Duration) -> Result<(), StoreError> {
+        loop {
+            let args = Args::new().time(now).time(now + lease);
+            let script = &self.scripts.rewind;
+            let touched: usize = self.step("rewind the outbox", tenant, script, args).await?.number()?;
+            if touched < self.options.batch {
+                return Ok(());
+            }
+        }
+    }
+
     async fn order(&self, claim: &Claim, batch: usize) -> Result<Option<Order>, StoreError> {
         let args = Args::new().kind(claim.kind).id(claim.id).number(batch as u64);
         let reply = self.read("read an order", &claim.tenant, "order", args).await?;

@@ -226,6 +226,7 @@ macro_rules! contract {
                 a_claim_comes_again_when_its_lease_is_over
                 a_renewed_claim_holds_until_its_new_end
                 what_no_longer_holds_is_not_renewed
+                nothing_waits_for_a_clock_that_went_back
                 the_longest_due_comes_first_and_the_limit_is_kept
                 the_next_due_time_is_told
                 many_claimers_share_the_work_without_overlap
@@ -381,6 +382,9 @@ mod redis_in_small_batches {
             a_large_groups_deletion_counts_for_its_members
             many_who_leave_a_group_at_once_are_held
             who_is_put_in_again_is_held_no_longer
+        }
+        claims {
+            nothing_waits_for_a_clock_that_went_back
         }
         reverting {
             a_held_deletion_is_discarded

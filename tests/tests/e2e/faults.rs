@@ -1,6 +1,7 @@
 //! The Platform goes wrong in every way it can: SCIM goes on answering, everything arrives in the end, and nothing is
 //! doubled (P1, P2, P4).
 
+mod clock;
 mod long;
 mod outage;
 mod races;

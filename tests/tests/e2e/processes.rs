@@ -142,6 +142,7 @@ pub(crate) async fn settled(identity_url: &str) {
 pub(crate) struct Process {
     program: &'static str,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     /// Answer 200 when the process is alive, and when it is ready.
     checks: [String; 2],
     log: PathBuf,
@@ -158,6 +159,7 @@ impl Process {
         Self {
             program,
             arguments: arguments.into_iter().collect(),
+            variables: Vec::new(),
             checks,
             log: folder.join(format!("{program}.log")),
             child: None,
@@ -222,10 +224,17 @@ impl Process {
         Self::new(program, addresses.into_iter().chain(flags), checks, folder)
     }
 
+    /// Has it start with that in its environment.
+    pub(crate) fn with(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts it; it is not ready yet.
     pub(crate) fn start(&mut self) {
         let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
-        self.child = Some(spawn(self.program, &self.arguments, log));
+        let mut command = written_to(self.program, &self.arguments, log);
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        self.child = Some(command.envs(variables).spawn().unwrap());
     }
 
     /// Waits until it is alive; it may wait for others still.
@@ -313,10 +322,14 @@ pub(crate) fn tail(text: &str) -> String {
 
 /// A program that writes into one file. It is killed when it is dropped.
 pub(crate) fn spawn(program: &str, arguments: &[String], log: File) -> Child {
+    written_to(program, arguments, log).spawn().unwrap()
+}
+
+fn written_to(program: &str, arguments: &[String], log: File) -> Command {
     let mut command = command(program);
     command.args(arguments);
     command.stdout(log.try_clone().unwrap()).stderr(log);
-    command.spawn().unwrap()
+    command
 }
 
 /// Where a program of this workspace is.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use redb::ReadableTable;
 
 pub(super) use self::{
-    claim::{claim, record_intent, release_leases, renew, subject},
+    claim::{claim, record_intent, release_leases, renew, rewind, subject},
     settle::settle,
     waiting::{hold, wait_for, wake_waiters},
 };

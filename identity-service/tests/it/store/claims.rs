@@ -9,7 +9,7 @@ use identity_service::{
 
 use super::{
     Engine,
-    bench::{Bench, LEASE, at, create, document, postponed, update},
+    bench::{Bench, LEASE, at, create, document, paused, postponed, update},
 };
 
 pub(super) async fn a_change_makes_work_that_is_claimed_once(engine: &dyn Engine) {
@@ -47,6 +47,40 @@ pub(super) async fn a_renewed_claim_holds_until_its_new_end(engine: &dyn Engine)
     let second = bench.claim(at(90)).await;
     assert_eq!((second.id, second.attempts), (user, 0), "renewing is no try");
     assert_eq!(bench.state(user).await, Some(WorkState::Pending));
+}
+
+pub(super) async fn nothing_waits_for_a_clock_that_went_back(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let mut users = Vec::new();
+    for name in ["failed", "paused", "leased"] {
+        users.push(bench.user(name).await);
+    }
+    let [failed, paused_one, leased] = users[..] else {
+        panic!()
+    };
+    for claim in bench.claim_all(at(3_600)).await {
+        if claim.id == failed {
+            bench.settle(&claim, postponed(at(3_700)), at(3_600)).await;
+        } else if claim.id == paused_one {
+            bench.settle(&claim, paused(at(3_900)), at(3_600)).await;
+        }
+    }
+    // It is an hour earlier.
+    let ids = async |seconds| -> Vec<_> {
+        let claims = bench.claim_all(at(seconds)).await;
+        claims.into_iter().map(|claim| claim.id).collect()
+    };
+    assert!(ids(0).await.is_empty());
+    bench.store.rewind(&bench.tenant, at(0), LEASE).await.unwrap();
+    assert_eq!(ids(0).await, [failed]);
+    let lease = i64::try_from(LEASE.as_secs()).unwrap();
+    let mut others = ids(lease).await;
+    others.retain(|id| *id != failed);
+    assert_eq!(
+        others.into_iter().collect::<BTreeSet<_>>(),
+        [paused_one, leased].into(),
+        "a lease, and a pause that the Platform asked for, end no later than a new lease"
+    );
 }
 
 pub(super) async fn what_no_longer_holds_is_not_renewed(engine: &dyn Engine) {

@@ -121,6 +121,43 @@ pub(in crate::store::embedded) fn renew(
     Ok(true)
 }
 
+/// After the clock went back: what waits for a time is due now; who holds a lease keeps a fresh one.
+pub(in crate::store::embedded) fn rewind(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    now: Timestamp,
+    lease: Duration,
+) -> Result<(), Failed> {
+    let lease_end = now + lease;
+    let range = (tenant, millis(lease_end) + 1, 0)..=(tenant, u64::MAX, u128::MAX);
+    let mut late = Vec::new();
+    for table in [&tables.urgent, &tables.due] {
+        for entry in table.range(range.clone())? {
+            late.push(entry?.0.value().2);
+        }
+    }
+    let earlier = |at: Option<Timestamp>| at.map(|at| at.min(lease_end));
+    for id in late {
+        // What cannot be read is told of when its turn comes.
+        let Ok(Some(old)) = tables.work(tenant, id) else {
+            continue;
+        };
+        let mut work = Work {
+            not_before: earlier(old.not_before),
+            held_until: earlier(old.held_until),
+            refused_due: earlier(old.refused_due),
+            ..old.clone()
+        };
+        let earliest = [work.not_before, work.held_until].into_iter().flatten().max();
+        work.due = match work.lease {
+            Some(_) => lease_end,
+            None => earliest.map_or(now, |earliest| earliest.max(now)),
+        };
+        put(tables, tenant, id, Some(&old), &work)?;
+    }
+    Ok(())
+}
+
 /// Takes back every lease, and every hold on account of one: whoever held it is gone. What it had begun on the Platform
 /// may still be under way for a moment, so the work is due a little later.
 pub(in crate::store::embedded) fn release_leases(tables: &mut Tables<'_>, due: Timestamp) -> Result<usize, Failed> {
