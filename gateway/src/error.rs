@@ -89,7 +89,8 @@ fn meaning(code: Code, details: Option<&Details>) -> (StatusCode, Option<ErrorKi
         | Reason::RequestIdReused
         | Reason::ResumeTokenExpired
         | Reason::NotHeld
-        | Reason::CannotDiscard => (S::INTERNAL_SERVER_ERROR, None, OURS),
+        | Reason::CannotDiscard
+        | Reason::DriftUnderWay => (S::INTERNAL_SERVER_ERROR, None, OURS),
         Reason::Internal | Reason::Unspecified => (S::INTERNAL_SERVER_ERROR, None, OURS),
     }
 }

@@ -10,9 +10,12 @@ use service_runtime::{
     settings::{parse_bytes, parse_duration, parse_secret},
 };
 
-use crate::store::{
-    Brakes, Limit,
-    redis::{OpenError, Settings},
+use crate::{
+    drift::Repair,
+    store::{
+        Brakes, Limit,
+        redis::{OpenError, Settings},
+    },
 };
 
 /// Settings: each is a flag and an environment variable.
@@ -48,6 +51,9 @@ pub struct Config {
     /// How deliveries are tried.
     #[command(flatten)]
     pub delivery: DeliveryConfig,
+    /// When what was applied is compared with what the Platform holds.
+    #[command(flatten)]
+    pub drift: DriftConfig,
     /// The operators' listener.
     #[command(flatten)]
     pub ops: OpsArgs,
@@ -189,6 +195,38 @@ pub struct DeliveryConfig {
     /// How many members one delivery of a group puts in or out.
     #[arg(long, env = "MEMBER_BATCH", default_value_t = 100)]
     pub member_batch: usize,
+}
+
+/// When and how what was applied is compared with what the Platform holds; see docs/drift.md.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DriftConfig {
+    /// How often what was applied is compared with what the Platform holds, by one of the replicas; for the first time an
+    /// interval after the first start. 0 compares on request only.
+    #[arg(long, env = "DRIFT_INTERVAL", default_value = "24h", value_parser = parse_duration)]
+    pub drift_interval: Duration,
+    /// What a comparison by itself does about what somebody else changed, deleted or added there: `report` tells it in log,
+    /// metrics and on request; `repair` sets it right.
+    #[arg(long, env = "DRIFT_POLICY", value_enum, default_value_t = DriftPolicy::Report)]
+    pub drift_policy: DriftPolicy,
+}
+
+/// See [`DriftConfig::drift_policy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DriftPolicy {
+    /// It is told.
+    Report,
+    /// It is set right, unless it is so much that it raises an alarm.
+    Repair,
+}
+
+impl DriftPolicy {
+    /// What a comparison by itself repairs.
+    pub fn repair(self) -> Repair {
+        match self {
+            Self::Report => Repair::Nothing,
+            Self::Repair => Repair::Ordinary,
+        }
+    }
 }
 
 /// How many may pass a brake in an hour.

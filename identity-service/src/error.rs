@@ -96,6 +96,9 @@ pub enum Error {
     /// There is nothing to release.
     #[error("nothing of {0} is held")]
     NotHeld(String),
+    /// This process compares with the Platform already.
+    #[error("a comparison with the Platform is under way; try again when it has ended")]
+    DriftUnderWay,
     /// Too many others changed the same resource at the same time.
     #[error("the resource kept changing while the request was tried; try again")]
     Contention,
@@ -178,6 +181,7 @@ impl Error {
                 details(Reason::SchemasChanged).with("hash", present),
             ),
             Self::NotHeld(id) => (Code::FailedPrecondition, details(Reason::NotHeld).with("id", id)),
+            Self::DriftUnderWay => (Code::Aborted, details(Reason::DriftUnderWay)),
             Self::Contention => (Code::Aborted, details(Reason::Contention)),
             Self::ResumeTokenExpired(token) => (
                 Code::OutOfRange,

@@ -8,6 +8,7 @@ mod compact;
 pub mod config;
 pub mod delivery;
 pub mod directory;
+pub mod drift;
 mod engine;
 pub mod error;
 pub mod id;

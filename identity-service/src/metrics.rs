@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use opentelemetry::{KeyValue, metrics::Counter};
 
 use crate::{
+    drift::Report,
     id::{Kind, Tenant},
     store::Brake,
 };
@@ -14,6 +15,8 @@ struct Instruments {
     deliveries: Counter<u64>,
     braked: Counter<u64>,
     breaker_openings: Counter<u64>,
+    comparisons: Counter<u64>,
+    drift: Counter<u64>,
 }
 
 /// Instruments are made once, on first use, from whatever meter the process has by then.
@@ -42,6 +45,18 @@ static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| {
             .with_unit("{change}")
             .with_description(
                 "Times that the circuit breaker opened, and that it closed again, by state: open, closed.",
+            )
+            .build(),
+        comparisons: meter
+            .u64_counter("scim.drift.comparisons")
+            .with_unit("{comparison}")
+            .with_description("Comparisons with the Platform by outcome: whole, alarm, failed.")
+            .build(),
+        drift: meter
+            .u64_counter("scim.drift.differences")
+            .with_unit("{difference}")
+            .with_description(
+                "What comparisons with the Platform found, by kind: changed, gone, member_missing, member_extra, foreign_member; and repaired.",
             )
             .build(),
     }
@@ -86,4 +101,29 @@ pub(crate) fn delivered(tenant: &Tenant, kind: Kind, outcome: &'static str) {
             KeyValue::new("outcome", outcome),
         ],
     );
+}
+
+/// Counts a comparison with the Platform and what it found.
+pub(crate) fn compared(tenant: &Tenant, report: &Report) {
+    let tenant = KeyValue::new("scim.tenant", tenant.to_string());
+    let outcome = if report.failure.is_some() {
+        "failed"
+    } else if report.alarms.is_empty() {
+        "whole"
+    } else {
+        "alarm"
+    };
+    let of = |label: &'static str, value: &'static str| [tenant.clone(), KeyValue::new(label, value)];
+    INSTRUMENTS.comparisons.add(1, &of("outcome", outcome));
+    let counts = &report.counts;
+    for (kind, count) in [
+        ("changed", counts.changed),
+        ("gone", counts.gone),
+        ("member_missing", counts.members_missing),
+        ("member_extra", counts.members_extra),
+        ("foreign_member", counts.foreign_members),
+        ("repaired", counts.repaired),
+    ] {
+        INSTRUMENTS.drift.add(count, &of("kind", kind));
+    }
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod changes;
 mod deliveries;
+mod drift;
 mod groups;
 mod log;
 mod paging;
@@ -12,6 +13,7 @@ mod users;
 pub(crate) use audit::Audit;
 pub(crate) use changes::ChangeFeed;
 pub(crate) use deliveries::Deliveries;
+pub(crate) use drift::Drifts;
 pub(crate) use groups::Groups;
 pub(crate) use schemas::SchemaTable;
 pub(crate) use users::Users;

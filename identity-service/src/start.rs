@@ -8,8 +8,9 @@ use proto::{
     adapter::v1::adapter_service_client::AdapterServiceClient,
     identity::v1::{
         audit_service_server::AuditServiceServer, change_service_server::ChangeServiceServer,
-        delivery_service_server::DeliveryServiceServer, group_service_server::GroupServiceServer,
-        schema_service_server::SchemaServiceServer, user_service_server::UserServiceServer,
+        delivery_service_server::DeliveryServiceServer, drift_service_server::DriftServiceServer,
+        group_service_server::GroupServiceServer, schema_service_server::SchemaServiceServer,
+        user_service_server::UserServiceServer,
     },
 };
 use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect, grpc_routes, serve_grpc};
@@ -20,11 +21,12 @@ use crate::{
     config::{Config, ConfigError},
     delivery::Relay,
     directory::Directory,
+    drift::{Drift, Schedule},
     engine::Engine,
     id::Tenant,
     moving::{self, Origin},
     pulse::Pulse,
-    service::{Audit, ChangeFeed, Deliveries, Groups, SchemaTable, Users},
+    service::{Audit, ChangeFeed, Deliveries, Drifts, Groups, SchemaTable, Users},
     store::{Store, StoreError, embedded, redis},
     sweep::Sweep,
     wake::Wake,
@@ -144,11 +146,12 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     };
     life.tasks.spawn("sweep", |stop| sweep.run(stop));
     let pulse = Pulse::default();
+    let adapter = AdapterServiceClient::new(connect(&config.adapter_url, config.delivery.delivery_timeout)?)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let relay = Relay {
         tenants: vec![tenant.clone()],
         store: store.clone(),
-        adapter: AdapterServiceClient::new(connect(&config.adapter_url, config.delivery.delivery_timeout)?)
-            .max_encoding_message_size(MAX_MESSAGE_BYTES),
+        adapter: adapter.clone(),
         config: config.delivery.clone(),
         policy: config.policy.clone(),
         adopt_list,
@@ -159,6 +162,14 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     // Changes are kept while the adapter is away, so its absence never makes this service unready.
     relay.adapter_state.degraded("not called yet");
     life.tasks.spawn("relay", |stop| relay.run(stop));
+    let drift = Drift::new(store.clone(), adapter, wake.clone(), config.delivery.delivery_lease);
+    let schedule = Schedule {
+        drift: drift.clone(),
+        tenants: vec![tenant.clone()],
+        interval: config.drift.drift_interval,
+        repair: config.drift.drift_policy.repair(),
+    };
+    life.tasks.spawn("drift", |stop| schedule.run(stop));
 
     let directory = Directory::new(store.clone(), Arc::new(schemas), config.policy, tenant, wake.clone())
         .answering_after(config.delivery.answer_wait, pulse);
@@ -171,6 +182,11 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
             )
             .add_service(ChangeServiceServer::new(changes))
             .add_service(AuditServiceServer::new(audit))
+            .add_service(DriftServiceServer::new(Drifts::new(
+                directory.clone(),
+                drift,
+                life.closing(),
+            )))
             .add_service(SchemaServiceServer::new(SchemaTable::new(directory.clone())))
             .add_service(DeliveryServiceServer::new(Deliveries::new(directory, store, wake)));
     let routes = grpc_routes(routes, &life.readiness, &[FILE_DESCRIPTOR_SET])?;

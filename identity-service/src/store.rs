@@ -6,6 +6,7 @@
 
 mod brakes;
 mod delivery;
+mod drift;
 pub mod embedded;
 mod error;
 mod kept;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tonic::async_trait;
 
-pub use self::{brakes::*, delivery::*, error::*, kept::*, log::*, moving::*, revert::*, wanted::*};
+pub use self::{brakes::*, delivery::*, drift::*, error::*, kept::*, log::*, moving::*, revert::*, wanted::*};
 
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -237,12 +238,56 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
+    /// Has a resource or tombstone of which all was applied delivered once more, because another hand changed its object; logs
+    /// who did. `urgent`: it takes access away. `false` where something is to be delivered already, which will do, and where
+    /// there is no such resource.
+    async fn repair(
+        &self,
+        tenant: &Tenant,
+        id: ResourceId,
+        urgent: bool,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
     /// Counts of resources and of work.
     async fn summary(&self, tenant: &Tenant) -> Result<Summary, StoreError>;
 
     /// Does a bounded part of what earlier steps left over: what shows nowhere and costs only space, entries of the log that
     /// are too old, and resources that are to be delivered again. Gives how many entries it touched; 0 when nothing is left.
     async fn sweep(&self, tenant: &Tenant, now: Timestamp) -> Result<usize, StoreError>;
+
+    // === Comparing with the Platform ===
+
+    /// Who owns each of these Platform objects, and what is wanted of it: in the order given, at most [`MOVED_AT_ONCE`].
+    async fn owned(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        platform_ids: &[String],
+    ) -> Result<Vec<Option<Owned>>, StoreError>;
+
+    /// Says that the Platform may not have what is wanted of these members of a group, or of those who are none, at most
+    /// [`MOVED_AT_ONCE`]: who has an account is unconfirmed again, and the group due; logs who did. Who is unconfirmed already
+    /// stands where it stands. Gives how many are unconfirmed by it.
+    async fn doubt_members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        members: &[ResourceId],
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError>;
+
+    /// Whether the tenant's turn has come to be compared with the Platform: an interval after the last turn, whoever had it,
+    /// or after the first who asked. If it has, it is the caller's.
+    async fn take_turn(&self, tenant: &Tenant, now: Timestamp, interval: Duration) -> Result<bool, StoreError>;
+
+    /// Keeps what came of a comparison in place of the last: an opaque JSON text, whoever compared.
+    async fn keep_comparison(&self, tenant: &Tenant, summary: String) -> Result<(), StoreError>;
+
+    /// What came of the last comparison, as it was given.
+    async fn comparison(&self, tenant: &Tenant) -> Result<Option<String>, StoreError>;
 
     // === Moving ===
 

@@ -199,6 +199,7 @@ fn operator_record(act: store::Act) -> OperatorRecord {
         Deed::Discard => OperatorAct::Discard,
         Deed::Pause => OperatorAct::Pause,
         Deed::Resume => OperatorAct::Resume,
+        Deed::Repair => OperatorAct::Repair,
     };
     OperatorRecord {
         act: deed as i32,

@@ -15,9 +15,10 @@ use proto::identity::v1::{
 use service_runtime::trace_context;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{origin, paging};
+use super::{drift, origin, paging};
 use crate::{
     directory::{Caller, Directory},
+    drift::last_summary,
     error::Error,
     id::{Kind, ResourceId, Tenant},
     store::{self, Brake, Pause, Store, WorkState},
@@ -138,6 +139,7 @@ impl DeliveryService for Deliveries {
         let tenant = self.directory.tenant(&request.into_inner().tenant)?;
         let summary = self.store.summary(&tenant).await.map_err(Error::from)?;
         let pause = self.store.pause(&tenant).await.map_err(Error::from)?;
+        let drift = last_summary(&*self.store, &tenant).await.map_err(Error::from)?;
         let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         Ok(Response::new(SummarizeDeliveriesResponse {
             pending: count(summary.pending),
@@ -147,6 +149,7 @@ impl DeliveryService for Deliveries {
             held: count(summary.held),
             oldest_pending_at: summary.oldest_pending.map(proto::time::to_proto),
             pause: pause.map(told),
+            drift: drift.as_ref().map(drift::summary),
         }))
     }
 

@@ -8,6 +8,7 @@
 mod brakes;
 mod chores;
 mod compact;
+mod drift;
 mod health;
 mod links;
 mod log;
@@ -40,8 +41,8 @@ use self::{
 };
 use super::{
     Claim, Claims, DEFAULT_RETENTION, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, LogPage,
-    Member, Order, Origin, Owner, Pause, PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store, StoreError,
-    Summary, Tried, Which, WorkState, Write, WriteError, Written,
+    Member, Order, Origin, Owned, Owner, Pause, PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store,
+    StoreError, Summary, Tried, Which, WorkState, Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -490,6 +491,21 @@ impl Store for EmbeddedStore {
         .await
     }
 
+    async fn repair(
+        &self,
+        tenant: &Tenant,
+        id: ResourceId,
+        urgent: bool,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (tenant, origin) = (tenant.clone(), origin.cloned());
+        self.step("deliver once more", move |tables| {
+            work::repair(tables, tenant.as_str(), id, urgent, origin.as_ref(), now)
+        })
+        .await
+    }
+
     async fn release(
         &self,
         tenant: &Tenant,
@@ -597,6 +613,56 @@ impl Store for EmbeddedStore {
         let tenant = tenant.clone();
         self.step("sweep", move |tables| chores::sweep(tables, tenant.as_str(), now))
             .await
+    }
+
+    async fn owned(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        platform_ids: &[String],
+    ) -> Result<Vec<Option<Owned>>, StoreError> {
+        let (tenant, platform_ids) = (tenant.clone(), platform_ids.to_vec());
+        self.read("read owners", move |file| {
+            file.owned(tenant.as_str(), kind, &platform_ids)
+        })
+        .await
+    }
+
+    async fn doubt_members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        members: &[ResourceId],
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let (tenant, members, origin) = (tenant.clone(), members.to_vec(), origin.cloned());
+        self.step("doubt members", move |tables| {
+            drift::doubt_members(tables, tenant.as_str(), group, &members, origin.as_ref(), now)
+        })
+        .await
+    }
+
+    async fn keep_comparison(&self, tenant: &Tenant, summary: String) -> Result<(), StoreError> {
+        let tenant = tenant.clone();
+        self.step("keep a comparison", move |tables| {
+            drift::keep_comparison(tables, tenant.as_str(), &summary)
+        })
+        .await
+    }
+
+    async fn comparison(&self, tenant: &Tenant) -> Result<Option<String>, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read a comparison", move |file| file.comparison(tenant.as_str()))
+            .await
+    }
+
+    async fn take_turn(&self, tenant: &Tenant, now: Timestamp, interval: Duration) -> Result<bool, StoreError> {
+        let tenant = tenant.clone();
+        self.step("take a turn", move |tables| {
+            drift::take_turn(tables, tenant.as_str(), now, interval)
+        })
+        .await
     }
 
     async fn export(

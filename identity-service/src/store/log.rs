@@ -242,6 +242,8 @@ pub enum Deed {
     Pause,
     /// The tenant was paused no longer.
     Resume,
+    /// What another hand changed on the Platform was had delivered once more, by an operator or by schedule.
+    Repair,
 }
 
 /// The resource or tombstone that something was done to.

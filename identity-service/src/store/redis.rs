@@ -7,6 +7,7 @@
 mod args;
 mod connection;
 mod decode;
+mod drift;
 mod keys;
 mod large;
 mod moving;
@@ -33,7 +34,7 @@ pub use self::{
 };
 use super::{
     Claim, Claims, DEFAULT_RETENTION, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, LogPage,
-    Member, Order, Origin, Owner, Pause, PreImage, RequestKey, Revert, Reverted, Seen, Settlement, Stage, Store,
+    Member, Order, Origin, Owned, Owner, Pause, PreImage, RequestKey, Revert, Reverted, Seen, Settlement, Stage, Store,
     StoreError, Summary, Tried, Which, WorkState, Write, WriteError, Written,
 };
 use crate::{
@@ -459,8 +460,25 @@ impl Store for RedisStore {
         origin: Option<&Origin>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let args = Args::new().id(id).time(now).text(nanos(now)).origin(origin);
+        let args = Args::new().text("retry").id(id).flag(false);
+        let args = args.time(now).text(nanos(now)).origin(origin);
         let reply = self.step("make work due", tenant, &self.scripts.retry, args).await?;
+        Ok(reply.number::<u8>()? == 1)
+    }
+
+    async fn repair(
+        &self,
+        tenant: &Tenant,
+        id: ResourceId,
+        urgent: bool,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let args = Args::new().text("repair").id(id).flag(urgent);
+        let args = args.time(now).text(nanos(now)).origin(origin);
+        let reply = self
+            .step("deliver once more", tenant, &self.scripts.retry, args)
+            .await?;
         Ok(reply.number::<u8>()? == 1)
     }
 
@@ -546,6 +564,44 @@ impl Store for RedisStore {
         self.sweep_some(tenant, now, Sweep::Everything)
             .await
             .map(|touched| touched.unwrap_or(0))
+    }
+
+    async fn owned(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        platform_ids: &[String],
+    ) -> Result<Vec<Option<Owned>>, StoreError> {
+        self.owners_of(tenant, kind, platform_ids).await
+    }
+
+    async fn doubt_members(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        members: &[ResourceId],
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.unconfirm_members(tenant, group, members, origin, now).await
+    }
+
+    async fn keep_comparison(&self, tenant: &Tenant, summary: String) -> Result<(), StoreError> {
+        let args = Args::new().text(summary);
+        self.step("keep a comparison", tenant, &self.scripts.compared, args)
+            .await?;
+        Ok(())
+    }
+
+    async fn comparison(&self, tenant: &Tenant) -> Result<Option<String>, StoreError> {
+        let reply = self
+            .read("read a comparison", tenant, "comparison", Args::new())
+            .await?;
+        reply.comparison()
+    }
+
+    async fn take_turn(&self, tenant: &Tenant, now: Timestamp, interval: Duration) -> Result<bool, StoreError> {
+        self.turn(tenant, now, interval).await
     }
 
     async fn export(

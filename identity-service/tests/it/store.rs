@@ -6,6 +6,7 @@ pub(crate) mod bench;
 mod brakes;
 pub(crate) mod chores;
 mod claims;
+mod drift;
 pub(crate) mod engine;
 mod feed;
 mod file;
@@ -326,6 +327,15 @@ macro_rules! contract {
                 an_owner_that_came_to_rest_meanwhile_is_not_waited_for
                 a_group_is_done_when_its_last_unconfirmed_account_is_gone
             }
+            drift {
+                an_owner_is_told_with_what_is_wanted
+                doubted_members_are_delivered_again
+                who_is_unconfirmed_already_stands_where_it_stood
+                who_has_no_account_is_not_doubted
+                a_turn_comes_an_interval_after_the_last
+                what_was_applied_is_repaired_and_what_is_on_its_way_is_left_alone
+                what_came_of_the_last_comparison_is_kept
+            }
             moving {
                 what_was_moved_is_the_same_for_every_reader
                 what_is_held_or_refused_is_taken_back_there_too
@@ -395,6 +405,10 @@ mod redis_in_small_batches {
         }
         feed {
             many_members_are_counted_and_not_named
+        }
+        drift {
+            an_owner_is_told_with_what_is_wanted
+            doubted_members_are_delivered_again
         }
         large {
             large_and_small_changes_of_one_group_all_survive

@@ -14,8 +14,8 @@ use entra_simulator::{Client, Job, Knobs, TenantUrl};
 use proto::identity::v1::{
     Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, RetryDeliveryRequest,
     SummarizeDeliveriesRequest, audit_service_client::AuditServiceClient, change_service_client::ChangeServiceClient,
-    delivery_service_client::DeliveryServiceClient, schema_service_client::SchemaServiceClient,
-    user_service_client::UserServiceClient,
+    delivery_service_client::DeliveryServiceClient, drift_service_client::DriftServiceClient,
+    schema_service_client::SchemaServiceClient, user_service_client::UserServiceClient,
 };
 use service_runtime::{Connection, Running};
 use tempfile::TempDir;
@@ -229,6 +229,11 @@ impl Deployment {
     /// Where identity-service answers.
     pub(crate) fn identity_url(&self) -> String {
         format!("http://{}", self.identity.as_ref().unwrap().addr)
+    }
+
+    /// Its comparisons with the Platform.
+    pub(crate) fn drift(&self) -> DriftServiceClient<Connection> {
+        DriftServiceClient::new(self.connection.clone())
     }
 
     /// An Entra job that provisions into this deployment.

@@ -17,6 +17,7 @@ mod brakes;
 mod bulk;
 mod deliveries;
 mod documented;
+mod drift;
 mod entra;
 mod faults;
 mod groups;

@@ -68,6 +68,8 @@ pub(super) const IMPORTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::ne
 pub(super) const BRAKES: TableDefinition<'_, (&str, u8, u64, u64), u64> = TableDefinition::new("brakes");
 /// (tenant) → why nothing of it is delivered.
 pub(super) const PAUSES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("pauses");
+/// (tenant) → what came of the last comparison with the Platform. Not in files of earlier versions of this layout.
+pub(super) const COMPARISONS: TableDefinition<'_, &str, &str> = TableDefinition::new("comparisons");
 /// Facts of the file itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
@@ -91,6 +93,8 @@ pub(super) enum Counter {
     DeactivationsPassed = 10,
     /// Position of the newest change that was trimmed from it.
     ChangesTrimmed = 11,
+    /// When the tenant was last compared with the Platform, in ms; or first asked about.
+    Compared = 12,
 }
 
 /// All tables, open for writing.
@@ -124,6 +128,7 @@ pub(super) struct Tables<'t> {
     pub(super) imports: Table<'t, &'static str, &'static [u8]>,
     pub(super) brakes: Table<'t, (&'static str, u8, u64, u64), u64>,
     pub(super) pauses: Table<'t, &'static str, &'static [u8]>,
+    pub(super) comparisons: Table<'t, &'static str, &'static str>,
     /// How much of its log a tenant keeps.
     pub(super) log_bounds: Bounds,
     /// Whether anything was written: a step that changes nothing costs no commit.
@@ -163,6 +168,7 @@ impl<'t> Tables<'t> {
             imports: transaction.open_table(IMPORTS)?,
             brakes: transaction.open_table(BRAKES)?,
             pauses: transaction.open_table(PAUSES)?,
+            comparisons: transaction.open_table(COMPARISONS)?,
             log_bounds,
             dirty: false,
         })

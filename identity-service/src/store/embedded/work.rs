@@ -170,29 +170,9 @@ pub(super) fn retry(
     origin: Option<&Origin>,
     now: Timestamp,
 ) -> Result<bool, Failed> {
-    let mut kind = tombstone::read(&tables.tombstones, tenant, id.as_u128())?.map(|tombstone| tombstone.kind);
-    for candidate in Kind::ALL {
-        if tables
-            .records
-            .get((tenant, candidate.number(), id.as_u128()))?
-            .is_some()
-        {
-            kind = Some(candidate);
-        }
-    }
-    let Some(kind) = kind else { return Ok(false) };
-    let link = tables.link(tenant, id.as_u128())?;
-    if link.applied_document != 0 {
-        tables.put_link(
-            tenant,
-            kind.number(),
-            id.as_u128(),
-            &Link {
-                applied_document: 0,
-                ..link
-            },
-        )?;
-    }
+    let Some(kind) = forget_applied(tables, tenant, id)? else {
+        return Ok(false);
+    };
     // Whoever asks for a try wants it now, whatever the Platform asked for.
     if let Some(old) = tables.work(tenant, id.as_u128())? {
         let mut work = Work {
@@ -205,6 +185,68 @@ pub(super) fn retry(
     mark(tables, tenant, kind, id, now, None)?;
     log::act(tables, tenant, Deed::Retry, Subject { kind, id }, origin, now)?;
     Ok(true)
+}
+
+/// Has what was applied delivered once more, and logs who did; `false` when something is to be delivered already.
+pub(super) fn repair(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    id: ResourceId,
+    urgent: bool,
+    origin: Option<&Origin>,
+    now: Timestamp,
+) -> Result<bool, Failed> {
+    if tables.work(tenant, id.as_u128())?.is_some() {
+        return Ok(false);
+    }
+    let Some(kind) = forget_applied(tables, tenant, id)? else {
+        return Ok(false);
+    };
+    mark_urgent(tables, tenant, kind, id, urgent, now)?;
+    log::act(tables, tenant, Deed::Repair, Subject { kind, id }, origin, now)?;
+    Ok(true)
+}
+
+/// Says that a resource needs work now, and perhaps that it takes access away.
+pub(super) fn mark_urgent(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    kind: Kind,
+    id: ResourceId,
+    urgent: bool,
+    now: Timestamp,
+) -> Result<(), Failed> {
+    let (old, mut work) = marked(tables, tenant, kind, id, now, None)?;
+    work.urgent |= urgent;
+    put(tables, tenant, id.as_u128(), old.as_ref(), &work)
+}
+
+/// Forgets that a document was applied, so that it is delivered whole; gives what it is of, if there is such a resource.
+fn forget_applied(tables: &mut Tables<'_>, tenant: &str, id: ResourceId) -> Result<Option<Kind>, Failed> {
+    let mut kind = tombstone::read(&tables.tombstones, tenant, id.as_u128())?.map(|tombstone| tombstone.kind);
+    for candidate in Kind::ALL {
+        if tables
+            .records
+            .get((tenant, candidate.number(), id.as_u128()))?
+            .is_some()
+        {
+            kind = Some(candidate);
+        }
+    }
+    let Some(kind) = kind else { return Ok(None) };
+    let link = tables.link(tenant, id.as_u128())?;
+    if link.applied_document != 0 {
+        tables.put_link(
+            tenant,
+            kind.number(),
+            id.as_u128(),
+            &Link {
+                applied_document: 0,
+                ..link
+            },
+        )?;
+    }
+    Ok(Some(kind))
 }
 
 /// Keeps a piece of work in place of another, with its place in the order of the work.

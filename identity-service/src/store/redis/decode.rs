@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use redis::Value;
 
 use self::values::{
-    answered, brake, bytes, corrupt, delivery, id, json, kept_link, link, list, number, parts, position, pre_image,
-    record, text, time, tombstone,
+    answered, brake, bytes, corrupt, delivery, id, json, kept_link, link, list, number, owned, parts, position,
+    pre_image, record, text, time, tombstone,
 };
 use super::{
     args::REQUEST_MEMORY_MS,
@@ -18,7 +18,7 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     record::Record,
     store::{
-        Claim, Claims, Delivery, Found, Groups, ImportMark, Intent, KeptImage, KeptLink, Link, LogPage, Member, Order,
+        Claim, Claims, Delivery, Found, Groups, ImportMark, Intent, KeptImage, KeptLink, Link, LogPage, Member, Order, Owned,
         Owner, Pause, PendingMember, PreImage, RequestKey, Revert, Reverted, Seen, Stage, StoreError, Summary,
         Tombstone, WhyNot, Write, WriteError, Written,
     },
@@ -321,6 +321,11 @@ impl Reply {
         }))
     }
 
+    /// Who owns each of some objects. One that cannot be read must not hide the others.
+    pub(super) fn owned(self, kind: Kind) -> Result<Vec<Option<Owned>>, StoreError> {
+        self.list()?.into_iter().map(|value| owned(kind, value)).collect()
+    }
+
     pub(super) fn delivery(self) -> Result<Option<Delivery>, StoreError> {
         match self.value {
             Value::Array(parts) if parts.is_empty() => Ok(None),
@@ -459,6 +464,11 @@ impl Reply {
             b"" => Ok(None),
             raw => json("pause", raw).map(Some),
         }
+    }
+
+    pub(super) fn comparison(self) -> Result<Option<String>, StoreError> {
+        let summary = text(&self.value)?;
+        Ok(Some(summary).filter(|summary| !summary.is_empty()))
     }
 
     pub(super) fn summary(self) -> Result<Summary, StoreError> {

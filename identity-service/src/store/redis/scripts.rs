@@ -33,6 +33,9 @@ pub(super) struct Scripts {
     pub(super) pause: Script,
     pub(super) prepare: Script,
     pub(super) import: Script,
+    pub(super) doubt: Script,
+    pub(super) turn: Script,
+    pub(super) compared: Script,
 }
 
 impl Scripts {
@@ -67,6 +70,9 @@ impl Scripts {
             pause: script!(head "pause": "start" "base" "log" "pause"),
             prepare: script!(head "prepare": "start" "base" "prepare"),
             import: script!(head "import": "start" "base" "records" "work" "links" "before" "pending" "import"),
+            doubt: script!(head "doubt": "start" "base" "records" "log" "work" "links" "pending" "sets" "members" "doubt"),
+            turn: script!(head "turn": "start" "base" "turn"),
+            compared: script!(head "compared": "start" "base" "compared"),
         }
     }
 }

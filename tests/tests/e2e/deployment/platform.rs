@@ -174,8 +174,24 @@ impl Platform {
         ids(&self.control(Method::POST, "groups", &body).await).remove(0)
     }
 
-    /// Puts an account into a group by hand, through the Platform's own API.
+    /// Puts an account into a group, by their ids, through the Platform's own API.
     pub(crate) async fn put_in(&self, group: &str, account: &str) {
+        self.update_role(json!({"Name": group, "Users": {"Add": [account], "Delete": []}}))
+            .await;
+    }
+
+    /// Takes an account out of a group by hand.
+    pub(crate) async fn take_out(&self, group: &str, account: &str) {
+        self.update_role(json!({"Name": group, "Users": {"Add": [], "Delete": [account]}}))
+            .await;
+    }
+
+    /// Gives a group another name by hand.
+    pub(crate) async fn rename_group(&self, group: &str, name: &str) {
+        self.update_role(json!({"Name": group, "NewName": name})).await;
+    }
+
+    async fn update_role(&self, body: Value) {
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", "scim-gateway@example.com"),
@@ -187,9 +203,13 @@ impl Platform {
         let token: Value = token.json().await.unwrap();
         let call = self.http.post(format!("{}/identity/api/Roles/UpdateRole", self.url));
         let call = call.bearer_auth(token["access_token"].as_str().unwrap());
-        let body = json!({"Name": group, "Users": {"Add": [account], "Delete": []}});
         let answer: Value = call.json(&body).send().await.unwrap().json().await.unwrap();
         assert_eq!(answer["success"], true, "{answer}");
+    }
+
+    /// Deletes an account by hand.
+    pub(crate) async fn delete_account(&self, id: &str) {
+        self.control(Method::DELETE, &format!("users/{id}"), &Value::Null).await;
     }
 
     /// Makes every token given out so far invalid.

@@ -85,6 +85,7 @@ fn act(fields: &Fields) -> Result<Logged, StoreError> {
         b"discard" => Deed::Discard,
         b"pause" => Deed::Pause,
         b"resume" => Deed::Resume,
+        b"repair" => Deed::Repair,
         _ => return Err(corrupt("entry of the log", "of no known act")),
     };
     let resource = match fields.optional("id", id)? {

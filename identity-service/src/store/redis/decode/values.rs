@@ -8,7 +8,7 @@ use crate::{
     id::{Kind, ResourceId},
     record::Record,
     store::{
-        Brake, Delivery, Failure, KeptLink, Link, PreImage, RequestKey, StoreError, Tombstone, Work, WorkState,
+        Brake, Delivery, Failure, KeptLink, Link, Owned, PreImage, RequestKey, StoreError, Tombstone, Work, WorkState,
         WriteError, Written,
         redis::{
             args::hex,
@@ -178,6 +178,38 @@ pub(super) fn kept_link(value: &Value) -> Result<Option<KeptLink>, StoreError> {
 
 pub(super) fn link(value: &Value) -> Result<Option<Link>, StoreError> {
     Ok(kept_link(value)?.map(KeptLink::shown))
+}
+
+/// The owner of an object: nothing, or its id, record, link, and whether it is at rest.
+pub(super) fn owned(kind: Kind, value: Value) -> Result<Option<Owned>, StoreError> {
+    let values = list(value)?;
+    if values.is_empty() {
+        return Ok(None);
+    }
+    let [owner, raw, link_value, at_rest] = parts(Value::Array(values))?;
+    let id = id(&owner)?;
+    let record = match bytes(&raw)? {
+        b"" => Ok(None),
+        raw => record_of(kind, id, raw).map(Some),
+    };
+    Ok(Some(match (record, link(&link_value)) {
+        (Ok(record), Ok(link)) => Owned {
+            id,
+            record,
+            disabled: link.is_some_and(|link| link.disabled),
+            at_rest: number::<u8>(&at_rest)? == 1,
+        },
+        (Err(error), _) | (_, Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, scim.resource.id = %id, "the owner of an object cannot be read; it is left alone");
+            Owned {
+                id,
+                record: None,
+                disabled: false,
+                at_rest: false,
+            }
+        }
+    }))
 }
 
 /// A tombstone as the scripts keep it; its time is in nanoseconds.

@@ -121,6 +121,19 @@ function read.owner()
   return { owner, has_work(owner) and 0 or 1 }
 end
 
+-- Who owns each of some Platform objects: its record, its link, and whether it is at rest.
+function read.owned()
+  local kind, answer = take(), {}
+  for i, platform_id in ipairs(take_list()) do
+    local owner = call('HGET', P .. kind .. ':owners', platform_id)
+    answer[i] = {}
+    if owner then
+      answer[i] = { owner, call('HGET', P .. kind, owner) or '', call('HGET', LINKS, owner) or '', has_work(owner) and 0 or 1 }
+    end
+  end
+  return answer
+end
+
 local function delivery(id)
   local answer
   for _, kind in ipairs({ 'user', 'group' }) do
@@ -174,6 +187,10 @@ function read.stages()
     answer[i] = stage and { stage, stamp_of(group, member) or 0 } or {}
   end
   return answer
+end
+
+function read.comparison()
+  return call('HGET', META, 'comparison')
 end
 
 function read.pause()

@@ -1,7 +1,11 @@
--- Makes a resource's work due now, applied or not, and logs who did.
+-- Makes a resource's work due now, applied or not, and logs who did. Cost: O(log n), and a few old entries of the log go
+-- (log.lua). For a repair (`deed`) only what was applied is delivered once more, with what it takes away first (`urgent`).
 
-local id, now, now_text, origin = take(), take_number(), take(), take_optional()
+local deed, id, urgent = take(), take(), take_number() == 1
+local now, now_text, origin = take_number(), take(), take_optional()
 
+local work = work_of(id)
+if deed == 'repair' and has_work(id) then return 0 end
 local kind
 local tombstone = tombstone_of(id)
 if tombstone then kind = tombstone.kind end
@@ -15,12 +19,11 @@ if link.applied_document ~= 0 then
   keep_link(id, link)
 end
 -- Whoever asks for a try wants it now, whatever the Platform asked for.
-local work = work_of(id)
 if work then
   work.not_before = nil
   retry_refused(work)
   put_work(id, work, work.state)
 end
-mark(kind, id, now)
-log_act('retry', { kind = kind, id = id, origin = origin }, now, now_text)
+mark(kind, id, now, nil, urgent and function(marked) hasten(id, marked) end)
+log_act(deed, { kind = kind, id = id, origin = origin }, now, now_text)
 return 1

@@ -1,0 +1,208 @@
+//! What a comparison found. It names resources and attributes, and no value of any.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{self, ResourceId};
+
+/// How many differences are kept; those beyond are counted.
+const MOST_DIFFERENCES: usize = 10_000;
+/// How many alarms are kept: each group may raise one.
+const MOST_ALARMS: usize = 100;
+/// How many foreign members of a group are named.
+pub(super) const MOST_FOREIGN: usize = 10;
+
+/// What differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// These attributes have other values than were applied.
+    Changed(Vec<&'static str>),
+    /// The object is not listed any more.
+    Gone,
+    /// A member was taken out.
+    MemberMissing(ResourceId),
+    /// An account of ours was put in.
+    MemberExtra(ResourceId),
+    /// So many members are not ours; some of their Platform ids.
+    ForeignMembers(u64, Vec<String>),
+}
+
+/// One difference between what was applied and what the Platform holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// What differs.
+    pub kind: Kind,
+    /// Of a user or a group.
+    pub of: id::Kind,
+    /// The resource or tombstone.
+    pub id: ResourceId,
+    /// Its object on the Platform.
+    pub platform_id: String,
+    /// Whether the delivery that sets it right is due.
+    pub repaired: bool,
+}
+
+/// So much differs that the list itself is to be doubted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// Which list: of users, of groups; or of a group's members.
+    pub kind: id::Kind,
+    /// The group, where its members are meant.
+    pub group: Option<ResourceId>,
+    /// What the list should have.
+    pub linked: u64,
+    /// What of that it does not have.
+    pub missing: u64,
+    /// The members that a group should not have.
+    pub extra: u64,
+}
+
+/// How much was compared, and how much of each kind was found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Accounts that were compared.
+    pub users: u64,
+    /// Groups that were compared.
+    pub groups: u64,
+    /// Memberships on the Platform that were compared.
+    pub members: u64,
+    /// Resources that were not compared: something of them is or was to be delivered.
+    pub skipped: u64,
+    /// Groups whose members are not told, and resources that cannot be delivered as the settings are.
+    pub unreadable: u64,
+    /// Accounts that are not ours.
+    pub unmanaged_users: u64,
+    /// Groups that are not ours.
+    pub unmanaged_groups: u64,
+    /// Objects with other values.
+    pub changed: u64,
+    /// Objects that are not listed any more.
+    pub gone: u64,
+    /// Members that were taken out.
+    pub members_missing: u64,
+    /// Accounts of ours that were put into groups.
+    pub members_extra: u64,
+    /// Members that are not ours.
+    pub foreign_members: u64,
+    /// Differences whose repair is due.
+    pub repaired: u64,
+}
+
+impl Counts {
+    /// How many differences there are, of whatever kind.
+    pub fn differences(&self) -> u64 {
+        self.changed + self.gone + self.members_missing + self.members_extra + self.foreign_members
+    }
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// Why it ended before everything was compared.
+    pub failure: Option<String>,
+    /// Whether differences were to be repaired.
+    pub repairs: bool,
+    /// How much was found.
+    pub counts: Counts,
+    /// Lists that are not believed.
+    pub alarms: Vec<Alarm>,
+    /// The differences, up to a number; only in the process that compared.
+    #[serde(skip)]
+    pub differences: Vec<Difference>,
+    /// How many there were beyond that.
+    pub not_kept: u64,
+}
+
+impl Report {
+    pub(super) fn new(started: Timestamp, repairs: bool) -> Self {
+        Self {
+            started,
+            finished: None,
+            failure: None,
+            repairs,
+            counts: Counts::default(),
+            alarms: Vec::new(),
+            differences: Vec::new(),
+            not_kept: 0,
+        }
+    }
+
+    pub(super) fn note(&mut self, difference: &Difference) {
+        let counts = &mut self.counts;
+        match &difference.kind {
+            Kind::Changed(_) => counts.changed += 1,
+            Kind::Gone => counts.gone += 1,
+            Kind::MemberMissing(_) => counts.members_missing += 1,
+            Kind::MemberExtra(_) => counts.members_extra += 1,
+            Kind::ForeignMembers(count, _) => counts.foreign_members += count,
+        }
+        counts.repaired += u64::from(difference.repaired);
+        if self.differences.len() < MOST_DIFFERENCES {
+            self.differences.push(difference.clone());
+        } else {
+            self.not_kept += 1;
+        }
+    }
+
+    pub(super) fn raise(&mut self, alarm: Alarm) {
+        if self.alarms.len() < MOST_ALARMS {
+            self.alarms.push(alarm);
+        }
+    }
+}
+
+/// How many of all users or groups must be missing, at least, to raise an alarm.
+pub(super) const MANY: u64 = 5;
+/// The same of one group's members: a group is small, and changed by hand, more often.
+pub(super) const MANY_MEMBERS: u64 = 20;
+/// The share that must be missing to raise one, in percent.
+const MANY_PERCENT: u64 = 20;
+
+/// Whether so much of a list differs, and at least so many, that it is not believed.
+pub(super) fn is_sharp(differing: u64, of: u64, many: u64) -> bool {
+    differing >= many && differing.saturating_mul(100) > of.saturating_mul(MANY_PERCENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_is_for_many_and_for_a_large_share() {
+        for (differing, of, sharp) in [
+            (0, 0, false),
+            (19, 19, false),
+            (20, 20, true),
+            (20, 99, true),
+            (20, 100, false),
+            (21, 100, true),
+            (200, 1_000, false),
+            (201, 1_000, true),
+        ] {
+            assert_eq!(is_sharp(differing, of, 20), sharp, "{differing} of {of}");
+        }
+        assert!(is_sharp(5, 5, MANY) && !is_sharp(4, 4, MANY) && !is_sharp(5, 25, MANY));
+    }
+
+    #[test]
+    fn what_is_too_much_to_keep_is_counted() {
+        let mut report = Report::new(Timestamp::UNIX_EPOCH, true);
+        let difference = Difference {
+            kind: Kind::Gone,
+            of: id::Kind::User,
+            id: ResourceId::generate(),
+            platform_id: "p".to_owned(),
+            repaired: true,
+        };
+        for _ in 0..MOST_DIFFERENCES + 3 {
+            report.note(&difference);
+        }
+        assert_eq!((report.differences.len(), report.not_kept), (MOST_DIFFERENCES, 3));
+        assert_eq!((report.counts.gone, report.counts.repaired), (10_003, 10_003));
+    }
+}
