@@ -14,7 +14,9 @@ Exit codes:
   0   done
   1   the service said no, or failed; or you said no
   3   nothing found: no such resource, or nothing to release with --all;
-      `status --check`: something is refused or held, or deliveries are paused
+      `status --check`: something is refused or held, deliveries are paused, or the last
+      comparison with the Platform raised an alarm; `drift plan --check`: something differs;
+      `drift apply`: an alarm left something unrepaired
   64  wrong usage, such as --yes missing where nobody can be asked
   69  identity-service cannot be reached, or did not answer in time";
 
@@ -78,6 +80,12 @@ pub(crate) enum Command {
     Pause(PauseArgs),
     /// Deliver again after a pause.
     Resume,
+    /// Compare what was applied with what the Platform holds: what another hand changed, deleted or added there.
+    Drift {
+        /// What to do about it.
+        #[command(subcommand)]
+        command: DriftCommand,
+    },
     /// Show each change of a user or group as it happens, until Ctrl-C. Says on standard error where to go on.
     Watch(WatchArgs),
     /// Show the audit trail: what changed and who asked, what became of it on the Platform, and what operators did.
@@ -92,7 +100,8 @@ pub(crate) enum Command {
 /// `status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// End with 3 when something is refused or held, or deliveries are paused; for monitoring.
+    /// End with 3 when something is refused or held, deliveries are paused, or the last comparison with the Platform raised an
+    /// alarm; for monitoring.
     #[arg(long)]
     pub(crate) check: bool,
 }
@@ -136,6 +145,37 @@ pub(crate) struct PauseArgs {
     /// Why, for whoever looks: at most 1000 characters.
     #[arg(long)]
     pub(crate) reason: String,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// `drift`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DriftCommand {
+    /// Show what differs now, and change nothing.
+    Plan(DriftPlanArgs),
+    /// Set right what differs. Asks first.
+    Apply(DriftApplyArgs),
+}
+
+/// `drift plan`.
+#[derive(Debug, Args)]
+pub(crate) struct DriftPlanArgs {
+    /// List no more than so many; all are counted.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZeroU64>,
+    /// End with 3 when something differs; for monitoring.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// `drift apply`.
+#[derive(Debug, Args)]
+pub(crate) struct DriftApplyArgs {
+    /// Repair also what is so much that the Platform's list itself is to be doubted. Look there first.
+    #[arg(long)]
+    pub(crate) despite_alarm: bool,
     /// Do not ask.
     #[arg(long)]
     pub(crate) yes: bool,

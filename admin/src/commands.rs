@@ -3,6 +3,7 @@
 mod acts;
 mod audit;
 mod deliveries;
+mod drift;
 mod pause;
 mod status;
 mod watch;
@@ -10,6 +11,7 @@ mod watch;
 pub(crate) use acts::{discard, release, retry};
 pub(crate) use audit::audit;
 pub(crate) use deliveries::{HELD, PENDING, REFUSED, list, show};
+pub(crate) use drift::{apply as drift_apply, plan as drift_plan};
 pub(crate) use pause::{pause, resume};
 pub(crate) use status::status;
 pub(crate) use watch::watch;

@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 
 /// The service said no, or failed; or the operator said no.
 const EX_FAILED: u8 = 1;
-/// Nothing was found, or `status --check` found something.
+/// Nothing was found, or something was found that a person must see.
 const EX_FOUND: u8 = 3;
 /// Wrong usage.
 pub(crate) const EX_USAGE: u8 = 64;
@@ -31,8 +31,8 @@ pub(crate) enum Error {
         /// What the connection said.
         status: Box<Status>,
     },
-    /// The service ended a stream that has no end.
-    #[error("identity-service at {0} ended the watch")]
+    /// The service ended a stream before its end.
+    #[error("identity-service at {0} ended the stream")]
     Ended(String),
     /// The service said no, or failed.
     #[error("{}{}", told(.0), .0.message())]
@@ -48,9 +48,17 @@ pub(crate) enum Error {
         /// How many there were.
         of: usize,
     },
-    /// `status --check` found something; the status has been printed.
-    #[error("something is refused or held, or deliveries are paused")]
+    /// `--check` found something, which has been printed.
+    #[error("a person is needed")]
     Attention,
+    /// What raised an alarm was not repaired.
+    #[error(
+        "what raised an alarm is not repaired; look at the Platform first, then say --despite-alarm if it is to be repaired"
+    )]
+    Alarm,
+    /// A comparison came to no end.
+    #[error("the comparison came to no end: {0}")]
+    Incomplete(String),
     /// The operator did not say yes.
     #[error("nothing was done")]
     Declined,
@@ -90,11 +98,12 @@ impl Error {
         match self {
             Self::Usage(_) | Self::Address(_) => EX_USAGE,
             Self::Unreachable { .. } | Self::Ended(_) => EX_UNREACHABLE,
-            Self::NotFound(_) | Self::Attention => EX_FOUND,
+            Self::NotFound(_) | Self::Attention | Self::Alarm => EX_FOUND,
             // Whoever reads has had enough, as with `| head`.
             Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::Refused(_)
             | Self::Some { .. }
+            | Self::Incomplete(_)
             | Self::Declined
             | Self::Answer(_)
             | Self::Io(_)

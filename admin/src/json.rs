@@ -25,9 +25,11 @@ macro_rules! contract {
 }
 
 contract!(
+    ApplyDriftResponse,
     AuditEntry,
     Delivery,
     PauseDeliveriesResponse,
+    PlanDriftResponse,
     ResumeDeliveriesResponse,
     SummarizeDeliveriesResponse,
     WatchChangesResponse,
@@ -98,6 +100,8 @@ mod tests {
     #[test]
     fn every_message_that_is_printed_is_in_the_contract() {
         Json::of(&wire::AuditEntry::default()).unwrap();
+        Json::of(&wire::PlanDriftResponse::default()).unwrap();
+        Json::of(&wire::ApplyDriftResponse::default()).unwrap();
         Json::of(&wire::PauseDeliveriesResponse::default()).unwrap();
         Json::of(&wire::ResumeDeliveriesResponse::default()).unwrap();
         Json::of(&wire::SummarizeDeliveriesResponse::default()).unwrap();

@@ -23,7 +23,7 @@ use clap::{CommandFactory, FromArgMatches};
 use service_runtime::{Chain, settings};
 
 use crate::{
-    arguments::{Cli, Command},
+    arguments::{Cli, Command, DriftCommand},
     error::{EX_USAGE, Error},
     output::Output,
     service::Service,
@@ -77,6 +77,10 @@ async fn dispatch(cli: Cli) -> Result<(), Error> {
         Command::Discard(arguments) => commands::discard(&service, &output, &arguments).await,
         Command::Pause(arguments) => commands::pause(&service, &output, &arguments).await,
         Command::Resume => commands::resume(&service, &output).await,
+        Command::Drift { command } => match command {
+            DriftCommand::Plan(arguments) => commands::drift_plan(&service, &output, &arguments).await,
+            DriftCommand::Apply(arguments) => commands::drift_apply(&service, &output, &arguments).await,
+        },
         Command::Watch(arguments) => commands::watch(&service, &output, &arguments).await,
         Command::Audit(arguments) => commands::audit(&service, &output, &arguments).await,
         Command::Completion { .. } => Ok(()),
@@ -96,7 +100,9 @@ mod tests {
     async fn wrong_usage_ends_with_64_before_anything_is_asked() {
         for line in [
             "admin",
-            "admin drift plan",
+            "admin drift",
+            "admin drift apply",
+            "admin drift plan --limit 0",
             "admin show",
             "admin retry",
             "admin release",

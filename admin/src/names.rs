@@ -84,8 +84,13 @@ pub(crate) async fn name(service: &Service, delivery: &Delivery) -> Result<Strin
     if delivery.deleted {
         return Ok(String::new());
     }
-    let (tenant, id) = (service.tenant.clone(), delivery.resource_id.clone());
-    let name = if delivery.resource_type == "Group" {
+    of_resource(service, &delivery.resource_type, &delivery.resource_id).await
+}
+
+/// What a resource of that type is called; empty when it is gone.
+pub(crate) async fn of_resource(service: &Service, resource_type: &str, id: &str) -> Result<String, Error> {
+    let (tenant, id) = (service.tenant.clone(), id.to_owned());
+    let name = if resource_type == "Group" {
         let answer = service.groups().get_group(GetGroupRequest { tenant, id }).await;
         answer.map(|answer| answer.into_inner().group.and_then(|group| group.display_name))
     } else {

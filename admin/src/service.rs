@@ -6,8 +6,8 @@ use proto::{
     identity::v1::{
         Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ListDeliveriesResponse,
         audit_service_client::AuditServiceClient, change_service_client::ChangeServiceClient,
-        delivery_service_client::DeliveryServiceClient, group_service_client::GroupServiceClient,
-        user_service_client::UserServiceClient,
+        delivery_service_client::DeliveryServiceClient, drift_service_client::DriftServiceClient,
+        group_service_client::GroupServiceClient, user_service_client::UserServiceClient,
     },
     origin,
 };
@@ -53,6 +53,10 @@ impl Service {
         DeliveryServiceClient::new(self.connection.clone())
     }
 
+    pub(crate) fn drift(&self) -> DriftServiceClient<Connection> {
+        DriftServiceClient::new(self.connection.clone())
+    }
+
     pub(crate) fn changes(&self) -> ChangeServiceClient<Connection> {
         ChangeServiceClient::new(self.connection.clone())
     }
@@ -79,7 +83,7 @@ impl Service {
         Error::of(status, &self.url)
     }
 
-    /// The watch has come to an end that it should not have.
+    /// A stream has come to an end that it should not have.
     pub(crate) fn ended(&self) -> Error {
         Error::Ended(self.url.clone())
     }

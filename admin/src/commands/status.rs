@@ -1,8 +1,9 @@
 //! `status`: the whole on one screen.
 
 use jiff::Timestamp;
-use proto::identity::v1::{Pause, SummarizeDeliveriesRequest, SummarizeDeliveriesResponse};
+use proto::identity::v1::{DriftSummary, Pause, SummarizeDeliveriesRequest, SummarizeDeliveriesResponse};
 
+use super::drift::found;
 use crate::{
     arguments::StatusArgs,
     error::Error,
@@ -22,7 +23,8 @@ pub(crate) async fn status(service: &Service, output: &Output, arguments: &Statu
     } else {
         output.text(&shown(&service.tenant, &summary, Timestamp::now()))?;
     }
-    let needs_somebody = summary.refused > 0 || summary.held > 0 || summary.pause.is_some();
+    let is_alarmed = summary.drift.as_ref().is_some_and(|drift| !drift.alarms.is_empty());
+    let needs_somebody = summary.refused > 0 || summary.held > 0 || summary.pause.is_some() || is_alarmed;
     if arguments.check && needs_somebody {
         return Err(Error::Attention);
     }
@@ -50,7 +52,24 @@ fn shown(tenant: &str, summary: &SummarizeDeliveriesResponse, now: Timestamp) ->
         ("refused", see(summary.refused, "refused")),
         ("held", see(summary.held, "held")),
         ("deliveries", deliveries),
+        ("drift", drift(summary.drift.as_ref(), now)),
     ])
+}
+
+/// `2 differences 3h ago  (see `admin drift plan`)`.
+fn drift(last: Option<&DriftSummary>, now: Timestamp) -> String {
+    let Some(last) = last else {
+        return "not compared yet".to_owned();
+    };
+    let ago = format!("{} ago", age(last.finished_at.as_ref(), now));
+    let see = "(see `admin drift plan`)";
+    let open = found(last) - last.repaired;
+    match (&last.failure, last.alarms.is_empty(), open) {
+        (_, false, _) => format!("ALARM {ago}  {see}"),
+        (Some(_), ..) => format!("comparison failed {ago}  {see}"),
+        (None, true, ..=0) => format!("none {ago}"),
+        (None, true, open) => format!("{open} differences {ago}  {see}"),
+    }
 }
 
 /// `paused for 3m 12s, by Hana: the Platform is being moved`.
@@ -86,6 +105,12 @@ mod tests {
                 paused_by: "Hana".to_owned(),
                 reason: "the Platform is being moved".to_owned(),
             }),
+            drift: Some(DriftSummary {
+                finished_at: at("2026-11-23T09:00:00Z"),
+                changed: 3,
+                repaired: 1,
+                ..DriftSummary::default()
+            }),
         };
         let expected = "\
 tenant      default
@@ -95,7 +120,19 @@ pending     3  (the oldest for 3m 12s)
 refused     1  (see `admin refused`)
 held        0
 deliveries  paused for 2h, by Hana: the Platform is being moved
+drift       2 differences 1h ago  (see `admin drift plan`)
 ";
         assert_eq!(shown("default", &summary, now), expected);
+        let mut last = summary.drift.unwrap_or_default();
+        last.changed = 0;
+        assert_eq!(drift(Some(&last), now), "none 1h ago");
+        last.failure = Some("the list broke off".to_owned());
+        assert_eq!(
+            drift(Some(&last), now),
+            "comparison failed 1h ago  (see `admin drift plan`)"
+        );
+        last.alarms.push(proto::identity::v1::DriftAlarm::default());
+        assert_eq!(drift(Some(&last), now), "ALARM 1h ago  (see `admin drift plan`)");
+        assert_eq!(drift(None, now), "not compared yet");
     }
 }

@@ -2,6 +2,7 @@
 
 mod acts;
 mod audit;
+mod drift;
 mod ends;
 mod long;
 mod watch;

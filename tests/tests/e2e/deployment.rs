@@ -356,6 +356,23 @@ impl Deployment {
         self.identity = Some(identity_service::start(settings(&flags)).await.unwrap());
     }
 
+    /// identity-service stops, and starts at the same address.
+    pub(crate) async fn identity_restarts(&mut self) {
+        let running = self.identity.take().unwrap();
+        let address = running.addr;
+        running.stop(PATIENCE).await;
+        let listen = format!("--listen={address}");
+        let flags: Vec<_> = self.identity_flags.iter().cloned().chain([listen]).collect();
+        self.identity = Some(identity_service::start(settings(&flags)).await.unwrap());
+    }
+
+    /// Another identity-service on the same store, which must be Redis, and its comparisons with the Platform.
+    pub(crate) async fn another_identity(&self) -> (Running, DriftServiceClient<Connection>) {
+        let running = identity_service::start(settings(&self.identity_flags)).await.unwrap();
+        let connection = service_runtime::connect(&format!("http://{}", running.addr), PATIENCE).unwrap();
+        (running, DriftServiceClient::new(connection))
+    }
+
     /// identity-service stops.
     pub(crate) async fn identity_goes_away(&mut self) {
         self.identity.take().unwrap().stop(PATIENCE).await;

@@ -1,17 +1,22 @@
 //! What somebody else changed, deleted or added on the Platform is found and, where that is wanted, set right. A list that
 //! shrank sharply is not believed, and nothing is said of what is still on its way.
 
+mod replicas;
+mod told;
+
 use std::collections::BTreeSet;
 
 use http::Method;
 use proto::{
     error::{Details, ErrorReason},
     identity::v1::{
-        ApplyDriftRequest, DriftDifference, DriftKind, DriftSummary, GetDriftRequest, PauseDeliveriesRequest,
-        PlanDriftRequest, ResumeDeliveriesRequest, apply_drift_response, plan_drift_response,
+        ApplyDriftRequest, DriftDifference, DriftKind, DriftSummary, GetDriftRequest, GetDriftResponse,
+        PauseDeliveriesRequest, PlanDriftRequest, ResumeDeliveriesRequest, apply_drift_response,
+        drift_service_client::DriftServiceClient, plan_drift_response,
     },
 };
 use serde_json::{Value, json};
+use service_runtime::Connection;
 use tonic::{Code, Status};
 
 use crate::deployment::{Deployment, Setup, TENANT};
@@ -111,6 +116,19 @@ async fn clean(it: &Deployment) {
         found.is_clean()
     })
     .await;
+}
+
+/// The question for the last comparison.
+fn about() -> GetDriftRequest {
+    GetDriftRequest {
+        tenant: TENANT.to_owned(),
+        ..GetDriftRequest::default()
+    }
+}
+
+/// What an identity-service says of the last comparison.
+async fn last(drift: &DriftServiceClient<Connection>) -> GetDriftResponse {
+    drift.clone().get_drift(about()).await.unwrap().into_inner()
 }
 
 async fn account_id(it: &Deployment, name: &str) -> String {
@@ -446,19 +464,13 @@ async fn on_a_schedule_it_is_told_or_repaired_as_the_policy_says() {
         it.settled().await;
         let account = account_id(&it, "odile@x.example").await;
         it.platform.edit(&account, json!({"DisplayName": "Somebody"})).await;
-        let found = async |it: &Deployment| {
-            let request = GetDriftRequest {
-                tenant: TENANT.to_owned(),
-                ..GetDriftRequest::default()
-            };
-            it.drift().get_drift(request).await.unwrap().into_inner()
-        };
         if repairs {
             it.until(async |it| it.platform.account("odile@x.example").await["DisplayName"] != "Somebody")
                 .await;
         } else {
-            it.until(async |it| !found(it).await.differences.is_empty()).await;
-            let last = found(&it).await;
+            it.until(async |it| !last(&it.drift()).await.differences.is_empty())
+                .await;
+            let last = last(&it.drift()).await;
             assert_eq!(
                 (&last.differences[0].resource_id, last.differences[0].repaired),
                 (&odile, false)

@@ -18,8 +18,8 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     record::Record,
     store::{
-        Claim, Claims, Delivery, Found, Groups, ImportMark, Intent, KeptImage, KeptLink, Link, LogPage, Member, Order, Owned,
-        Owner, Pause, PendingMember, PreImage, RequestKey, Revert, Reverted, Seen, Stage, StoreError, Summary,
+        Claim, Claims, Delivery, Found, Groups, ImportMark, Intent, KeptImage, KeptLink, Link, LogPage, Member, Order,
+        Owned, Owner, Pause, PendingMember, PreImage, RequestKey, Revert, Reverted, Seen, Stage, StoreError, Summary,
         Tombstone, WhyNot, Write, WriteError, Written,
     },
 };

@@ -186,7 +186,7 @@ async fn on_a_terminal_it_says_what_will_happen_and_asks() {
 }
 
 /// Runs it where it can ask: on a terminal of its own, which `script` makes. Gives all that was seen.
-async fn on_a_terminal(it: &Deployment, line: &str, answer: &str) -> String {
+pub(super) async fn on_a_terminal(it: &Deployment, line: &str, answer: &str) -> String {
     let line = format!(
         "'{}' {line} --identity-url {}; printf 'code %s' $?",
         path_of("admin").display(),
