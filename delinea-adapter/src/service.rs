@@ -8,8 +8,9 @@ use proto::adapter::v1::{
     CheckPlatformResponse, ExpectGroupsRequest, ExpectGroupsResponse, ExpectUsersRequest, ExpectUsersResponse,
     ExpectedGroup, ExpectedUser, GroupApplied, IntentRequired, Intents, Link, ListPlatformGroupMembersRequest,
     ListPlatformGroupMembersResponse, ListPlatformGroupsRequest, ListPlatformGroupsResponse, ListPlatformUsersRequest,
-    ListPlatformUsersResponse, PlatformGroup, RemovalMode, UserApplied, adapter_service_server::AdapterService,
-    apply_group_request, apply_group_response, apply_user_request, apply_user_response,
+    ListPlatformUsersResponse, PlatformGroup, RemovalMode, RemovePlatformGroupMembersRequest,
+    RemovePlatformGroupMembersResponse, UserApplied, adapter_service_server::AdapterService, apply_group_request,
+    apply_group_response, apply_user_request, apply_user_response,
 };
 use service_runtime::{Chain, time_allowed};
 use tokio::{sync::mpsc, time::timeout};
@@ -252,6 +253,19 @@ impl AdapterService for Adapter {
         let (sink, stream) = mpsc::channel(LIST_BUFFER);
         tokio::spawn(async move { list::members(&tenant, &request.platform_id, sink).await }.in_current_span());
         Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn remove_platform_group_members(
+        &self,
+        request: Request<RemovePlatformGroupMembersRequest>,
+    ) -> Result<Response<RemovePlatformGroupMembersResponse>, Status> {
+        let request = request.into_inner();
+        let failed = |error| status("RemovePlatformGroupMembers", &request.resource_id, error);
+        let tenant = self.tenant(&request.tenant).map_err(failed)?;
+        few("user_ids", request.user_ids.len()).map_err(failed)?;
+        let refused = tenant.take_out(&request.platform_id, &request.user_ids).await;
+        let refused = refused.map_err(failed)?;
+        Ok(Response::new(RemovePlatformGroupMembersResponse { refused }))
     }
 
     async fn expect_users(

@@ -208,6 +208,19 @@ pub struct DriftConfig {
     /// metrics and on request; `repair` sets it right.
     #[arg(long, env = "DRIFT_POLICY", value_enum, default_value_t = DriftPolicy::Report)]
     pub drift_policy: DriftPolicy,
+    /// Accounts in a group of ours that are not ours: `keep` tells of them; `remove` takes them out where what differs is
+    /// repaired.
+    #[arg(long, env = "FOREIGN_MEMBERS", value_enum, default_value_t = ForeignMembers::Keep)]
+    pub foreign_members: ForeignMembers,
+}
+
+/// See [`DriftConfig::foreign_members`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ForeignMembers {
+    /// They stay.
+    Keep,
+    /// They are taken out.
+    Remove,
 }
 
 /// See [`DriftConfig::drift_policy`].

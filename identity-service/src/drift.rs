@@ -31,6 +31,7 @@ pub(crate) use self::schedule::Schedule;
 
 use self::run::{Run, Stopped};
 use crate::{
+    config::ForeignMembers,
     id::Tenant,
     metrics,
     store::{Origin, Store, StoreError},
@@ -58,6 +59,7 @@ struct Shared {
     wake: Wake,
     /// How much the clocks of replicas may differ.
     margin: Duration,
+    foreign_members: ForeignMembers,
     tenants: Mutex<HashMap<Tenant, Arc<Comparisons>>>,
 }
 
@@ -76,12 +78,19 @@ pub struct UnderWay;
 
 impl Drift {
     /// A comparison of what is in a store with what an adapter lists. Clocks of replicas may differ by less than `margin`.
-    pub fn new(store: Arc<dyn Store>, adapter: AdapterServiceClient<Connection>, wake: Wake, margin: Duration) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        adapter: AdapterServiceClient<Connection>,
+        wake: Wake,
+        margin: Duration,
+        foreign_members: ForeignMembers,
+    ) -> Self {
         Self(Arc::new(Shared {
             store,
             adapter,
             wake,
             margin,
+            foreign_members,
             tenants: Mutex::default(),
         }))
     }
@@ -171,7 +180,7 @@ fn finish(run: Run<'_>, outcome: &Result<(), Stopped>) -> Arc<Report> {
         scim.tenant = %tenant,
         changed = counts.changed, gone = counts.gone, members_missing = counts.members_missing,
         members_extra = counts.members_extra, foreign_members = counts.foreign_members,
-        repaired = counts.repaired, skipped = counts.skipped, unmanaged_users = counts.unmanaged_users,
+        foreign_removed = counts.foreign_removed, repaired = counts.repaired, skipped = counts.skipped, unmanaged_users = counts.unmanaged_users,
         users = counts.users, groups = counts.groups, whole = outcome.is_ok(),
         "compared with the Platform"
     );

@@ -56,7 +56,7 @@ static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| {
             .u64_counter("scim.drift.differences")
             .with_unit("{difference}")
             .with_description(
-                "What comparisons with the Platform found, by kind: changed, gone, member_missing, member_extra, foreign_member; and repaired.",
+                "What comparisons with the Platform found, by kind: changed, gone, member_missing, member_extra, foreign_member; and foreign_removed, repaired.",
             )
             .build(),
     }
@@ -122,6 +122,7 @@ pub(crate) fn compared(tenant: &Tenant, report: &Report) {
         ("member_missing", counts.members_missing),
         ("member_extra", counts.members_extra),
         ("foreign_member", counts.foreign_members),
+        ("foreign_removed", counts.foreign_removed),
         ("repaired", counts.repaired),
     ] {
         INSTRUMENTS.drift.add(count, &of("kind", kind));

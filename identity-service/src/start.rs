@@ -162,7 +162,13 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     // Changes are kept while the adapter is away, so its absence never makes this service unready.
     relay.adapter_state.degraded("not called yet");
     life.tasks.spawn("relay", |stop| relay.run(stop));
-    let drift = Drift::new(store.clone(), adapter, wake.clone(), config.delivery.delivery_lease);
+    let drift = Drift::new(
+        store.clone(),
+        adapter,
+        wake.clone(),
+        config.delivery.delivery_lease,
+        config.drift.foreign_members,
+    );
     let schedule = Schedule {
         drift: drift.clone(),
         tenants: vec![tenant.clone()],

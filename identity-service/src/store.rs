@@ -279,6 +279,15 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<usize, StoreError>;
 
+    /// Logs that a group's members were repaired on the Platform other than by a delivery, and who did.
+    async fn log_repair(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// Whether the tenant's turn has come to be compared with the Platform: an interval after the last turn, whoever had it,
     /// or after the first who asked. If it has, it is the caller's.
     async fn take_turn(&self, tenant: &Tenant, now: Timestamp, interval: Duration) -> Result<bool, StoreError>;

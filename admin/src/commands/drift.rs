@@ -244,16 +244,21 @@ impl<'a> Question<'a> {
 
     /// What will be done; nothing when there is nothing to do.
     fn text(&self, summary: &DriftSummary, despite_alarm: bool) -> Option<String> {
-        if self.repairable == 0 {
+        let foreign = foreign(summary);
+        if self.repairable == 0 && foreign == 0 {
             return None;
         }
         let mut text = format!(
             "This compares once more, and sets right on the Platform what differs then; now that is {}:{}",
-            counted(self.repairable, "difference"),
+            counted(i128::from(self.repairable) + i128::from(foreign), "difference"),
             self.lines
         );
         if self.repairable > NAMED {
             text.push_str(&format!("\n  … and {} more", self.repairable - NAMED));
+        }
+        if foreign > 0 {
+            let members = counted(foreign, "foreign member");
+            text.push_str(&format!("\n  {members} of groups of ours, taken out"));
         }
         for alarm in alarms(summary) {
             text.push_str(&format!("\nALARM: {alarm}; "));
@@ -284,9 +289,23 @@ impl See for Question<'_> {
     }
 }
 
-/// How many differences a comparison found that can be repaired: foreign members are only told.
+/// How many differences a comparison found that are to be repaired: foreign members are, where they are not to be kept.
 pub(super) fn found(summary: &DriftSummary) -> i64 {
-    summary.changed + summary.gone + summary.members_missing + summary.members_extra
+    summary.changed + summary.gone + summary.members_missing + summary.members_extra + foreign(summary)
+}
+
+/// How many of them are left.
+pub(super) fn left(summary: &DriftSummary) -> i64 {
+    found(summary) - summary.repaired - summary.foreign_removed
+}
+
+/// How many foreign members there are that are not to be kept.
+fn foreign(summary: &DriftSummary) -> i64 {
+    if summary.removes_foreign_members {
+        summary.foreign_members
+    } else {
+        0
+    }
 }
 
 /// One line for each list that is not believed.
@@ -337,10 +356,14 @@ fn shown(summary: &DriftSummary, repairs: bool) -> String {
         ("differs", differs),
         (
             "repaired",
-            if repairs {
-                summary.repaired.to_string()
-            } else {
-                String::new()
+            match (repairs, summary.foreign_removed) {
+                (false, _) => String::new(),
+                (true, 0) => summary.repaired.to_string(),
+                (true, removed) => format!(
+                    "{}, and {} taken out",
+                    summary.repaired,
+                    counted(removed, "foreign member")
+                ),
             },
         ),
         (

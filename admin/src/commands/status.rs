@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use proto::identity::v1::{DriftSummary, Pause, SummarizeDeliveriesRequest, SummarizeDeliveriesResponse};
 
-use super::drift::found;
+use super::drift::left;
 use crate::{
     arguments::StatusArgs,
     error::Error,
@@ -63,7 +63,7 @@ fn drift(last: Option<&DriftSummary>, now: Timestamp) -> String {
     };
     let ago = format!("{} ago", age(last.finished_at.as_ref(), now));
     let see = "(see `admin drift plan`)";
-    let open = found(last) - last.repaired;
+    let open = left(last);
     match (&last.failure, last.alarms.is_empty(), open) {
         (_, false, _) => format!("ALARM {ago}  {see}"),
         (Some(_), ..) => format!("comparison failed {ago}  {see}"),

@@ -71,6 +71,35 @@ impl<'a> Change<'a> {
 }
 
 impl Tenant {
+    /// Takes accounts out of a group, and gives those that stay in. Each is looked at first: the account that this gateway
+    /// calls with must not lose what the group allows it, and what is protected is not touched.
+    pub(crate) async fn take_out(&self, group: &str, accounts: &[String]) -> Result<Vec<RefusedMember>, ApplyError> {
+        let batch = Batch::new(&[], accounts)?;
+        self.platform.client.spare().await;
+        let Some(role) = self.platform.role(group, None).await? else {
+            return Ok(Vec::new());
+        };
+        self.guard_group(&role)?;
+        let (mut refused, mut changes) = (Vec::new(), Vec::new());
+        for change in batch.changes {
+            self.platform.client.spare().await;
+            match self.platform.account(change.id()).await? {
+                Some(account) if self.is_caller(&account.name) || self.config.is_protected(&account.name) => {
+                    refused.push(RefusedMember {
+                        platform_id: change.id().to_owned(),
+                        message: "the account is the gateway's own, or protected (PROTECTED_NAMES)".to_owned(),
+                    });
+                }
+                _ => changes.push(change),
+            }
+        }
+        if !changes.is_empty() {
+            self.platform.client.spare().await;
+            refused.extend(self.change_members(&role.id, &Batch { changes }).await?);
+        }
+        Ok(refused)
+    }
+
     /// Puts the members in and out, and gives those that the Platform refused.
     pub(super) async fn change_members(&self, id: &str, batch: &Batch<'_>) -> Result<Vec<RefusedMember>, Failure> {
         let mut refused = Vec::new();

@@ -3,7 +3,7 @@
 use proto::{
     adapter::v1::{
         ExpectGroupsRequest, ExpectUsersRequest, ListPlatformGroupMembersRequest, ListPlatformUsersRequest,
-        PlatformUser,
+        PlatformUser, RemovePlatformGroupMembersRequest,
     },
     error::ErrorReason,
     resource::v1::{Group, User},
@@ -94,6 +94,56 @@ async fn a_page_that_fails_is_asked_for_again_and_no_list_passes_for_whole() {
     }
     let untold = members(&world, &group).await.unwrap_err();
     assert_eq!(reason(&untold).0, ErrorReason::PlatformNotExposed);
+}
+
+#[tokio::test]
+async fn accounts_are_taken_out_but_for_our_own_and_protected_ones() {
+    let world = World::with(&["--protected-names=p0001@example.com", "--member-batch=2"]).await;
+    let (group, ids) = group_of(&world, 5).await;
+    let state = world.state().await;
+    let users = state["users"].as_array().unwrap();
+    let of = |name: &str| {
+        let user = users.iter().find(|user| user["Name"] == name).unwrap();
+        user["ID"].as_str().unwrap().to_owned()
+    };
+    let caller = of("scim-gateway@example.com");
+    let own = json!([{"Guid": caller, "Type": "User"}]);
+    world.sim("POST", &format!("groups/{group}/members"), own).await;
+    let kept = of("p0002@example.com");
+    let mut out: Vec<_> = ids.iter().filter(|id| **id != kept).cloned().collect();
+    out.extend([caller.clone(), "nobody".to_owned()]);
+    let request = RemovePlatformGroupMembersRequest {
+        tenant: TENANT.to_owned(),
+        resource_id: "crew".to_owned(),
+        platform_id: group.clone(),
+        user_ids: out,
+    };
+    let mut expected = [kept, caller, of("p0001@example.com")];
+    expected.sort_unstable();
+    for _ in 0..2 {
+        let answer = world
+            .client
+            .clone()
+            .remove_platform_group_members(request.clone())
+            .await;
+        let mut refused: Vec<_> = answer.unwrap().into_inner().refused;
+        refused.sort_unstable_by(|one, other| one.platform_id.cmp(&other.platform_id));
+        let ids: Vec<_> = refused.iter().map(|one| &one.platform_id).collect();
+        assert_eq!(ids.len(), 2, "{refused:#?}");
+        assert!(ids.iter().all(|id| expected.contains(id)), "{refused:#?}");
+        assert_eq!(members(&world, &group).await.unwrap().0, expected);
+    }
+    let nowhere = RemovePlatformGroupMembersRequest {
+        platform_id: "nowhere".to_owned(),
+        ..request
+    };
+    let answer = world
+        .client
+        .clone()
+        .remove_platform_group_members(nowhere)
+        .await
+        .unwrap();
+    assert_eq!(answer.into_inner().refused, [], "in what is not there nobody is");
 }
 
 async fn expected(world: &World, users: &[User]) -> Vec<Option<PlatformUser>> {

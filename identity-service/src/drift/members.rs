@@ -3,7 +3,10 @@
 use std::iter::Peekable;
 
 use jiff::Timestamp;
-use proto::{adapter::v1::ListPlatformGroupMembersRequest, error::ErrorReason};
+use proto::{
+    adapter::v1::{ListPlatformGroupMembersRequest, RemovePlatformGroupMembersRequest},
+    error::{Details, ErrorReason},
+};
 
 use super::{
     DriftKind,
@@ -16,13 +19,19 @@ use crate::{
     store::{From, MOVED_AT_ONCE},
 };
 
+/// How many foreign members one comparison takes out of a group; the rest is the next one's.
+const MOST_REMOVED: usize = 1_000;
+/// How many are taken out by one call: each is looked at first, and all of that at the pace of calls that can wait.
+const REMOVED_AT_ONCE: usize = 20;
+
 /// What the Platform says of a group's members.
 #[derive(Default)]
 struct Listed {
     /// The users and tombstones whose accounts are in, ascending, each once.
     ours: Vec<ResourceId>,
     foreign: u64,
-    some_foreign: Vec<String>,
+    /// The accounts among them, up to a number.
+    foreign_accounts: Vec<String>,
 }
 
 /// How the members differ.
@@ -95,8 +104,8 @@ impl Run<'_> {
                     Some(owner) => listed.ours.push(owner.id),
                     None => {
                         listed.foreign += 1;
-                        if listed.some_foreign.len() < MOST_FOREIGN {
-                            listed.some_foreign.push(platform_id);
+                        if listed.foreign_accounts.len() < MOST_REMOVED {
+                            listed.foreign_accounts.push(platform_id);
                         }
                     }
                 }
@@ -145,7 +154,15 @@ impl Run<'_> {
     ) -> Result<(), Stopped> {
         let Differing { missing, extra } = differing;
         let counts = (missing.len() as u64, extra.len() as u64);
-        let sharp = self.alarm(Kind::Group, Some(group.id), group.member_count, counts.0, counts.1);
+        // Who is to be taken out counts for the alarm, whoever it is.
+        let foreign = if self.report.removes_foreign { listed.foreign } else { 0 };
+        let sharp = self.alarm(
+            Kind::Group,
+            Some(group.id),
+            group.member_count,
+            counts.0,
+            counts.1 + foreign,
+        );
         let repaired = self.repairs(sharp);
         if repaired {
             for some in [&missing, &extra]
@@ -164,10 +181,53 @@ impl Run<'_> {
             self.found(Kind::Group, group.id, platform_id, kind, repaired).await?;
         }
         if listed.foreign > 0 {
-            let foreign = DriftKind::ForeignMembers(listed.foreign, listed.some_foreign);
-            self.found(Kind::Group, group.id, platform_id, foreign, false).await?;
+            let mut some = listed.foreign_accounts;
+            let removed = if repaired {
+                self.remove_foreign(group.id, platform_id, &some).await?
+            } else {
+                0
+            };
+            some.truncate(MOST_FOREIGN);
+            let foreign = DriftKind::ForeignMembers(listed.foreign, removed, some);
+            let all = removed == listed.foreign;
+            self.found(Kind::Group, group.id, platform_id, foreign, all).await?;
         }
         Ok(())
+    }
+
+    /// Takes accounts that are not ours out of a group, where the tenant wants that; gives how many. It is no delivery: no
+    /// resource of ours wants it. A pause holds it up, too. What fails is found again by the next comparison.
+    async fn remove_foreign(&self, group: ResourceId, platform_id: &str, accounts: &[String]) -> Result<u64, Stopped> {
+        let (store, tenant) = (&self.shared.store, self.tenant);
+        let wanted = self.report.removes_foreign && !accounts.is_empty();
+        if !wanted || store.pause(tenant).await?.is_some() {
+            return Ok(0);
+        }
+        let (origin, now) = (self.origin.as_ref(), Timestamp::now());
+        store.log_repair(tenant, group, origin, now).await?;
+        let mut removed = 0;
+        for some in accounts.chunks(REMOVED_AT_ONCE) {
+            // One of them may have become ours meanwhile.
+            let owners = store.owned(tenant, Kind::User, some).await?;
+            let foreign = some.iter().zip(owners).filter(|(_, owner)| owner.is_none());
+            let request = RemovePlatformGroupMembersRequest {
+                tenant: tenant.to_string(),
+                resource_id: group.to_string(),
+                platform_id: platform_id.to_owned(),
+                user_ids: foreign.map(|(id, _)| id.clone()).collect(),
+            };
+            let asked = request.user_ids.len();
+            let mut adapter = self.shared.adapter.clone();
+            match adapter.remove_platform_group_members(request).await {
+                Ok(answer) => removed += asked.saturating_sub(answer.into_inner().refused.len()) as u64,
+                Err(status) => {
+                    let reason = Details::of(&status).map_or("unreachable", |details| details.reason.name());
+                    tracing::warn!(scim.tenant = %tenant, scim.resource.id = %group, reason, "foreign members stay in");
+                    break;
+                }
+            }
+        }
+        Ok(removed)
     }
 }
 

@@ -23,8 +23,8 @@ pub enum Kind {
     MemberMissing(ResourceId),
     /// An account of ours was put in.
     MemberExtra(ResourceId),
-    /// So many members are not ours; some of their Platform ids.
-    ForeignMembers(u64, Vec<String>),
+    /// So many members are not ours; how many of them were taken out; some of their Platform ids.
+    ForeignMembers(u64, u64, Vec<String>),
 }
 
 /// One difference between what was applied and what the Platform holds.
@@ -85,7 +85,9 @@ pub struct Counts {
     pub members_extra: u64,
     /// Members that are not ours.
     pub foreign_members: u64,
-    /// Differences whose repair is due.
+    /// Of those, how many were taken out.
+    pub foreign_removed: u64,
+    /// Differences whose repair is due, but for members that are not ours.
     pub repaired: u64,
 }
 
@@ -107,6 +109,9 @@ pub struct Report {
     pub failure: Option<String>,
     /// Whether differences were to be repaired.
     pub repairs: bool,
+    /// Whether members that are not ours were to be taken out, where differences are repaired.
+    #[serde(default)]
+    pub removes_foreign: bool,
     /// How much was found.
     pub counts: Counts,
     /// Lists that are not believed.
@@ -119,12 +124,13 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(started: Timestamp, repairs: bool) -> Self {
+    pub(super) fn new(started: Timestamp, repairs: bool, removes_foreign: bool) -> Self {
         Self {
             started,
             finished: None,
             failure: None,
             repairs,
+            removes_foreign,
             counts: Counts::default(),
             alarms: Vec::new(),
             differences: Vec::new(),
@@ -139,9 +145,13 @@ impl Report {
             Kind::Gone => counts.gone += 1,
             Kind::MemberMissing(_) => counts.members_missing += 1,
             Kind::MemberExtra(_) => counts.members_extra += 1,
-            Kind::ForeignMembers(count, _) => counts.foreign_members += count,
+            Kind::ForeignMembers(count, removed, _) => {
+                counts.foreign_members += count;
+                counts.foreign_removed += removed;
+            }
         }
-        counts.repaired += u64::from(difference.repaired);
+        let is_foreign = matches!(difference.kind, Kind::ForeignMembers(..));
+        counts.repaired += u64::from(difference.repaired && !is_foreign);
         if self.differences.len() < MOST_DIFFERENCES {
             self.differences.push(difference.clone());
         } else {
@@ -191,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_is_too_much_to_keep_is_counted() {
-        let mut report = Report::new(Timestamp::UNIX_EPOCH, true);
+        let mut report = Report::new(Timestamp::UNIX_EPOCH, true, false);
         let difference = Difference {
             kind: Kind::Gone,
             of: id::Kind::User,

@@ -12,6 +12,7 @@ use super::{
     report::{MANY, MANY_MEMBERS, is_sharp},
 };
 use crate::{
+    config::ForeignMembers,
     id::{Kind, ResourceId, Tenant},
     record::Record,
     store::{Origin, StoreError},
@@ -88,7 +89,11 @@ impl<'a> Run<'a> {
             tell,
             pending: Vec::new(),
             users_gone: Vec::new(),
-            report: Report::new(began, repair != Repair::Nothing),
+            report: Report::new(
+                began,
+                repair != Repair::Nothing,
+                shared.foreign_members == ForeignMembers::Remove,
+            ),
         }
     }
 

@@ -186,8 +186,9 @@ fn shown(difference: Difference) -> DriftDifference {
             wire.member_id = Some(member.to_string());
             WireKind::MemberExtra
         }
-        DriftKind::ForeignMembers(count, some) => {
+        DriftKind::ForeignMembers(count, removed, some) => {
             wire.foreign_count = number(count);
+            wire.foreign_removed = number(removed);
             wire.foreign_platform_ids = some;
             WireKind::ForeignMembers
         }
@@ -229,6 +230,8 @@ pub(super) fn summary(report: &Report) -> DriftSummary {
             })
             .collect(),
         not_kept: number(report.not_kept),
+        foreign_removed: number(counts.foreign_removed),
+        removes_foreign_members: report.removes_foreign,
     }
 }
 

@@ -657,6 +657,20 @@ impl Store for EmbeddedStore {
             .await
     }
 
+    async fn log_repair(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (tenant, origin) = (tenant.clone(), origin.cloned());
+        self.step("log a repair", move |tables| {
+            drift::log_repair(tables, tenant.as_str(), group, origin.as_ref(), now)
+        })
+        .await
+    }
+
     async fn take_turn(&self, tenant: &Tenant, now: Timestamp, interval: Duration) -> Result<bool, StoreError> {
         let tenant = tenant.clone();
         self.step("take a turn", move |tables| {

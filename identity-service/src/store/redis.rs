@@ -600,6 +600,18 @@ impl Store for RedisStore {
         reply.comparison()
     }
 
+    async fn log_repair(
+        &self,
+        tenant: &Tenant,
+        group: ResourceId,
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let args = Args::new().id(group).time(now).text(nanos(now)).origin(origin);
+        self.step("log a repair", tenant, &self.scripts.repaired, args).await?;
+        Ok(())
+    }
+
     async fn take_turn(&self, tenant: &Tenant, now: Timestamp, interval: Duration) -> Result<bool, StoreError> {
         self.turn(tenant, now, interval).await
     }

@@ -335,6 +335,7 @@ macro_rules! contract {
                 a_turn_comes_an_interval_after_the_last
                 what_was_applied_is_repaired_and_what_is_on_its_way_is_left_alone
                 what_came_of_the_last_comparison_is_kept
+                a_repair_other_than_by_a_delivery_is_told
             }
             moving {
                 what_was_moved_is_the_same_for_every_reader

@@ -335,6 +335,45 @@ async fn members_put_in_or_out_by_hand_are_found_and_set_right_and_foreign_ones_
 }
 
 #[tokio::test]
+async fn foreign_members_are_taken_out_where_the_tenant_wants_that() {
+    let it = usual().identity(&["--foreign-members=remove"]).start().await;
+    let odile = it.scim.create_user("odile@x.example").await;
+    let crew = it.scim.create_group("Crew", &[&odile]).await;
+    clean(&it).await;
+    let strangers = it.platform.strangers(&["one@x.example", "two@x.example"]).await;
+    let group = group_id(&it, "Crew").await;
+    for stranger in &strangers {
+        it.platform.put_in(&group, stranger).await;
+    }
+    let found = plan(&it).await;
+    assert!(found.summary.removes_foreign_members, "{found:#?}");
+    assert_eq!((found.summary.foreign_members, found.summary.foreign_removed), (2, 0));
+    assert_eq!(it.platform.members("Crew").await.len(), 3);
+
+    // A pause holds it up as it does every delivery.
+    let request = PauseDeliveriesRequest {
+        tenant: TENANT.to_owned(),
+        ..PauseDeliveriesRequest::default()
+    };
+    it.deliveries().pause_deliveries(request).await.unwrap();
+    assert_eq!(apply(&it, false).await.summary.foreign_removed, 0);
+    let request = ResumeDeliveriesRequest {
+        tenant: TENANT.to_owned(),
+    };
+    it.deliveries().resume_deliveries(request).await.unwrap();
+
+    let found = apply(&it, false).await;
+    let foreign = found.the(DriftKind::ForeignMembers);
+    assert_eq!(
+        (&foreign.resource_id, foreign.foreign_removed, foreign.repaired),
+        (&crew, 2, true)
+    );
+    assert_eq!(it.platform.members("Crew").await, ["odile@x.example".to_owned()].into());
+    assert_eq!(it.platform.names().await.len(), 3, "their accounts are left alone");
+    clean(&it).await;
+}
+
+#[tokio::test]
 async fn a_list_that_shrank_sharply_is_an_alarm_and_nothing_is_made_anew_before_a_person_says_so() {
     let it = usual().start().await;
     for number in 0..30 {

@@ -45,13 +45,21 @@ pub(super) fn doubt_members(
     if doubted > 0 {
         // Who is taken out may lose access.
         work::mark_urgent(tables, tenant, Kind::Group, group, urgent, now)?;
-        let subject = Subject {
-            kind: Kind::Group,
-            id: group,
-        };
-        log::act(tables, tenant, Deed::Repair, subject, origin, now)?;
+        log_repair(tables, tenant, group, origin, now)?;
     }
     Ok(doubted)
+}
+
+/// Logs that a group was repaired, and who did.
+pub(super) fn log_repair(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    group: ResourceId,
+    origin: Option<&Origin>,
+    now: Timestamp,
+) -> Result<(), Failed> {
+    let (kind, id) = (Kind::Group, group);
+    log::act(tables, tenant, Deed::Repair, Subject { kind, id }, origin, now)
 }
 
 /// Takes the tenant's turn, if it has come.

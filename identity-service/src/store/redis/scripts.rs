@@ -36,6 +36,7 @@ pub(super) struct Scripts {
     pub(super) doubt: Script,
     pub(super) turn: Script,
     pub(super) compared: Script,
+    pub(super) repaired: Script,
 }
 
 impl Scripts {
@@ -72,6 +73,7 @@ impl Scripts {
             import: script!(head "import": "start" "base" "records" "work" "links" "before" "pending" "import"),
             doubt: script!(head "doubt": "start" "base" "records" "log" "work" "links" "pending" "sets" "members" "doubt"),
             turn: script!(head "turn": "start" "base" "turn"),
+            repaired: script!(head "repaired": "start" "base" "log" "repaired"),
             compared: script!(head "compared": "start" "base" "compared"),
         }
     }

@@ -209,6 +209,17 @@ pub(super) async fn what_was_applied_is_repaired_and_what_is_on_its_way_is_left_
     assert_eq!(bench.claim(at(7)).await.id, tombstone);
 }
 
+pub(super) async fn a_repair_other_than_by_a_delivery_is_told(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let group = bench.group("g", &[]).await;
+    bench.deliver_all(at(1)).await;
+    let (before, operator) = (bench.newest().await, operator());
+    let logged = bench.store.log_repair(&bench.tenant, group, Some(&operator), at(2));
+    logged.await.unwrap();
+    assert_eq!(repairs(&bench, before).await, [repair_of(Kind::Group, group)]);
+    assert_eq!(bench.state(group).await, None, "nothing is delivered for it");
+}
+
 pub(super) async fn what_came_of_the_last_comparison_is_kept(engine: &dyn Engine) {
     let bench = Bench::new(engine).await;
     let kept = async || bench.store.comparison(&bench.tenant).await.unwrap();
