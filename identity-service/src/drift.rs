@@ -171,6 +171,7 @@ fn finish(run: Run<'_>, outcome: &Result<(), Stopped>) -> Arc<Report> {
     for alarm in &report.alarms {
         tracing::error!(
             scim.tenant = %tenant, scim.resource.type = alarm.kind.name(),
+            scim.resource.id = alarm.group.map(tracing::field::display),
             linked = alarm.linked, missing = alarm.missing, extra = alarm.extra,
             "ALARM: the Platform's list differs so much from what was applied that it is not believed; \
              what that concerns is not repaired before a person has looked"

@@ -118,6 +118,7 @@ fn acted(act: &OperatorRecord) -> Vec<String> {
         OperatorAct::Discard => "discard",
         OperatorAct::Pause => "pause",
         OperatorAct::Resume => "resume",
+        OperatorAct::Repair => "repair",
     };
     let credential = act.origin.as_ref().and_then(|origin| origin.credential.clone());
     let by = credential.or_else(|| act.by.clone());

@@ -51,7 +51,7 @@ pub(crate) async fn apply(service: &Service, output: &Output, arguments: &DriftA
         despite_alarm: arguments.despite_alarm,
     };
     let mut view = View::new(service, output, None, true);
-    let mut parts = service.answer(service.drift().apply_drift(request).await)?;
+    let mut parts = service.answer(service.drift().apply_drift(service.act(request)).await)?;
     while let Some(part) = parts.message().await.map_err(|status| service.failed(status))? {
         if output.json {
             output.message(&part)?;

@@ -486,10 +486,15 @@ async fn one_comparison_is_made_at_a_time() {
     let it = usual().start().await;
     let slow = json!({"method": "entities/localusers", "fault": "slow", "delay_ms": 500});
     it.platform.fault(slow).await;
-    let (one, other) = tokio::join!(try_plan(&it), try_plan(&it));
-    let refused = one.and(other).unwrap_err();
-    assert_eq!(refused.code(), Code::Aborted);
-    assert_eq!(Details::of(&refused).unwrap().reason, ErrorReason::DriftUnderWay);
+    // On a busy machine the second may come when the first is over.
+    it.until(async |it| {
+        let (one, other) = tokio::join!(try_plan(it), try_plan(it));
+        let Err(refused) = one.and(other) else { return false };
+        assert_eq!(refused.code(), Code::Aborted);
+        assert_eq!(Details::of(&refused).unwrap().reason, ErrorReason::DriftUnderWay);
+        true
+    })
+    .await;
     it.platform.no_faults().await;
     // Who leaves ends the comparison.
     it.until(async |it| try_plan(it).await.is_ok()).await;

@@ -62,7 +62,7 @@ async fn what_differs_is_shown_and_set_right() {
 
     let unasked = it.admin(64, &["drift", "apply"]).await;
     assert!(unasked.err.contains("say --yes"), "{unasked:?}");
-    let done = it.admin(0, &["drift", "apply", "--yes"]).await;
+    let done = it.admin(0, &["drift", "apply", "--yes", "--by=Hana"]).await;
     let lines = rows(&done);
     assert_eq!(lines[0], ["WHAT", "TYPE", "ID", "NAME", "REPAIRED", "DETAIL"]);
     assert!(
@@ -74,6 +74,13 @@ async fn what_differs_is_shown_and_set_right() {
     assert_ne!(it.platform.account(ODILE).await["DisplayName"], "Somebody");
     it.until(async |it| it.platform.members("Rack").await.contains(ODILE))
         .await;
+    let trail = it.admin_json(0, &["audit"]).await;
+    let repairs = trail.iter().filter_map(|entry| entry.get("operatorAct"));
+    let repairs: Vec<_> = repairs
+        .map(|act| json!([act["act"], act["resourceId"], act["origin"]["credential"]]))
+        .collect();
+    let repair = |id: &str| json!(["OPERATOR_ACT_REPAIR", id, "admin-Hana"]);
+    assert_eq!(repairs, [repair(&odile), repair(&rack)]);
 }
 
 #[tokio::test]

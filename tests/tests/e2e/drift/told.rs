@@ -9,8 +9,8 @@ use crate::{
     users::audit::entries,
 };
 
-/// The resources that were repaired, and whether the trail says who asked for it.
-async fn repairs(it: &Deployment) -> Vec<(String, bool)> {
+/// The resources that were repaired, and who asked for it.
+async fn repairs(it: &Deployment) -> Vec<(String, Option<String>)> {
     let acts = entries(it.audit())
         .await
         .into_iter()
@@ -18,8 +18,13 @@ async fn repairs(it: &Deployment) -> Vec<(String, bool)> {
             Some(Record::OperatorAct(act)) if act.act() == OperatorAct::Repair => Some(act),
             _ => None,
         });
-    acts.map(|act| (act.resource_id.unwrap(), act.origin.is_some()))
-        .collect()
+    acts.map(|act| {
+        (
+            act.resource_id.unwrap(),
+            act.origin.and_then(|origin| origin.credential),
+        )
+    })
+    .collect()
 }
 
 #[tokio::test]
@@ -36,7 +41,7 @@ async fn a_repair_is_in_the_audit_trail_and_a_plan_is_not() {
     assert_eq!(plan(&it).await.differences.len(), 2);
     assert_eq!(repairs(&it).await, []);
     apply(&it, false).await;
-    assert_eq!(repairs(&it).await, [(odile, false), (crew, false)]);
+    assert_eq!(repairs(&it).await, [(odile, None), (crew, None)]);
 }
 
 #[tokio::test]
