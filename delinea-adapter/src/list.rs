@@ -86,9 +86,10 @@ async fn send_users(tenant: &Tenant, sink: &Sink<ListPlatformUsersResponse>) -> 
             }
             return Ok(());
         }
-        // A list too long for one answer is read page by page, as where there is no such list.
+        // A list too long for one answer, or for the time that one may take, is read page by page, as where there is no such
+        // list.
         Err(Failure::Unavailable {
-            trouble: Trouble::TooLong,
+            trouble: Trouble::TooLong | Trouble::Timeout,
             ..
         }) => {}
         Err(failure) if failure.is_later() => return Err(failure),

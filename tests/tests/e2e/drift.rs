@@ -1,6 +1,7 @@
 //! What somebody else changed, deleted or added on the Platform is found and, where that is wanted, set right. A list that
 //! shrank sharply is not believed, and nothing is said of what is still on its way.
 
+mod long;
 mod replicas;
 mod told;
 

@@ -294,6 +294,11 @@ impl Process {
         reqwest::get(url).await.unwrap().text().await.unwrap()
     }
 
+    /// Its process id, while it runs.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().and_then(Child::id).unwrap()
+    }
+
     /// The program's name.
     pub(crate) fn program(&self) -> &'static str {
         self.program
