@@ -195,6 +195,11 @@ pub struct DeliveryConfig {
     /// How many members one delivery of a group puts in or out.
     #[arg(long, env = "MEMBER_BATCH", default_value_t = 100)]
     pub member_batch: usize,
+    /// How long changes of a group's members are gathered that come while fewer than MEMBER_BATCH are delivered: they then go
+    /// together, in few calls of the Platform, and their answers do not wait for its verdict. 0 delivers them at once, a few in
+    /// each call.
+    #[arg(long, env = "MEMBER_GATHER", default_value = "1s", value_parser = parse_duration)]
+    pub member_gather: Duration,
 }
 
 /// When and how what was applied is compared with what the Platform holds; see docs/drift.md.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use proto::{
     adapter::v1::{
         ApplyGroupRequest, GroupApplied, Removal, RemovalMode, apply_group_request::Wanted, apply_group_response,
@@ -16,6 +17,7 @@ use super::{
     apply::{Answer, Outcome},
 };
 use crate::{
+    config::DeliveryConfig,
     id::Kind,
     index::names,
     store::{Applied, Claim, Failure, Order, PendingMember, Settlement, StoreError},
@@ -28,12 +30,14 @@ impl Relay {
             .as_ref()
             .map_or((0, 0), |record| (record.version, record.document_version));
         let document = record.as_ref().map(|record| record.document.clone());
+        let batch_size = batch.len();
         let settled = |applied: Applied| {
             Settlement::Applied(Applied {
                 versions,
                 names: names(Kind::Group, document.as_ref()),
                 document: document.clone(),
                 retry_at: Some(self.look_again_at()),
+                more_at: self.gather_until(batch_size),
                 contested_until: Some(self.retry_at(claim, None)),
                 ..applied
             })
@@ -82,6 +86,18 @@ impl Relay {
             Outcome::Ends(settlement) => *settlement,
             Outcome::Applied(answer) => settled(member_by_member(answer, batch)),
         })
+    }
+
+    /// Until when changes of members are gathered that came while a batch was delivered. One that was not full says that they
+    /// come one by one: each delivery would find the few that came meanwhile, and take as many calls as if they were a hundred.
+    fn gather_until(&self, batch_size: usize) -> Option<Timestamp> {
+        let DeliveryConfig {
+            member_batch,
+            member_gather,
+            ..
+        } = self.config;
+        let gathers = (1..member_batch).contains(&batch_size) && !member_gather.is_zero();
+        gathers.then(|| Timestamp::now() + member_gather)
     }
 
     async fn call_group(&self, request: ApplyGroupRequest) -> Result<Answer<GroupApplied>, Status> {

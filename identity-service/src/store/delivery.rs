@@ -172,6 +172,8 @@ pub struct Applied {
     pub waits_for: Option<ResourceId>,
     /// When to look again at what is refused or waiting.
     pub retry_at: Option<Timestamp>,
+    /// When to go on with the members of a group that are ready by now; no change makes that sooner. At once when absent.
+    pub more_at: Option<Timestamp>,
     /// When to try again should the object turn out to be another resource's.
     pub contested_until: Option<Timestamp>,
 }

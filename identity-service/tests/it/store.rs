@@ -278,6 +278,7 @@ macro_rules! contract {
                 what_is_refused_waits_long_and_a_change_makes_it_due
                 a_refusal_of_what_changed_meanwhile_is_none
                 a_batch_at_a_time_until_no_member_is_left
+                members_that_come_meanwhile_are_gathered
                 a_member_that_changed_meanwhile_is_not_confirmed
                 a_refused_member_holds_nobody_up_and_is_tried_again
                 refused_members_of_a_busy_group_are_tried_again

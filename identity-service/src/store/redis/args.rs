@@ -367,7 +367,8 @@ fn settle_applied(args: Args, applied: &Applied) -> Args {
         .flag(applied.disabled)
         .optional_time(applied.contested_until)
         .optional_id(applied.waits_for)
-        .optional_time(applied.retry_at);
+        .optional_time(applied.retry_at)
+        .optional_time(applied.more_at);
     let args = match &applied.refused_because {
         Some(failure) => args.failure(failure),
         None => args.nothing(),

@@ -121,6 +121,8 @@ fn members_change(came: &BTreeSet<ResourceId>, went: &BTreeSet<ResourceId>) -> O
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Applied,
+    /// Applied; who is ready by then goes at that time.
+    Gathers(Timestamp),
     MembersRefused,
     Postponed(Timestamp),
     Paused(Timestamp),
@@ -484,8 +486,10 @@ impl Model {
                 }
                 self.mark(owner, kind, now);
             }
-            End::Applied | End::MembersRefused if self.tombstones.contains_key(&id) => self.settle_removal(seen, now),
-            End::Applied | End::MembersRefused => self.settle_applied(seen, end, now),
+            End::Applied | End::Gathers(_) | End::MembersRefused if self.tombstones.contains_key(&id) => {
+                self.settle_removal(seen, now);
+            }
+            End::Applied | End::Gathers(_) | End::MembersRefused => self.settle_applied(seen, end, now),
         }
     }
 
@@ -500,10 +504,13 @@ impl Model {
             End::Postponed(_) | End::Paused(_) => (Verdict::Later, (0, 0), work.failed),
             End::Refused(_) => (Verdict::Refused, (0, 0), refused_so),
             End::MembersRefused if members > 0 => (Verdict::Refused, (0, members), refused_so && self.unmoved(seen)),
-            End::Applied if members > 0 => (Verdict::Applied, (members, 0), false),
-            End::Applied | End::MembersRefused => (Verdict::Applied, (0, 0), !work.failed && self.unmoved(seen)),
+            End::Applied | End::Gathers(_) if members > 0 => (Verdict::Applied, (members, 0), false),
+            End::Applied | End::Gathers(_) | End::MembersRefused => {
+                (Verdict::Applied, (0, 0), !work.failed && self.unmoved(seen))
+            }
         };
-        let is_removal = self.tombstones.contains_key(&id) && matches!(end, End::Applied | End::MembersRefused);
+        let was_done = matches!(end, End::Applied | End::Gathers(_) | End::MembersRefused);
+        let is_removal = self.tombstones.contains_key(&id) && was_done;
         if is_known && !is_removal {
             return;
         }
@@ -540,7 +547,7 @@ impl Model {
                 && pending.stamp == *stamp
             {
                 pending.refused = true;
-                if end == End::Applied {
+                if end != End::MembersRefused {
                     self.unconfirmed.remove(&(id, *member));
                 }
             }
@@ -560,7 +567,10 @@ impl Model {
         let refused = left.iter().any(|member| member.refused);
         work.failed = refused && (end == End::MembersRefused || work.failed);
         work.refused_due = refused.then(|| work.refused_due.unwrap_or(later).min(later));
-        if work.changed || ready {
+        if let (End::Gathers(due), true) = (end, ready) {
+            work.due = due;
+            work.not_before = Some(due);
+        } else if work.changed || ready {
             work.due = now;
         } else if let Some(due) = work.refused_due {
             work.state = WorkState::Refused;

@@ -73,6 +73,7 @@ enum Step {
 #[derive(Debug, Clone, Copy)]
 enum Ending {
     Applied,
+    Gathers,
     MembersRefused,
     Postponed,
     Paused,
@@ -86,7 +87,8 @@ fn step() -> impl Strategy<Value = Step> {
     let ids = || vec(id(), 0..4);
     let kind = prop_oneof![2 => Just(Kind::User), 1 => Just(Kind::Group)];
     let ending = prop_oneof![
-        5 => Just(Ending::Applied),
+        4 => Just(Ending::Applied),
+        1 => Just(Ending::Gathers),
         1 => Just(Ending::MembersRefused),
         1 => Just(Ending::Postponed),
         1 => Just(Ending::Paused),
@@ -387,6 +389,14 @@ impl<'e> Race<'e> {
         let retry_at = Some(self.now + SignedDuration::from_secs(LOOK_AGAIN));
         let (end, settlement) = match ending {
             Ending::Applied => (End::Applied, Settlement::Applied(Applied { retry_at, ..answer })),
+            Ending::Gathers => {
+                let answer = Applied {
+                    retry_at,
+                    more_at: Some(soon),
+                    ..answer
+                };
+                (End::Gathers(soon), Settlement::Applied(answer))
+            }
             Ending::MembersRefused => {
                 let answer = Applied {
                     retry_at,

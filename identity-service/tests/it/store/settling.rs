@@ -2,7 +2,7 @@
 
 use identity_service::{
     id::{Kind, ResourceId},
-    store::{Applied, Delivery, MemberChange, Settlement, WorkState},
+    store::{Applied, Claim, Delivery, MemberChange, Order, Settlement, WorkState},
 };
 
 use super::{
@@ -194,6 +194,56 @@ async fn group_to_deliver(bench: &Bench, members: usize) -> (ResourceId, Vec<Res
     }
     bench.deliver_all(at(1)).await;
     (bench.group("sales", &users).await, users)
+}
+
+pub(super) async fn members_that_come_meanwhile_are_gathered(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let mut others = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        others.push(bench.user(name).await);
+    }
+    let (group, users) = group_to_deliver(&bench, 1).await;
+    let claimed = async |now: i64| {
+        let claim = bench.claim(at(now)).await;
+        let order = bench.order(&claim).await;
+        let mut ids: Vec<_> = order.batch.iter().map(|member| member.id).collect();
+        ids.sort();
+        (claim, order, ids)
+    };
+    let until = |end: i64, claim: &Claim, order: &Order| {
+        Settlement::Applied(Applied {
+            more_at: Some(at(end)),
+            ..applied(claim, order)
+        })
+    };
+    let (claim, order, ids) = claimed(2).await;
+    assert_eq!(ids, users);
+    // One comes while the batch is delivered; whoever comes after that does not hasten it.
+    bench.add(group, &others[..1]).await;
+    bench.settle(&claim, until(20, &claim, &order), at(3)).await;
+    bench.add(group, &others[1..2]).await;
+    let work = bench.delivery(group).await.unwrap().work.unwrap();
+    assert_eq!(
+        (work.state, work.attempts, work.not_before),
+        (WorkState::Pending, 0, Some(at(20)))
+    );
+    assert!(bench.claim_all(at(19)).await.is_empty());
+    let (claim, order, ids) = claimed(20).await;
+    assert_eq!(ids, others[..2]);
+    // Those who come now are gathered again, unless somebody asks for a try.
+    bench.add(group, &others[2..3]).await;
+    bench.settle(&claim, until(40, &claim, &order), at(21)).await;
+    assert!(bench.claim_all(at(39)).await.is_empty());
+    assert!(bench.store.retry(&bench.tenant, group, None, at(22)).await.unwrap());
+    let (claim, order, ids) = claimed(22).await;
+    assert_eq!(ids, others[2..3]);
+    // Nobody came: it is done, and the next change is delivered at once.
+    bench.settle(&claim, until(60, &claim, &order), at(23)).await;
+    assert_eq!(bench.state(group).await, None);
+    let mut write = update_members(group, adding(&others[3..]));
+    write.now = at(24);
+    bench.write(write).await.unwrap();
+    assert_eq!(claimed(24).await.2, others[3..]);
 }
 
 pub(super) async fn a_batch_at_a_time_until_no_member_is_left(engine: &dyn Engine) {

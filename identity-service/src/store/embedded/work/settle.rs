@@ -187,8 +187,13 @@ fn settle_applied(
         refused_due,
         ..old.clone()
     };
+    let more_at = applied.more_at.filter(|_| members.ready);
     let work = if newer || members.ready {
-        Work { due: now, ..done }
+        Work {
+            due: more_at.unwrap_or(now),
+            not_before: more_at,
+            ..done
+        }
     } else if let Some(due) = refused_due {
         Work {
             state: WorkState::Refused,

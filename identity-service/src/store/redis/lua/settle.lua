@@ -141,7 +141,8 @@ local function applied(work, newer)
   local platform_id, backend = take_optional(), take()
   local version, document_version, disabled = take_number(), take_number(), take_optional()
   local contested_until = take_optional_number()
-  local waits_for, retry_at, failure = take_optional(), take_optional_number() or now, take_optional()
+  local waits_for, retry_at, more_at = take_optional(), take_optional_number() or now, take_optional_number()
+  local failure = take_optional()
   local confirmed, refused_members = take_list(), take_list()
   local document, names = take_optional(), take_list()
 
@@ -179,7 +180,9 @@ local function applied(work, newer)
     work.failure = cjson.decode(failure)
   end
   work.lease, work.not_before, work.attempts, work.state = nil, nil, 0, 'pending'
-  if newer or is_ready then
+  if is_ready then
+    work.due, work.not_before = more_at or now, more_at
+  elseif newer then
     work.due = now
   elseif work.refused_due then
     work.state, work.due, work.attempts = 'refused', work.refused_due, attempts + 1
