@@ -10,7 +10,8 @@
 #   make compose-test   the same beside it, with containers killed under the simulated Entra; PROFILE=release: as deployed
 #   make fuzz           random input for the SCIM language, FUZZ_SECONDS=60 for each target   (FUZZ_TARGETS: which)
 #   make bench          micro-benchmarks of the SCIM language, then the system against a floor and a small directory against a
-#                       large one, in some minutes; BENCH_USERS=1000000 for the whole, BENCH_ARGS for `load bench --help`
+#                       large one, and what is delivered, in some minutes; BENCH_USERS=1000000 for the whole; BENCH_CHANGES,
+#                       BENCH_BURST: how much is delivered; BENCH_ARGS for `load bench --help`
 #   make lint           formatting, clippy, dependency rules, documentation
 #   make install-tools  what the targets above need and the Rust toolchain does not bring
 
@@ -129,6 +130,9 @@ install-fuzz:
 
 # Of the system only ratios within a run mean anything. The tables are in target/bench.
 BENCH_USERS ?= 20000
+# Changes of each kind whose deliveries are timed; users created at once where the Platform takes five calls a second.
+BENCH_CHANGES ?= 1000
+BENCH_BURST ?= 40
 BENCH_ARGS ?=
 
 .PHONY: bench bench-language bench-system
@@ -140,7 +144,7 @@ bench-language:
 bench-system: install-test-packages
 	$(CARGO) build --locked --release --bins --package gateway --package identity-service --package delinea-adapter \
 		--package platform-simulator --package load-generator
-	./target/release/load bench --users $(BENCH_USERS) $(BENCH_ARGS)
+	./target/release/load bench --users $(BENCH_USERS) --changes $(BENCH_CHANGES) --burst $(BENCH_BURST) $(BENCH_ARGS)
 
 lint: install-tools
 	$(CARGO) fmt --all --check

@@ -198,7 +198,7 @@ pub struct DeliveryConfig {
     /// How long changes of a group's members are gathered that come while fewer than MEMBER_BATCH are delivered: they then go
     /// together, in few calls of the Platform, and their answers do not wait for its verdict. 0 delivers them at once, a few in
     /// each call.
-    #[arg(long, env = "MEMBER_GATHER", default_value = "1s", value_parser = parse_duration)]
+    #[arg(long, env = "MEMBER_GATHER", default_value = "2s", value_parser = parse_duration)]
     pub member_gather: Duration,
 }
 

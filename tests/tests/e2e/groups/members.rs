@@ -182,7 +182,7 @@ async fn two_hundred_patches_of_one_group_all_survive() {
     let expected: Vec<_> = (0..N).filter(|n| n % 2 == 1).collect();
     assert_eq!(members(&it, &id, &ids).await, expected);
     let writes = it.platform.calls_of("Roles/UpdateRole").await;
-    assert!(writes < 150, "300 changes of members took {writes} writes");
+    assert!(writes < 40, "300 changes of members took {writes} writes");
 }
 
 #[tokio::test]
