@@ -195,9 +195,9 @@ pub struct DeliveryConfig {
     /// How many members one delivery of a group puts in or out.
     #[arg(long, env = "MEMBER_BATCH", default_value_t = 100)]
     pub member_batch: usize,
-    /// How long changes of a group's members are gathered that come while fewer than MEMBER_BATCH are delivered: they then go
-    /// together, in few calls of the Platform, and their answers do not wait for its verdict. 0 delivers them at once, a few in
-    /// each call.
+    /// How long changes of a group's members are gathered that come one by one: after a delivery of fewer than MEMBER_BATCH, if
+    /// more came meanwhile or it was the second in that time. They then go together, in few calls of the Platform, and their
+    /// answers do not wait for its verdict. 0 delivers them at once, a few in each call.
     #[arg(long, env = "MEMBER_GATHER", default_value = "2s", value_parser = parse_duration)]
     pub member_gather: Duration,
 }

@@ -2,12 +2,17 @@
 //! It is a hint, never the truth: that is in the store.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
+
+use tokio::time::Instant;
+
+use crate::id::ResourceId;
 
 /// How deliveries go. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +22,8 @@ pub struct Pulse(Arc<Seen>);
 struct Seen {
     behind_ms: AtomicU64,
     stands: AtomicBool,
+    /// When members of a group were last delivered, of the groups for which that is not long ago.
+    members: Mutex<HashMap<ResourceId, Instant>>,
 }
 
 impl Pulse {
@@ -29,6 +36,14 @@ impl Pulse {
     /// Says whether nothing is delivered here for now: the circuit breaker is open, or this process delivers nothing at all.
     pub fn stands_still(&self, stands: bool) {
         self.0.stands.store(stands, Ordering::Relaxed);
+    }
+
+    /// Says that members of a group are delivered, and gives whether the last time was less than so long ago.
+    pub fn had_members(&self, group: ResourceId, within: Duration) -> bool {
+        let now = Instant::now();
+        let mut members = self.0.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members.retain(|_, last| now.duration_since(*last) < within);
+        members.insert(group, now).is_some()
     }
 
     /// Whether a change made now may be delivered within that time.

@@ -30,14 +30,16 @@ impl Relay {
             .as_ref()
             .map_or((0, 0), |record| (record.version, record.document_version));
         let document = record.as_ref().map(|record| record.document.clone());
-        let batch_size = batch.len();
+        let gather_until = self.gather_until(batch.len());
+        let is_busy = gather_until.is_some() && self.pulse.had_members(claim.id, self.config.member_gather);
         let settled = |applied: Applied| {
             Settlement::Applied(Applied {
                 versions,
                 names: names(Kind::Group, document.as_ref()),
                 document: document.clone(),
                 retry_at: Some(self.look_again_at()),
-                more_at: self.gather_until(batch_size),
+                more_at: gather_until,
+                gather_until: gather_until.filter(|_| is_busy),
                 contested_until: Some(self.retry_at(claim, None)),
                 ..applied
             })
@@ -88,8 +90,8 @@ impl Relay {
         })
     }
 
-    /// Until when changes of members are gathered that came while a batch was delivered. One that was not full says that they
-    /// come one by one: each delivery would find the few that came meanwhile, and take as many calls as if they were a hundred.
+    /// Until when changes of members are gathered after a batch that was not full: those that came while it was delivered, and
+    /// where it is the second in that time, all that come. Each delivery would find a few, and take as many calls as for a hundred.
     fn gather_until(&self, batch_size: usize) -> Option<Timestamp> {
         let DeliveryConfig {
             member_batch,

@@ -174,6 +174,8 @@ pub struct Applied {
     pub retry_at: Option<Timestamp>,
     /// When to go on with the members of a group that are ready by now; no change makes that sooner. At once when absent.
     pub more_at: Option<Timestamp>,
+    /// Until when the work stays, and is not due, though nothing of it is left: what comes by then is gathered.
+    pub gather_until: Option<Timestamp>,
     /// When to try again should the object turn out to be another resource's.
     pub contested_until: Option<Timestamp>,
 }

@@ -121,7 +121,7 @@ fn members_change(came: &BTreeSet<ResourceId>, went: &BTreeSet<ResourceId>) -> O
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Applied,
-    /// Applied; who is ready by then goes at that time.
+    /// Applied; who is ready by then goes at that time, and what comes is gathered.
     Gathers(Timestamp),
     MembersRefused,
     Postponed(Timestamp),
@@ -578,6 +578,9 @@ impl Model {
             work.due = due;
         } else if !left.is_empty() {
             work.due = after(now, LOOK_AGAIN);
+        } else if let End::Gathers(due) = end {
+            work.due = due;
+            work.not_before = Some(due);
         } else {
             self.work.remove(&id);
         }

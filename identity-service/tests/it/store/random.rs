@@ -393,6 +393,7 @@ impl<'e> Race<'e> {
                 let answer = Applied {
                     retry_at,
                     more_at: Some(soon),
+                    gather_until: Some(soon),
                     ..answer
                 };
                 (End::Gathers(soon), Settlement::Applied(answer))

@@ -243,7 +243,22 @@ pub(super) async fn members_that_come_meanwhile_are_gathered(engine: &dyn Engine
     let mut write = update_members(group, adding(&others[3..]));
     write.now = at(24);
     bench.write(write).await.unwrap();
-    assert_eq!(claimed(24).await.2, others[3..]);
+    let (claim, order, ids) = claimed(24).await;
+    assert_eq!(ids, others[3..]);
+    // Unless what comes then is gathered, too.
+    let busy = Settlement::Applied(Applied {
+        gather_until: Some(at(50)),
+        ..applied(&claim, &order)
+    });
+    bench.settle(&claim, busy, at(25)).await;
+    bench.remove(group, &others[..1]).await;
+    assert!(bench.claim_all(at(49)).await.is_empty());
+    let (claim, order, ids) = claimed(50).await;
+    assert_eq!(ids, others[..1]);
+    bench
+        .settle(&claim, Settlement::Applied(applied(&claim, &order)), at(51))
+        .await;
+    assert_eq!(bench.state(group).await, None);
 }
 
 pub(super) async fn a_batch_at_a_time_until_no_member_is_left(engine: &dyn Engine) {

@@ -220,6 +220,12 @@ fn settle_applied(
             due: if there || gone { now } else { later },
             ..done
         }
+    } else if let Some(until) = applied.gather_until {
+        Work {
+            due: until,
+            not_before: Some(until),
+            ..done
+        }
     } else {
         remove(tables, tenant, id)?;
         return Ok(());

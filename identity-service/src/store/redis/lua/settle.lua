@@ -142,7 +142,7 @@ local function applied(work, newer)
   local version, document_version, disabled = take_number(), take_number(), take_optional()
   local contested_until = take_optional_number()
   local waits_for, retry_at, more_at = take_optional(), take_optional_number() or now, take_optional_number()
-  local failure = take_optional()
+  local gather_until, failure = take_optional_number(), take_optional()
   local confirmed, refused_members = take_list(), take_list()
   local document, names = take_optional(), take_list()
 
@@ -195,6 +195,8 @@ local function applied(work, newer)
     -- It may have got its object between the reading of the order and now, or be gone: then no bell will ring.
     local there, gone = link_of(waits_for).platform_id, call('HEXISTS', P .. 'user', waits_for) == 0
     work.due = (there or gone) and now or retry_at
+  elseif gather_until then
+    work.due, work.not_before = gather_until, gather_until
   else
     return remove_work(id)
   end
