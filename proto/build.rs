@@ -17,6 +17,7 @@ const PROTOS: &[&str] = &[
     "delinea/scim/identity/v1/change_service.proto",
     "delinea/scim/identity/v1/delivery_service.proto",
     "delinea/scim/identity/v1/drift_service.proto",
+    "delinea/scim/identity/v1/relink_service.proto",
     "delinea/scim/identity/v1/schema_service.proto",
     "delinea/scim/adapter/v1/adapter_service.proto",
     "delinea/scim/error/v1/error_reason.proto",

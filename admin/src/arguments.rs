@@ -14,9 +14,9 @@ Exit codes:
   0   done
   1   the service said no, or failed; or you said no
   3   nothing found: no such resource, or nothing to release with --all;
-      `status --check`: something is refused or held, deliveries are paused, or the last
-      comparison with the Platform raised an alarm; `drift plan --check`: something differs;
-      `drift apply`: an alarm left something unrepaired
+      `status --check`: something is refused or held, deliveries are paused, nothing is written
+      (DRY_RUN), or the last comparison with the Platform raised an alarm;
+      `drift plan --check`: something differs; `drift apply`: an alarm left something unrepaired
   64  wrong usage, such as --yes missing where nobody can be asked
   69  identity-service cannot be reached, or did not answer in time";
 
@@ -53,7 +53,8 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Tell how many deliveries are pending, refused and held, how old the oldest pending one is, and whether all are paused.
+    /// Tell how many deliveries are pending, refused, held and planned, how old the oldest pending one is, and whether all are paused
+    /// or only planned.
     Status(StatusArgs),
     /// List what is still to be delivered, or being tried again.
     Pending(ListArgs),
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Refused(ListArgs),
     /// List what a brake holds.
     Held(ListArgs),
+    /// List what would be written to the Platform, were it not for DRY_RUN.
+    Planned(ListArgs),
     /// Tell all about the delivery of one resource.
     Show {
         /// Which one.
@@ -86,6 +89,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: DriftCommand,
     },
+    /// Rebuild what ties users and groups to Platform objects, after the store was lost.
+    #[command(subcommand)]
+    Relink(RelinkCommand),
+    /// Tell what the policies of adoption would do.
+    #[command(subcommand)]
+    Adopt(AdoptCommand),
     /// Show each change of a user or group as it happens, until Ctrl-C. Says on standard error where to go on.
     Watch(WatchArgs),
     /// Show the audit trail: what changed and who asked, what became of it on the Platform, and what operators did.
@@ -97,11 +106,39 @@ pub(crate) enum Command {
     },
 }
 
+/// `relink`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RelinkCommand {
+    /// Show the accounts and groups that have the names which those of ours would have that have none, and which of them would be
+    /// linked. Changes nothing. Reads the Platform's lists, which may take minutes.
+    Plan,
+    /// Link what a plan showed; then what differs is written. Asks first.
+    Apply(RelinkApplyArgs),
+}
+
+/// `relink apply`.
+#[derive(Debug, Args)]
+pub(crate) struct RelinkApplyArgs {
+    /// The plan's digest; where the Platform or the store differ from that plan by now, nothing is done.
+    pub(crate) digest: String,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// `adopt`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdoptCommand {
+    /// Show what ADOPT=matching and ADOPT=listed would take over of the accounts and groups that ours meet, and why not. Changes
+    /// nothing. Reads the Platform's lists, and some more for each, which may take minutes.
+    Plan,
+}
+
 /// `status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// End with 3 when something is refused or held, deliveries are paused, or the last comparison with the Platform raised an
-    /// alarm; for monitoring.
+    /// End with 3 when something is refused or held, deliveries are paused, nothing is written (DRY_RUN), or the last comparison
+    /// with the Platform raised an alarm; for monitoring.
     #[arg(long)]
     pub(crate) check: bool,
 }

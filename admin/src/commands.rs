@@ -5,12 +5,13 @@ mod audit;
 mod deliveries;
 mod drift;
 mod pause;
+pub(crate) mod relink;
 mod status;
 mod watch;
 
 pub(crate) use acts::{discard, release, retry};
 pub(crate) use audit::audit;
-pub(crate) use deliveries::{HELD, PENDING, REFUSED, list, show};
+pub(crate) use deliveries::{HELD, PENDING, PLANNED, REFUSED, list, show};
 pub(crate) use drift::{apply as drift_apply, plan as drift_plan};
 pub(crate) use pause::{pause, resume};
 pub(crate) use status::status;

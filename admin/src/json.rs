@@ -30,6 +30,8 @@ contract!(
     Delivery,
     PauseDeliveriesResponse,
     PlanDriftResponse,
+    RelinkEntry,
+    RelinkSummary,
     ResumeDeliveriesResponse,
     SummarizeDeliveriesResponse,
     WatchChangesResponse,
@@ -93,6 +95,7 @@ mod tests {
                 "pendingMembers": 0,
                 "brake": "BRAKE_UNSPECIFIED",
                 "urgent": false,
+                "plan": [],
             })
         );
     }
@@ -103,6 +106,8 @@ mod tests {
         Json::of(&wire::PlanDriftResponse::default()).unwrap();
         Json::of(&wire::ApplyDriftResponse::default()).unwrap();
         Json::of(&wire::PauseDeliveriesResponse::default()).unwrap();
+        Json::of(&wire::RelinkEntry::default()).unwrap();
+        Json::of(&wire::RelinkSummary::default()).unwrap();
         Json::of(&wire::ResumeDeliveriesResponse::default()).unwrap();
         Json::of(&wire::SummarizeDeliveriesResponse::default()).unwrap();
         Json::of(&wire::WatchChangesResponse::default()).unwrap();

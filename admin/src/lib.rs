@@ -23,7 +23,7 @@ use clap::{CommandFactory, FromArgMatches};
 use service_runtime::{Chain, settings};
 
 use crate::{
-    arguments::{Cli, Command, DriftCommand},
+    arguments::{AdoptCommand, Cli, Command, DriftCommand, RelinkCommand},
     error::{EX_USAGE, Error},
     output::Output,
     service::Service,
@@ -71,6 +71,7 @@ async fn dispatch(cli: Cli) -> Result<(), Error> {
         Command::Pending(arguments) => commands::list(&service, &output, commands::PENDING, &arguments).await,
         Command::Refused(arguments) => commands::list(&service, &output, commands::REFUSED, &arguments).await,
         Command::Held(arguments) => commands::list(&service, &output, commands::HELD, &arguments).await,
+        Command::Planned(arguments) => commands::list(&service, &output, commands::PLANNED, &arguments).await,
         Command::Show { resource } => commands::show(&service, &output, &resource).await,
         Command::Retry { resources } => commands::retry(&service, &output, &resources).await,
         Command::Release(arguments) => commands::release(&service, &output, &arguments).await,
@@ -81,6 +82,11 @@ async fn dispatch(cli: Cli) -> Result<(), Error> {
             DriftCommand::Plan(arguments) => commands::drift_plan(&service, &output, &arguments).await,
             DriftCommand::Apply(arguments) => commands::drift_apply(&service, &output, &arguments).await,
         },
+        Command::Relink(RelinkCommand::Plan) => commands::relink::plan(&service, &output).await,
+        Command::Relink(RelinkCommand::Apply(arguments)) => {
+            commands::relink::apply(&service, &output, &arguments).await
+        }
+        Command::Adopt(AdoptCommand::Plan) => commands::relink::adoption(&service, &output).await,
         Command::Watch(arguments) => commands::watch(&service, &output, &arguments).await,
         Command::Audit(arguments) => commands::audit(&service, &output, &arguments).await,
         Command::Completion { .. } => Ok(()),
@@ -103,6 +109,10 @@ mod tests {
             "admin drift",
             "admin drift apply",
             "admin drift plan --limit 0",
+            "admin relink",
+            "admin relink apply",
+            "admin relink apply 0123",
+            "admin adopt apply",
             "admin show",
             "admin retry",
             "admin release",

@@ -7,7 +7,8 @@ use proto::{
         Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ListDeliveriesResponse,
         audit_service_client::AuditServiceClient, change_service_client::ChangeServiceClient,
         delivery_service_client::DeliveryServiceClient, drift_service_client::DriftServiceClient,
-        group_service_client::GroupServiceClient, user_service_client::UserServiceClient,
+        group_service_client::GroupServiceClient, relink_service_client::RelinkServiceClient,
+        user_service_client::UserServiceClient,
     },
     origin,
 };
@@ -63,6 +64,10 @@ impl Service {
 
     pub(crate) fn audit(&self) -> AuditServiceClient<Connection> {
         AuditServiceClient::new(self.connection.clone())
+    }
+
+    pub(crate) fn relink(&self) -> RelinkServiceClient<Connection> {
+        RelinkServiceClient::new(self.connection.clone())
     }
 
     pub(crate) fn users(&self) -> UserServiceClient<Connection> {

@@ -69,7 +69,7 @@ async fn send_users(tenant: &Tenant, sink: &Sink<ListPlatformUsersResponse>) -> 
                 let Value::Object(row) = entry else {
                     return Err(Failure::unavailable(LOCAL_USERS, Trouble::Incomplete));
                 };
-                users.push(user(platform.listed(&Row(row))));
+                users.push(user(tenant, platform.listed(&Row(row))));
                 if users.len() == BATCH
                     && sink
                         .send(Ok(ListPlatformUsersResponse {
@@ -101,7 +101,7 @@ async fn send_users(tenant: &Tenant, sink: &Sink<ListPlatformUsersResponse>) -> 
             .iter()
             .map(|row| platform.listed(row))
             .filter(|account| account.local != Some(false));
-        let users: Vec<_> = listed.map(user).collect();
+        let users: Vec<_> = listed.map(|account| user(tenant, account)).collect();
         if !users.is_empty() && sink.send(Ok(ListPlatformUsersResponse { users })).await.is_err() {
             return Ok(());
         }
@@ -116,6 +116,7 @@ async fn send_groups(tenant: &Tenant, sink: &Sink<ListPlatformGroupsResponse>) -
             .iter()
             .map(|row| roles::read(row, row.text("ID")))
             .map(|role| PlatformGroup {
+                protected: tenant.config.is_protected(&role.name),
                 platform_id: role.id,
                 name: role.name,
                 built_in: role.built_in,
@@ -205,7 +206,8 @@ impl Patience {
     }
 }
 
-fn user(account: Listed) -> PlatformUser {
+fn user(tenant: &Tenant, account: Listed) -> PlatformUser {
+    let protected = tenant.is_caller(&account.name) || tenant.config.is_protected(&account.name);
     PlatformUser {
         platform_id: account.id,
         name: account.name,
@@ -213,5 +215,6 @@ fn user(account: Listed) -> PlatformUser {
         mail: account.mail,
         enabled: account.disabled.map(|disabled| !disabled),
         service_user: account.service_user.unwrap_or_default(),
+        protected,
     }
 }

@@ -8,9 +8,10 @@ use proto::adapter::v1::{
     CheckPlatformResponse, ExpectGroupsRequest, ExpectGroupsResponse, ExpectUsersRequest, ExpectUsersResponse,
     ExpectedGroup, ExpectedUser, GroupApplied, IntentRequired, Intents, Link, ListPlatformGroupMembersRequest,
     ListPlatformGroupMembersResponse, ListPlatformGroupsRequest, ListPlatformGroupsResponse, ListPlatformUsersRequest,
-    ListPlatformUsersResponse, PlatformGroup, RemovalMode, RemovePlatformGroupMembersRequest,
-    RemovePlatformGroupMembersResponse, UserApplied, adapter_service_server::AdapterService, apply_group_request,
-    apply_group_response, apply_user_request, apply_user_response,
+    ListPlatformUsersResponse, PlanGroupRequest, PlanGroupResponse, PlanUserRequest, PlanUserResponse, Planned,
+    PlatformGroup, RemovalMode, RemovePlatformGroupMembersRequest, RemovePlatformGroupMembersResponse, UserApplied,
+    adapter_service_server::AdapterService, apply_group_request, apply_group_response, apply_user_request,
+    apply_user_response, plan_group_response, plan_user_response,
 };
 use service_runtime::{Chain, time_allowed};
 use tokio::{sync::mpsc, time::timeout};
@@ -19,7 +20,7 @@ use tonic::{Request, Response, Status, async_trait};
 use tracing::Instrument as _;
 
 use crate::{
-    apply::{Applied, BACKEND, Batch, Outcome, Standing, Tenant},
+    apply::{Applied, BACKEND, Batch, Outcome, Plan, Standing, Steps, Tenant},
     check,
     config::PlatformConfig,
     error::ApplyError,
@@ -34,6 +35,15 @@ const LIST_BUFFER: usize = 2;
 const MOST_EXPECTED: usize = 500;
 /// How much of the time that a caller allows is kept for the way back.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(2);
+
+const NO_MODE: ApplyError = ApplyError::Invalid {
+    field: "removal.mode",
+    reason: "must be remove or disable",
+};
+const NOTHING_WANTED: ApplyError = ApplyError::Invalid {
+    field: "wanted",
+    reason: "is missing",
+};
 
 /// The service.
 pub(crate) struct Adapter {
@@ -73,17 +83,42 @@ impl Adapter {
                 }
             }
             Some(apply_user_request::Wanted::Removal(removal)) => match removal.mode() {
-                RemovalMode::Unspecified => Err(ApplyError::Invalid {
-                    field: "removal.mode",
-                    reason: "must be remove or disable",
-                }),
+                RemovalMode::Unspecified => Err(NO_MODE),
                 RemovalMode::Remove => tenant.remove_user(standing).await,
                 RemovalMode::Disable => tenant.disable_user(standing).await,
             },
-            None => Err(ApplyError::Invalid {
-                field: "wanted",
-                reason: "is missing",
-            }),
+            None => Err(NOTHING_WANTED),
+        }
+    }
+
+    async fn plan_of_user(&self, request: &ApplyUserRequest) -> Result<Plan, ApplyError> {
+        let tenant = self.tenant(&request.tenant)?;
+        let standing = standing(request.link.as_ref(), request.intents.as_ref(), request.adoption())?;
+        match &request.wanted {
+            Some(apply_user_request::Wanted::User(user)) => {
+                let desired = Desired::of(user, request.manager_platform_id.as_deref(), &tenant.config)?;
+                tenant.plan_user(standing, &desired).await
+            }
+            Some(apply_user_request::Wanted::Removal(removal)) => match removal.mode() {
+                RemovalMode::Unspecified => Err(NO_MODE),
+                RemovalMode::Remove => tenant.plan_user_removal(standing).await,
+                RemovalMode::Disable => tenant.plan_disabling(standing).await,
+            },
+            None => Err(NOTHING_WANTED),
+        }
+    }
+
+    async fn plan_of_group(&self, request: &ApplyGroupRequest) -> Result<Plan, ApplyError> {
+        let tenant = self.tenant(&request.tenant)?;
+        let standing = standing(request.link.as_ref(), request.intents.as_ref(), request.adoption())?;
+        match &request.wanted {
+            Some(apply_group_request::Wanted::Group(group)) => {
+                let name = mapping::group_name(group.display_name.as_deref())?;
+                let members = Batch::new(&request.members_in, &request.members_out)?;
+                tenant.plan_group(standing, &name, &members).await
+            }
+            Some(apply_group_request::Wanted::Removal(_)) => tenant.plan_group_removal(standing).await,
+            None => Err(NOTHING_WANTED),
         }
     }
 
@@ -97,10 +132,7 @@ impl Adapter {
                 tenant.apply_group(standing, &name, &members).await
             }
             Some(apply_group_request::Wanted::Removal(_)) => tenant.remove_group(standing).await,
-            None => Err(ApplyError::Invalid {
-                field: "wanted",
-                reason: "is missing",
-            }),
+            None => Err(NOTHING_WANTED),
         }
     }
 }
@@ -134,10 +166,7 @@ fn time_to_work<T>(request: &Request<T>) -> Option<Duration> {
     Some(allowed.saturating_sub(TIME_TO_ANSWER.min(allowed / 4)))
 }
 
-async fn within(
-    time: Option<Duration>,
-    work: impl Future<Output = Result<Outcome, ApplyError>>,
-) -> Result<Outcome, ApplyError> {
+async fn within<T>(time: Option<Duration>, work: impl Future<Output = Result<T, ApplyError>>) -> Result<T, ApplyError> {
     match time {
         None => work.await,
         Some(time) => timeout(time, work).await.unwrap_or(Err(ApplyError::OutOfTime)),
@@ -170,6 +199,13 @@ fn link(id: Option<String>) -> Option<Link> {
         platform_id,
         backend: BACKEND.to_owned(),
     })
+}
+
+fn planned(steps: Steps) -> Planned {
+    Planned {
+        steps: steps.words,
+        adopts: steps.adopts,
+    }
 }
 
 #[async_trait]
@@ -209,6 +245,41 @@ impl AdapterService for Adapter {
             Outcome::Found(found) => apply_group_response::Outcome::Found(found),
         };
         Ok(Response::new(ApplyGroupResponse { outcome: Some(outcome) }))
+    }
+
+    async fn plan_user(&self, request: Request<PlanUserRequest>) -> Result<Response<PlanUserResponse>, Status> {
+        use plan_user_response::Outcome as Answer;
+        let time = time_to_work(&request);
+        let request = request.into_inner().apply.ok_or_else(|| NOTHING_WANTED.status())?;
+        let plan = within(time, Box::pin(self.plan_of_user(&request))).await;
+        let plan = plan.map_err(|error| status("PlanUser", &request.resource_id, error))?;
+        let outcome = match plan {
+            Plan::Steps(steps) => Answer::Planned(planned(steps)),
+            Plan::Matches(id) => Answer::Applied(UserApplied {
+                link: link(id),
+                adopted: false,
+            }),
+            Plan::Found(found) => Answer::Found(found),
+        };
+        Ok(Response::new(PlanUserResponse { outcome: Some(outcome) }))
+    }
+
+    async fn plan_group(&self, request: Request<PlanGroupRequest>) -> Result<Response<PlanGroupResponse>, Status> {
+        use plan_group_response::Outcome as Answer;
+        let time = time_to_work(&request);
+        let request = request.into_inner().apply.ok_or_else(|| NOTHING_WANTED.status())?;
+        let plan = within(time, Box::pin(self.plan_of_group(&request))).await;
+        let plan = plan.map_err(|error| status("PlanGroup", &request.resource_id, error))?;
+        let outcome = match plan {
+            Plan::Steps(steps) => Answer::Planned(planned(steps)),
+            Plan::Matches(id) => Answer::Applied(GroupApplied {
+                link: link(id),
+                adopted: false,
+                refused_members: Vec::new(),
+            }),
+            Plan::Found(found) => Answer::Found(found),
+        };
+        Ok(Response::new(PlanGroupResponse { outcome: Some(outcome) }))
     }
 
     async fn list_platform_users(

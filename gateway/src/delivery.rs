@@ -59,6 +59,7 @@ fn shown(delivery: &Delivery) -> Value {
         DeliveryState::Pending => "pending",
         DeliveryState::Refused => "refused",
         DeliveryState::Held => "held",
+        DeliveryState::Planned => "planned",
         DeliveryState::Applied | DeliveryState::Unspecified => "applied",
     };
     let applied = (delivery.applied_version > 0).then(|| json!(format!("W/\"{}\"", delivery.applied_version)));

@@ -90,7 +90,8 @@ fn meaning(code: Code, details: Option<&Details>) -> (StatusCode, Option<ErrorKi
         | Reason::ResumeTokenExpired
         | Reason::NotHeld
         | Reason::CannotDiscard
-        | Reason::DriftUnderWay => (S::INTERNAL_SERVER_ERROR, None, OURS),
+        | Reason::DriftUnderWay
+        | Reason::RelinkChanged => (S::INTERNAL_SERVER_ERROR, None, OURS),
         Reason::Internal | Reason::Unspecified => (S::INTERNAL_SERVER_ERROR, None, OURS),
     }
 }

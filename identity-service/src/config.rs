@@ -160,6 +160,10 @@ pub struct Policy {
     /// the larger of 100 and 20 % of the users; 0 lets everything through.
     #[arg(long, env = "MAX_DEACTIVATIONS_PER_HOUR", value_name = "N", default_value = "auto", value_parser = brake)]
     pub max_deactivations_per_hour: Brake,
+    /// Write nothing to the Platform: each delivery only says what it would write, which is kept, and done when this is off. The
+    /// answers to writes do not wait.
+    #[arg(long, env = "DRY_RUN", value_name = "BOOL", default_value_t = false, action = clap::ArgAction::Set)]
+    pub dry_run: bool,
     /// How many resources one filter may look at when no index helps; more is answered with `tooMany`.
     #[arg(long, env = "SCAN_LIMIT", default_value_t = 50_000)]
     pub scan_limit: usize,

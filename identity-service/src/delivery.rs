@@ -8,6 +8,7 @@ mod apply;
 mod backoff;
 mod breaker;
 mod clock;
+mod dry_run;
 mod ending;
 mod groups;
 mod lease;
@@ -87,7 +88,8 @@ impl Relay {
             };
             relay.clone().take_work(tenant.clone(), way, &under_way, &stop, &cut)
         });
-        join_all(takers).await;
+        let planned = relay.tenants.iter().map(|tenant| relay.deliver_planned(tenant, &stop));
+        tokio::join!(join_all(takers), join_all(planned));
         under_way.close();
         if tokio::time::timeout(LAST_DELIVERIES, under_way.wait()).await.is_err() {
             tracing::info!(
@@ -328,6 +330,7 @@ fn note(claim: &Claim, settlement: &Settlement) {
         Settlement::Postponed { failure, .. } => ("later", Some(failure)),
         // The brake told when it came on.
         Settlement::Held(_) => ("held", None),
+        Settlement::Planned(_) => ("planned", None),
         Settlement::Refused { failure, .. } => ("refused", Some(failure)),
     };
     tracing::Span::current().record("delivery.outcome", outcome);

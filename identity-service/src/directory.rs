@@ -108,6 +108,11 @@ impl Directory {
         &self.schemas_hash
     }
 
+    /// Whether nothing may be written to the Platform.
+    pub fn is_dry_run(&self) -> bool {
+        self.policy.dry_run
+    }
+
     /// The tenant of that name.
     pub fn tenant(&self, name: &str) -> Result<Tenant, Error> {
         if name == self.tenant.as_str() {

@@ -99,6 +99,12 @@ pub enum Error {
     /// This process compares with the Platform already.
     #[error("a comparison with the Platform is under way; try again when it has ended")]
     DriftUnderWay,
+    /// What would be linked is not what was shown.
+    #[error("what would be linked is not what the plan of that digest showed; plan anew")]
+    RelinkChanged,
+    /// The adapter, or the Platform behind it, could not be asked. The adapter's own words.
+    #[error("the Platform could not be asked: {}", .0.message())]
+    Adapter(Status),
     /// Too many others changed the same resource at the same time.
     #[error("the resource kept changing while the request was tried; try again")]
     Contention,
@@ -182,6 +188,11 @@ impl Error {
             ),
             Self::NotHeld(id) => (Code::FailedPrecondition, details(Reason::NotHeld).with("id", id)),
             Self::DriftUnderWay => (Code::Aborted, details(Reason::DriftUnderWay)),
+            Self::RelinkChanged => (Code::Aborted, details(Reason::RelinkChanged)),
+            Self::Adapter(status) => (
+                Code::Unavailable,
+                Details::of(status).unwrap_or_else(|| details(Reason::PlatformUnavailable)),
+            ),
             Self::Contention => (Code::Aborted, details(Reason::Contention)),
             Self::ResumeTokenExpired(token) => (
                 Code::OutOfRange,

@@ -18,6 +18,7 @@ pub mod moving;
 pub mod pulse;
 pub mod query;
 pub mod record;
+pub mod relink;
 mod service;
 mod start;
 pub mod store;

@@ -33,7 +33,7 @@ static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| {
         deliveries: meter
             .u64_counter("scim.deliveries")
             .with_unit("{delivery}")
-            .with_description("Deliveries to the Platform by outcome: applied, later, refused, held.")
+            .with_description("Deliveries to the Platform by outcome: applied, later, refused, held, planned.")
             .build(),
         braked: meter
             .u64_counter("scim.brakes.held")

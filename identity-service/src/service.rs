@@ -7,6 +7,7 @@ mod drift;
 mod groups;
 mod log;
 mod paging;
+mod relink;
 mod schemas;
 mod users;
 
@@ -15,6 +16,7 @@ pub(crate) use changes::ChangeFeed;
 pub(crate) use deliveries::Deliveries;
 pub(crate) use drift::Drifts;
 pub(crate) use groups::Groups;
+pub(crate) use relink::Relinks;
 pub(crate) use schemas::SchemaTable;
 pub(crate) use users::Users;
 

@@ -9,8 +9,8 @@ use proto::{
     identity::v1::{
         audit_service_server::AuditServiceServer, change_service_server::ChangeServiceServer,
         delivery_service_server::DeliveryServiceServer, drift_service_server::DriftServiceServer,
-        group_service_server::GroupServiceServer, schema_service_server::SchemaServiceServer,
-        user_service_server::UserServiceServer,
+        group_service_server::GroupServiceServer, relink_service_server::RelinkServiceServer,
+        schema_service_server::SchemaServiceServer, user_service_server::UserServiceServer,
     },
 };
 use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect, grpc_routes, serve_grpc};
@@ -18,7 +18,7 @@ use tonic::service::Routes;
 
 use crate::{
     compact,
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, ForeignMembers},
     delivery::Relay,
     directory::Directory,
     drift::{Drift, Schedule},
@@ -26,7 +26,8 @@ use crate::{
     id::Tenant,
     moving::{self, Origin},
     pulse::Pulse,
-    service::{Audit, ChangeFeed, Deliveries, Drifts, Groups, SchemaTable, Users},
+    relink::Relink,
+    service::{Audit, ChangeFeed, Deliveries, Drifts, Groups, Relinks, SchemaTable, Users},
     store::{Store, StoreError, embedded, redis},
     sweep::Sweep,
     wake::Wake,
@@ -148,6 +149,7 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     let pulse = Pulse::default();
     let adapter = AdapterServiceClient::new(connect(&config.adapter_url, config.delivery.delivery_timeout)?)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let relink = Relink::new(store.clone(), adapter.clone(), adopt_list.clone(), wake.clone());
     let relay = Relay {
         tenants: vec![tenant.clone()],
         store: store.clone(),
@@ -167,7 +169,12 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
         adapter,
         wake.clone(),
         config.delivery.delivery_lease,
-        config.drift.foreign_members,
+        // What takes them out is no delivery, which a dry run would only plan.
+        if config.policy.dry_run {
+            ForeignMembers::Keep
+        } else {
+            config.drift.foreign_members
+        },
     );
     let schedule = Schedule {
         drift: drift.clone(),
@@ -193,6 +200,7 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
                 drift,
                 life.closing(),
             )))
+            .add_service(RelinkServiceServer::new(Relinks::new(directory.clone(), relink)))
             .add_service(SchemaServiceServer::new(SchemaTable::new(directory.clone())))
             .add_service(DeliveryServiceServer::new(Deliveries::new(directory, store, wake)));
     let routes = grpc_routes(routes, &life.readiness, &[FILE_DESCRIPTOR_SET])?;

@@ -42,6 +42,7 @@ use crate::{
 /// - **Versions move by one, and only when something changed**, which is then in the log, in order, and in the outbox.
 /// - **What was last applied is known** while something newer is wanted, and its names are nobody else's: it can be restored.
 /// - **What takes access away is claimed before anything else**; apart from that, what is due for the longest.
+/// - **What is only planned is not claimed** before something changes, somebody asks for a try, or it may be written.
 /// - **What a brake holds is not claimed** before it is released, or is wanted no longer.
 /// - **Work is claimed by one at a time**, and no tenant's before another's. A claim holds until it is settled or its lease is over; who lost it settles
 ///   nothing and records no intent. A change during a delivery leaves the work due. Work waits for nothing that cannot
@@ -249,6 +250,22 @@ pub trait Store: Send + Sync + 'static {
         origin: Option<&Origin>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Makes a Platform object that of a resource which has none, by a person's word, and logs who did: its id, and the interface
+    /// that it is written by. Everything is to be applied anew, and due. Not where anybody owns the object, or a delivery of the
+    /// resource is under way.
+    async fn relink(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        id: ResourceId,
+        object: (String, String),
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<Relinked, StoreError>;
+
+    /// Makes work due that is only planned: it may be written now. A bounded part; gives how many, 0 when none is left.
+    async fn deliver_planned(&self, tenant: &Tenant, now: Timestamp) -> Result<usize, StoreError>;
 
     /// Counts of resources and of work.
     async fn summary(&self, tenant: &Tenant) -> Result<Summary, StoreError>;

@@ -92,6 +92,7 @@ fn ended(outcome: &OutcomeRecord) -> Vec<String> {
         AuditOutcome::Refused => "refused",
         AuditOutcome::Later => "later",
         AuditOutcome::Held => "held",
+        AuditOutcome::Planned => "planned",
     };
     let counted = |count: u64, what: &str| (count > 0).then(|| format!("{what}: {count}"));
     let parts = [
@@ -119,6 +120,7 @@ fn acted(act: &OperatorRecord) -> Vec<String> {
         OperatorAct::Pause => "pause",
         OperatorAct::Resume => "resume",
         OperatorAct::Repair => "repair",
+        OperatorAct::Relink => "relink",
     };
     let credential = act.origin.as_ref().and_then(|origin| origin.credential.clone());
     let by = credential.or_else(|| act.by.clone());

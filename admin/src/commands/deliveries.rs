@@ -1,4 +1,4 @@
-//! `pending`, `refused`, `held` and `show`: what has not reached the Platform, and why.
+//! `pending`, `refused`, `held`, `planned` and `show`: what has not reached the Platform, and why.
 
 use std::num::NonZeroU64;
 
@@ -51,6 +51,14 @@ pub(crate) const HELD: List = List {
         ]
     },
     none: "nothing is held\n",
+};
+
+/// What would be written.
+pub(crate) const PLANNED: List = List {
+    state: DeliveryState::Planned,
+    heads: &["TYPE", "ID", "NAME", "SINCE", "WHAT WOULD BE DONE"],
+    cells: |delivery, now| vec![age(delivery.pending_since.as_ref(), now), planned(delivery)],
+    none: "nothing is planned\n",
 };
 
 /// Lists what is in one state, a page at a time.
@@ -144,6 +152,15 @@ pub(super) fn held(delivery: &Delivery) -> String {
     }
 }
 
+/// What would be written, and how much is still to be found out.
+fn planned(delivery: &Delivery) -> String {
+    let mut parts = delivery.plan.clone();
+    if delivery.pending_members > 0 {
+        parts.push(format!("{} unconfirmed in all", members(delivery.pending_members)));
+    }
+    parts.join("; ")
+}
+
 /// The state in a word.
 pub(super) fn state(delivery: &Delivery) -> &'static str {
     match delivery.state() {
@@ -152,6 +169,7 @@ pub(super) fn state(delivery: &Delivery) -> &'static str {
         DeliveryState::Applied => "applied",
         DeliveryState::Refused => "refused",
         DeliveryState::Held => "held",
+        DeliveryState::Planned => "planned",
     }
 }
 
@@ -182,6 +200,7 @@ fn shown(delivery: &Delivery, name: String, now: Timestamp) -> String {
         ("state", state(delivery).to_owned()),
         ("why", why(delivery)),
         ("brake", brake(delivery).to_owned()),
+        ("plan", delivery.plan.join("; ")),
         ("held", if is_held { held(delivery) } else { String::new() }),
         ("version", format!("{}  ({applied})", delivery.version)),
         (

@@ -12,7 +12,7 @@ use crate::{
     table::{age, pairs},
 };
 
-/// Tells how much is pending, refused and held, and whether deliveries are paused.
+/// Tells how much is pending, refused, held and planned, and whether deliveries are paused or only planned.
 pub(crate) async fn status(service: &Service, output: &Output, arguments: &StatusArgs) -> Result<(), Error> {
     let request = SummarizeDeliveriesRequest {
         tenant: service.tenant.clone(),
@@ -24,7 +24,8 @@ pub(crate) async fn status(service: &Service, output: &Output, arguments: &Statu
         output.text(&shown(&service.tenant, &summary, Timestamp::now()))?;
     }
     let is_alarmed = summary.drift.as_ref().is_some_and(|drift| !drift.alarms.is_empty());
-    let needs_somebody = summary.refused > 0 || summary.held > 0 || summary.pause.is_some() || is_alarmed;
+    let stands_still = summary.pause.is_some() || summary.dry_run;
+    let needs_somebody = summary.refused > 0 || summary.held > 0 || stands_still || is_alarmed;
     if arguments.check && needs_somebody {
         return Err(Error::Attention);
     }
@@ -40,10 +41,17 @@ fn shown(tenant: &str, summary: &SummarizeDeliveriesResponse, now: Timestamp) ->
         Some(oldest) => format!("{}  (the oldest for {})", summary.pending, age(Some(oldest), now)),
         None => summary.pending.to_string(),
     };
-    let deliveries = summary
-        .pause
-        .as_ref()
-        .map_or_else(|| "running".to_owned(), |pause| paused(pause, now));
+    let deliveries = match &summary.pause {
+        Some(pause) => paused(pause, now),
+        None if summary.dry_run => "dry run: nothing is written to the Platform (DRY_RUN)".to_owned(),
+        None => "running".to_owned(),
+    };
+    // While none may be there, nobody is told of it.
+    let planned = if summary.dry_run || summary.planned > 0 {
+        see(summary.planned, "planned")
+    } else {
+        String::new()
+    };
     pairs(&[
         ("tenant", tenant.to_owned()),
         ("users", summary.users.to_string()),
@@ -51,6 +59,7 @@ fn shown(tenant: &str, summary: &SummarizeDeliveriesResponse, now: Timestamp) ->
         ("pending", pending),
         ("refused", see(summary.refused, "refused")),
         ("held", see(summary.held, "held")),
+        ("planned", planned),
         ("deliveries", deliveries),
         ("drift", drift(summary.drift.as_ref(), now)),
     ])
@@ -111,6 +120,7 @@ mod tests {
                 repaired: 1,
                 ..DriftSummary::default()
             }),
+            ..SummarizeDeliveriesResponse::default()
         };
         let expected = "\
 tenant      default
@@ -123,7 +133,7 @@ deliveries  paused for 2h, by Hana: the Platform is being moved
 drift       2 differences 1h ago  (see `admin drift plan`)
 ";
         assert_eq!(shown("default", &summary, now), expected);
-        let mut last = summary.drift.unwrap_or_default();
+        let mut last = summary.drift.clone().unwrap_or_default();
         last.changed = 0;
         assert_eq!(drift(Some(&last), now), "none 1h ago");
         last.failure = Some("the list broke off".to_owned());
@@ -134,5 +144,23 @@ drift       2 differences 1h ago  (see `admin drift plan`)
         last.alarms.push(proto::identity::v1::DriftAlarm::default());
         assert_eq!(drift(Some(&last), now), "ALARM 1h ago  (see `admin drift plan`)");
         assert_eq!(drift(None, now), "not compared yet");
+        let dry = SummarizeDeliveriesResponse {
+            pause: None,
+            planned: 2,
+            dry_run: true,
+            drift: None,
+            ..summary
+        };
+        let dry = shown("default", &dry, now);
+        assert!(
+            dry.ends_with(
+                "\
+planned     2  (see `admin planned`)
+deliveries  dry run: nothing is written to the Platform (DRY_RUN)
+drift       not compared yet
+"
+            ),
+            "{dry}"
+        );
     }
 }

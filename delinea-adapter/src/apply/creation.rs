@@ -50,7 +50,7 @@ impl Tenant {
             return Err(in_doubt.still_uncertain(CREATE_USER).into());
         };
         match &listed[..] {
-            [one] => Ok(found(&one.id, &one.name, &desired.name)),
+            [one] => Ok(Outcome::Found(found(&one.id, &one.name, &desired.name))),
             _ => Err(ApplyError::Ambiguous {
                 kind: Kind::Account,
                 name: desired.name.clone(),

@@ -1,7 +1,7 @@
 //! One group: found by its link, by an intent or by its name; renamed or created where needed; then its batch of members
 //! is put in and out. Its members are never all read: there may be half a million.
 
-use proto::adapter::v1::Adoption;
+use proto::adapter::v1::{Adoption, Found};
 
 use crate::{
     error::{ApplyError, Kind},
@@ -18,13 +18,13 @@ use super::{
 };
 
 /// What a group has on the Platform.
-enum Place {
+pub(super) enum Place {
     /// The group that is linked.
     Linked(Role),
     /// A group under an intent that is nobody else's.
     Intended(Role),
     /// A group under an intent, and nobody was asked whose it is.
-    Unasked(Outcome),
+    Unasked(Found),
     /// A group of the name that is not known to be ours.
     Strange(Role),
     /// Nothing.
@@ -54,7 +54,7 @@ impl Tenant {
                 }
                 self.match_group(&role, name, members, false).await
             }
-            Place::Unasked(found) => Ok(found),
+            Place::Unasked(found) => Ok(Outcome::Found(found)),
             Place::Strange(role) => {
                 self.may_adopt_group(standing.adoption, &role).await?;
                 self.match_group(&role, name, members, true).await
@@ -66,7 +66,7 @@ impl Tenant {
         }
     }
 
-    async fn group_place(&self, standing: Standing<'_>, name: &str) -> Result<Place, ApplyError> {
+    pub(super) async fn group_place(&self, standing: Standing<'_>, name: &str) -> Result<Place, ApplyError> {
         if let Some(id) = standing.link
             && let Some(role) = self.platform.role(id, Some(name)).await?
         {
@@ -139,7 +139,7 @@ impl Tenant {
     }
 
     /// Whether no other group has the name that this one shall get.
-    async fn name_is_free(&self, role: &Role, name: &str) -> Result<(), ApplyError> {
+    pub(super) async fn name_is_free(&self, role: &Role, name: &str) -> Result<(), ApplyError> {
         let holders = self.platform.roles_named(name).await?;
         match holders.iter().find(|holder| !same_id(&holder.id, &role.id)) {
             Some(other) => Err(not_adopted(Kind::Group, &other.id, &other.name, RENAME_NEVER_ADOPTS)),
@@ -156,7 +156,7 @@ impl Tenant {
         }))
     }
 
-    async fn may_adopt_group(&self, adoption: Adoption, role: &Role) -> Result<(), ApplyError> {
+    pub(super) async fn may_adopt_group(&self, adoption: Adoption, role: &Role) -> Result<(), ApplyError> {
         let refuse = |why| Err(not_adopted(Kind::Group, &role.id, &role.name, why));
         match adoption {
             Adoption::Never | Adoption::Unspecified => return refuse(NEVER_ADOPTED),
@@ -195,7 +195,7 @@ impl Tenant {
             return Err(in_doubt.still_uncertain(STORE_ROLE).into());
         };
         match &listed[..] {
-            [one] => Ok(found(&one.id, &one.name, name)),
+            [one] => Ok(Outcome::Found(found(&one.id, &one.name, name))),
             _ => Err(ApplyError::Ambiguous {
                 kind: Kind::Group,
                 name: name.to_owned(),

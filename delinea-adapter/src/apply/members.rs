@@ -56,6 +56,12 @@ impl<'a> Batch<'a> {
         }
         Ok(Self { changes })
     }
+
+    /// How many come in, and how many go out.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let ins = self.changes.iter().filter(|change| change.is_in()).count();
+        (ins, self.changes.len() - ins)
+    }
 }
 
 impl<'a> Change<'a> {

@@ -5,6 +5,7 @@ mod account_rules;
 mod creation;
 mod group;
 mod members;
+mod plan;
 mod removal;
 mod user;
 
@@ -12,7 +13,10 @@ use std::{future::Future, sync::Arc};
 
 use proto::adapter::v1::{Adoption, Found, RefusedMember};
 
-pub(crate) use members::Batch;
+pub(crate) use self::{
+    members::Batch,
+    plan::{Plan, Steps},
+};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -113,7 +117,7 @@ impl Tenant {
     }
 
     /// Whether a name is that of the service user that we are.
-    fn is_caller(&self, name: &str) -> bool {
+    pub(crate) fn is_caller(&self, name: &str) -> bool {
         self.config
             .platform_client_id
             .as_deref()
@@ -151,12 +155,12 @@ fn refused_as_taken(
 }
 
 /// What stands under an intent.
-fn found(id: &str, name: &str, intent: &str) -> Outcome {
-    Outcome::Found(Found {
+fn found(id: &str, name: &str, intent: &str) -> Found {
+    Found {
         platform_id: id.to_owned(),
         platform_name: name.to_owned(),
         intent: intent.to_owned(),
-    })
+    }
 }
 
 const RENAME_NEVER_ADOPTS: &str = "a rename never adopts";

@@ -1,5 +1,7 @@
 //! An object made to be gone, or an account to be disabled. What is gone already is as it shall be.
 
+use proto::adapter::v1::Found;
+
 use crate::{
     error::{ApplyError, Kind},
     platform::{
@@ -13,11 +15,11 @@ use crate::{
 use super::{Applied, Outcome, Standing, Tenant, found};
 
 /// What is to go.
-enum Leavers {
+pub(super) enum Leavers<T> {
     /// These, and all of them are ours.
-    Known(Vec<Account>),
+    Known(Vec<T>),
     /// First it must be asked whose one of them is.
-    Unasked(Outcome),
+    Unasked(Found),
 }
 
 impl Tenant {
@@ -25,7 +27,7 @@ impl Tenant {
     pub(crate) async fn remove_user(&self, standing: Standing<'_>) -> Result<Outcome, ApplyError> {
         let leavers = match self.leavers(standing).await? {
             Leavers::Known(accounts) => accounts,
-            Leavers::Unasked(found) => return Ok(found),
+            Leavers::Unasked(found) => return Ok(Outcome::Found(found)),
         };
         for account in &leavers {
             self.remove_account(account).await?;
@@ -37,7 +39,7 @@ impl Tenant {
     pub(crate) async fn disable_user(&self, standing: Standing<'_>) -> Result<Outcome, ApplyError> {
         let accounts = match self.leavers(standing).await? {
             Leavers::Known(accounts) => accounts,
-            Leavers::Unasked(found) => return Ok(found),
+            Leavers::Unasked(found) => return Ok(Outcome::Found(found)),
         };
         for account in accounts.iter().filter(|account| !account.states.is_disabled()) {
             self.set_disabled(account, true).await?;
@@ -50,7 +52,7 @@ impl Tenant {
     }
 
     /// The accounts that are the user's, the linked one first; an error if one of them must not be touched.
-    async fn leavers(&self, standing: Standing<'_>) -> Result<Leavers, ApplyError> {
+    pub(super) async fn leavers(&self, standing: Standing<'_>) -> Result<Leavers<Account>, ApplyError> {
         let mut accounts: Vec<Account> = Vec::new();
         if let Some(id) = standing.link {
             accounts.extend(self.platform.account(id).await?);
@@ -98,6 +100,18 @@ impl Tenant {
 
     /// Removes the group, by its link and under whatever name a create may have succeeded.
     pub(crate) async fn remove_group(&self, standing: Standing<'_>) -> Result<Outcome, ApplyError> {
+        let roles = match self.leaving_groups(standing).await? {
+            Leavers::Known(roles) => roles,
+            Leavers::Unasked(found) => return Ok(Outcome::Found(found)),
+        };
+        for role in &roles {
+            self.delete_group(role).await?;
+        }
+        Ok(Outcome::Applied(Applied::default()))
+    }
+
+    /// The groups that are this group's; an error if one of them must not be touched.
+    pub(super) async fn leaving_groups(&self, standing: Standing<'_>) -> Result<Leavers<Role>, ApplyError> {
         let mut roles: Vec<Role> = Vec::new();
         if let Some(id) = standing.link {
             roles.extend(self.platform.role(id, None).await?);
@@ -110,7 +124,7 @@ impl Tenant {
                 continue;
             }
             if !standing.is_confirmed(&role.id) {
-                return Ok(found(&role.id, &role.name, name));
+                return Ok(Leavers::Unasked(found(&role.id, &role.name, name)));
             }
             roles.push(role);
         }
@@ -125,10 +139,7 @@ impl Tenant {
                 });
             }
         }
-        for role in &roles {
-            self.delete_group(role).await?;
-        }
-        Ok(Outcome::Applied(Applied::default()))
+        Ok(Leavers::Known(roles))
     }
 
     async fn delete_group(&self, role: &Role) -> Result<(), ApplyError> {

@@ -1,5 +1,6 @@
 //! One account: found by its link, by an intent or by its name; compared; changed where it differs.
 
+use proto::adapter::v1::Found;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -16,13 +17,13 @@ use crate::{
 use super::{Applied, Outcome, RENAME_NEVER_ADOPTS, Standing, Tenant, applied, found, refused_as_taken};
 
 /// What a user has on the Platform.
-enum Place {
+pub(super) enum Place {
     /// The account that is linked.
     Linked(Account),
     /// An account under an intent that is nobody else's.
     Intended(Account),
     /// An account under an intent, and nobody was asked whose it is.
-    Unasked(Outcome),
+    Unasked(Found),
     /// An account of the name that is not known to be ours.
     Strange(Listed, Account),
     /// Nothing.
@@ -46,7 +47,7 @@ impl Tenant {
                 }
                 self.match_account(&account, desired).await
             }
-            Place::Unasked(found) => Ok(found),
+            Place::Unasked(found) => Ok(Outcome::Found(found)),
             Place::Strange(listed, account) => {
                 self.may_adopt(standing.adoption, &listed, &account).await?;
                 match self.match_account(&account, desired).await? {
@@ -65,7 +66,7 @@ impl Tenant {
         }
     }
 
-    async fn place(&self, standing: Standing<'_>, desired: &Desired) -> Result<Place, ApplyError> {
+    pub(super) async fn place(&self, standing: Standing<'_>, desired: &Desired) -> Result<Place, ApplyError> {
         if let Some(id) = standing.link
             && let Some(account) = self.platform.account(id).await?
         {

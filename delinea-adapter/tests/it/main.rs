@@ -8,5 +8,6 @@ mod faults;
 mod groups;
 mod leavers;
 mod lists;
+mod plans;
 mod tenant;
 mod world;

@@ -6,9 +6,10 @@ use clap::{Args, Command, FromArgMatches};
 use delinea_adapter::Config;
 use proto::{
     adapter::v1::{
-        Adoption, ApplyGroupRequest, ApplyUserRequest, Found, GroupApplied, IntentRequired, Intents, Link, Removal,
-        RemovalMode, UserApplied, adapter_service_client::AdapterServiceClient, apply_group_request,
-        apply_group_response, apply_user_request, apply_user_response,
+        Adoption, ApplyGroupRequest, ApplyUserRequest, Found, GroupApplied, IntentRequired, Intents, Link,
+        PlanGroupRequest, PlanUserRequest, Planned, Removal, RemovalMode, UserApplied,
+        adapter_service_client::AdapterServiceClient, apply_group_request, apply_group_response, apply_user_request,
+        apply_user_response, plan_group_response, plan_user_response,
     },
     error::{Details, ErrorReason},
     resource::v1::{Group, MultiValue, User},
@@ -29,6 +30,7 @@ pub(crate) struct World {
 #[derive(Debug)]
 pub(crate) enum Answer<T> {
     Applied(T),
+    Planned(Planned),
     IntentRequired(String),
     Found(Found),
 }
@@ -37,6 +39,14 @@ impl<T: std::fmt::Debug> Answer<T> {
     pub(crate) fn applied(self) -> T {
         match self {
             Self::Applied(applied) => applied,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The steps of a plan.
+    pub(crate) fn steps(self) -> Vec<String> {
+        match self {
+            Self::Planned(planned) => planned.steps,
             other => panic!("{other:?}"),
         }
     }
@@ -186,6 +196,48 @@ impl World {
             apply_group_response::Outcome::Applied(applied) => Answer::Applied(applied),
             apply_group_response::Outcome::IntentRequired(IntentRequired { name }) => Answer::IntentRequired(name),
             apply_group_response::Outcome::Found(found) => Answer::Found(found),
+        })
+    }
+
+    /// What ApplyUser would write. Nothing may be written for it.
+    pub(crate) async fn plan_user(&self, request: ApplyUserRequest) -> Result<Answer<UserApplied>, Status> {
+        let apply = ApplyUserRequest {
+            tenant: "default".to_owned(),
+            resource_id: "r1".to_owned(),
+            ..request
+        };
+        let written = self.writes().await;
+        let answer = self
+            .client
+            .clone()
+            .plan_user(PlanUserRequest { apply: Some(apply) })
+            .await;
+        assert_eq!(self.writes().await, written, "a plan writes nothing");
+        Ok(match answer?.into_inner().outcome.unwrap() {
+            plan_user_response::Outcome::Applied(applied) => Answer::Applied(applied),
+            plan_user_response::Outcome::Planned(planned) => Answer::Planned(planned),
+            plan_user_response::Outcome::Found(found) => Answer::Found(found),
+        })
+    }
+
+    /// What ApplyGroup would write. Nothing may be written for it.
+    pub(crate) async fn plan_group(&self, request: ApplyGroupRequest) -> Result<Answer<GroupApplied>, Status> {
+        let apply = ApplyGroupRequest {
+            tenant: "default".to_owned(),
+            resource_id: "g1".to_owned(),
+            ..request
+        };
+        let written = self.writes().await;
+        let answer = self
+            .client
+            .clone()
+            .plan_group(PlanGroupRequest { apply: Some(apply) })
+            .await;
+        assert_eq!(self.writes().await, written, "a plan writes nothing");
+        Ok(match answer?.into_inner().outcome.unwrap() {
+            plan_group_response::Outcome::Applied(applied) => Answer::Applied(applied),
+            plan_group_response::Outcome::Planned(planned) => Answer::Planned(planned),
+            plan_group_response::Outcome::Found(found) => Answer::Found(found),
         })
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Standing {
 /// What a call came to.
 pub(super) enum Answer<T> {
     Applied(T),
+    /// Nothing may be written, and this is what would be.
+    Planned(Vec<String>),
     IntentRequired(IntentRequired),
     Found(Found),
 }
@@ -69,6 +71,10 @@ impl Relay {
                 Ok(Answer::Applied(applied)) => {
                     self.adapter_state.ready();
                     return Ok(Outcome::Applied(applied));
+                }
+                Ok(Answer::Planned(steps)) => {
+                    self.adapter_state.ready();
+                    return Ok(Outcome::Ends(Box::new(Settlement::Planned(steps))));
                 }
                 Ok(Answer::IntentRequired(required)) => self.record(&mut exchange, required).await?,
                 Ok(Answer::Found(found)) => self.ask_whose(&mut exchange, found).await?,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use proto::error::{Details, ErrorReason};
 use tonic::{Code, Status};
 
-use super::{Relay, apply::Exchange, backoff::pause};
+use super::{Relay, apply::Exchange, backoff::pause, dry_run};
 use crate::{
     id::{Kind, ResourceId},
     store::{Claim, Failure, Settlement},
@@ -44,6 +44,9 @@ impl Relay {
 
     /// The end of a claim that waits for another resource of ours.
     pub(super) fn waiting(&self, exchange: &Exchange<'_>, failure: Failure, on: ResourceId) -> Settlement {
+        if self.policy.dry_run {
+            return dry_run::after(on, &failure);
+        }
         Settlement::Postponed {
             failure,
             retry_at: self.retry_at(exchange.claim, None),

@@ -103,6 +103,9 @@ impl Relay {
     }
 
     async fn call_group(&self, request: ApplyGroupRequest) -> Result<Answer<GroupApplied>, Status> {
+        if self.policy.dry_run {
+            return self.ask_about_group(request).await;
+        }
         let response = self.adapter.clone().apply_group(request).await?.into_inner();
         match response.outcome {
             Some(apply_group_response::Outcome::Applied(applied)) => Ok(Answer::Applied(applied)),

@@ -93,6 +93,9 @@ impl Relay {
     }
 
     async fn call_user(&self, request: ApplyUserRequest) -> Result<Answer<UserApplied>, Status> {
+        if self.policy.dry_run {
+            return self.ask_about_user(request).await;
+        }
         let response = self.adapter.clone().apply_user(request).await?.into_inner();
         match response.outcome {
             Some(apply_user_response::Outcome::Applied(applied)) => Ok(Answer::Applied(applied)),

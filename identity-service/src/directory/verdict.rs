@@ -46,7 +46,8 @@ impl Directory {
         let wait = self.answer_wait.saturating_sub(caller.age);
         let began = Instant::now();
         // Who asks for what is wanted already waits, too: it may be taken back while somebody else waits for it.
-        if written.braked.is_some() || members.len() > MOST_MEMBERS || !self.pulse.allows(wait) {
+        let worth = written.braked.is_none() && members.len() <= MOST_MEMBERS && !self.policy.dry_run;
+        if !worth || !self.pulse.allows(wait) {
             return Ok(());
         }
         let (mut wakes, mut may_come) = (self.wake.listen(), false);
@@ -88,7 +89,7 @@ impl Directory {
         };
         let Delivery { link, work, .. } = delivery;
         let Some(work) = work else { return Ok(Verdict::Done) };
-        if delivery.deleted || work.state == WorkState::Held {
+        if delivery.deleted || !work.state.has_a_time() {
             return Ok(Verdict::Done);
         }
         let failure = work.failure.clone();

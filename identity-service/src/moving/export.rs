@@ -37,7 +37,7 @@ pub async fn export(
     let summary = store.summary(tenant).await?;
     let bar = Bar::new(
         "exporting",
-        summary.users + summary.groups + summary.pending + summary.refused,
+        summary.users + summary.groups + summary.pending + summary.refused + summary.held + summary.planned,
     );
     let mut pages = 0;
     loop {

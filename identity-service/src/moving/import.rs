@@ -153,9 +153,10 @@ async fn verify(store: &dyn Store, tenant: &Tenant, wanted: Counts) -> Result<Co
         pending,
         refused,
         held,
+        planned,
         ..
     } = store.summary(tenant).await?;
-    let work = pending + refused + held;
+    let work = pending + refused + held + planned;
     if found == wanted && (users, groups, work) == (wanted.users, wanted.groups, wanted.work) {
         return Ok(found);
     }

@@ -176,8 +176,10 @@ fn outcome_record(outcome: store::Outcome) -> OutcomeRecord {
         Verdict::Refused => AuditOutcome::Refused,
         Verdict::Later => AuditOutcome::Later,
         Verdict::Held => AuditOutcome::Held,
+        Verdict::Planned => AuditOutcome::Planned,
     };
     let (reason, message) = outcome.failure.map(|failure| (failure.reason, failure.message)).unzip();
+    let planned = (!outcome.planned.is_empty()).then(|| outcome.planned.join("; "));
     OutcomeRecord {
         outcome: verdict as i32,
         resource_type: outcome.kind.name().to_owned(),
@@ -185,7 +187,7 @@ fn outcome_record(outcome: store::Outcome) -> OutcomeRecord {
         from_version: outcome.from_version,
         to_version: outcome.to_version,
         reason,
-        message,
+        message: message.or(planned),
         members_applied: outcome.members_applied,
         members_refused: outcome.members_refused,
         trace_id: outcome.trace_id,
@@ -200,6 +202,7 @@ fn operator_record(act: store::Act) -> OperatorRecord {
         Deed::Pause => OperatorAct::Pause,
         Deed::Resume => OperatorAct::Resume,
         Deed::Repair => OperatorAct::Repair,
+        Deed::Relink => OperatorAct::Relink,
     };
     OperatorRecord {
         act: deed as i32,

@@ -104,6 +104,7 @@ impl DeliveryService for Deliveries {
             DeliveryState::Pending => Some(WorkState::Pending),
             DeliveryState::Refused => Some(WorkState::Refused),
             DeliveryState::Held => Some(WorkState::Held),
+            DeliveryState::Planned => Some(WorkState::Planned),
             DeliveryState::Applied => {
                 let problem = "applied deliveries are not listed; ask for a resource's own with GetDelivery".to_owned();
                 return Err(Error::InvalidRequest {
@@ -150,6 +151,8 @@ impl DeliveryService for Deliveries {
             oldest_pending_at: summary.oldest_pending.map(proto::time::to_proto),
             pause: pause.map(told),
             drift: drift.as_ref().map(drift::summary),
+            planned: count(summary.planned),
+            dry_run: self.directory.is_dry_run(),
         }))
     }
 
@@ -291,8 +294,9 @@ fn shown(delivery: store::Delivery) -> Delivery {
         Some(WorkState::Pending) => DeliveryState::Pending,
         Some(WorkState::Refused) => DeliveryState::Refused,
         Some(WorkState::Held) => DeliveryState::Held,
+        Some(WorkState::Planned) => DeliveryState::Planned,
     };
-    let due = work.as_ref().filter(|work| work.state != WorkState::Held);
+    let due = work.as_ref().filter(|work| work.state.has_a_time());
     let brake = match (state, work.as_ref().and_then(|work| work.braked)) {
         (_, Some(Brake::Removals)) | (DeliveryState::Held, None) => wire::Brake::Removals,
         (_, Some(Brake::Deactivations)) => wire::Brake::Deactivations,
@@ -319,5 +323,6 @@ fn shown(delivery: store::Delivery) -> Delivery {
         pending_members: i64::try_from(delivery.pending_members).unwrap_or(i64::MAX),
         brake: brake as i32,
         urgent: work.as_ref().is_some_and(|work| work.urgent),
+        plan: work.map(|work| work.plan).unwrap_or_default(),
     }
 }

@@ -107,8 +107,23 @@ pub enum Intent {
     Taken(ResourceId),
 }
 
+/// What came of making an object a resource's by a person's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relinked {
+    /// It is its own, and due.
+    Done,
+    /// A delivery of it is under way.
+    UnderWay,
+    /// There is no such resource, it has an object, or somebody owns the object.
+    NotThis,
+}
+
 /// How a claim ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each delivery under way, never a list"
+)]
 pub enum Settlement {
     /// The Platform matches.
     Applied(Applied),
@@ -127,6 +142,8 @@ pub enum Settlement {
     },
     /// A brake is on: a person must release it. What it allows was done.
     Held(Held),
+    /// Nothing may be written, and this is what would be: each write in words, at least one.
+    Planned(Vec<String>),
     /// The Platform, or a rule, said no.
     Refused {
         /// Why.
@@ -199,6 +216,8 @@ pub enum WorkState {
     Refused,
     /// A brake is on; not tried before it is released.
     Held,
+    /// Nothing may be written, and what would be is known; not tried before something changes or it may.
+    Planned,
 }
 
 impl WorkState {
@@ -208,7 +227,13 @@ impl WorkState {
             Self::Pending => 1,
             Self::Refused => 2,
             Self::Held => 3,
+            Self::Planned => 4,
         }
+    }
+
+    /// Whether it is tried again when its time comes.
+    pub fn has_a_time(self) -> bool {
+        matches!(self, Self::Pending | Self::Refused)
     }
 }
 
@@ -268,8 +293,11 @@ pub struct Work {
     /// The brake that is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub braked: Option<Brake>,
-    /// Pending, refused or held.
+    /// Pending, refused, held or planned.
     pub state: WorkState,
+    /// What would be written, where it is planned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<String>,
     /// The last failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -309,6 +337,8 @@ pub struct Summary {
     pub refused: u64,
     /// Resources whose work a brake holds.
     pub held: u64,
+    /// Resources of which is only known what would be written.
+    pub planned: u64,
     /// When the oldest change was made that is still pending.
     pub oldest_pending: Option<Timestamp>,
 }

@@ -16,6 +16,7 @@ mod membership;
 mod moving;
 mod pending;
 mod read;
+mod relink;
 mod revert;
 mod tables;
 mod tombstone;
@@ -41,8 +42,8 @@ use self::{
 };
 use super::{
     Claim, Claims, DEFAULT_RETENTION, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, LogPage,
-    Member, Order, Origin, Owned, Owner, Pause, PreImage, RequestKey, Revert, Reverted, Settlement, Stage, Store,
-    StoreError, Summary, Tried, Which, WorkState, Write, WriteError, Written,
+    MOVED_AT_ONCE, Member, Order, Origin, Owned, Owner, Pause, PreImage, Relinked, RequestKey, Revert, Reverted,
+    Settlement, Stage, Store, StoreError, Subject, Summary, Tried, Which, WorkState, Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -502,6 +503,37 @@ impl Store for EmbeddedStore {
         let (tenant, origin) = (tenant.clone(), origin.cloned());
         self.step("deliver once more", move |tables| {
             work::repair(tables, tenant.as_str(), id, urgent, origin.as_ref(), now)
+        })
+        .await
+    }
+
+    async fn relink(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        id: ResourceId,
+        object: (String, String),
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<Relinked, StoreError> {
+        let (tenant, origin) = (tenant.clone(), origin.cloned());
+        self.step("link a resource", move |tables| {
+            relink::relink(
+                tables,
+                tenant.as_str(),
+                Subject { kind, id },
+                &object,
+                origin.as_ref(),
+                now,
+            )
+        })
+        .await
+    }
+
+    async fn deliver_planned(&self, tenant: &Tenant, now: Timestamp) -> Result<usize, StoreError> {
+        let tenant = tenant.clone();
+        self.step("make planned work due", move |tables| {
+            work::deliver_planned(tables, tenant.as_str(), now, MOVED_AT_ONCE)
         })
         .await
     }

@@ -170,6 +170,9 @@ pub struct Outcome {
     /// Why it failed, in the Platform's words; of an applied group, why some of its members did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What would be written, where nothing may be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planned: Vec<String>,
     /// How many members of a group were put in or out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub members_applied: u64,
@@ -198,6 +201,8 @@ pub enum Verdict {
     Later,
     /// A brake is on. Of a deleted user the account was disabled.
     Held,
+    /// Nothing may be written; `planned` is what would be.
+    Planned,
 }
 
 /// What a delivery was of, told with its settlement.
@@ -244,6 +249,8 @@ pub enum Deed {
     Resume,
     /// What another hand changed on the Platform was had delivered once more, by an operator or by schedule.
     Repair,
+    /// A Platform object was made the resource's.
+    Relink,
 }
 
 /// The resource or tombstone that something was done to.

@@ -34,8 +34,8 @@ pub use self::{
 };
 use super::{
     Claim, Claims, DEFAULT_RETENTION, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, LogPage,
-    Member, Order, Origin, Owned, Owner, Pause, PreImage, RequestKey, Revert, Reverted, Seen, Settlement, Stage, Store,
-    StoreError, Summary, Tried, Which, WorkState, Write, WriteError, Written,
+    Member, Order, Origin, Owned, Owner, Pause, PreImage, Relinked, RequestKey, Revert, Reverted, Seen, Settlement,
+    Stage, Store, StoreError, Summary, Tried, Which, WorkState, Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -436,6 +436,7 @@ impl Store for RedisStore {
                 keys::state_name(WorkState::Pending),
                 keys::state_name(WorkState::Refused),
                 keys::state_name(WorkState::Held),
+                keys::state_name(WorkState::Planned),
             ],
         };
         let (mut deliveries, mut after) = (Vec::new(), after);
@@ -554,6 +555,30 @@ impl Store for RedisStore {
 
     async fn pause(&self, tenant: &Tenant) -> Result<Option<Pause>, StoreError> {
         self.read("read a pause", tenant, "pause", Args::new()).await?.pause()
+    }
+
+    async fn relink(
+        &self,
+        tenant: &Tenant,
+        kind: Kind,
+        id: ResourceId,
+        (platform_id, backend): (String, String),
+        origin: Option<&Origin>,
+        now: Timestamp,
+    ) -> Result<Relinked, StoreError> {
+        let args = Args::new().kind(kind).id(id).text(platform_id).text(backend);
+        let args = args.time(now).text(nanos(now)).origin(origin);
+        let reply = self.step("link a resource", tenant, &self.scripts.relink, args).await?;
+        Ok(match reply.number::<u8>()? {
+            1 => Relinked::Done,
+            2 => Relinked::UnderWay,
+            _ => Relinked::NotThis,
+        })
+    }
+
+    async fn deliver_planned(&self, tenant: &Tenant, now: Timestamp) -> Result<usize, StoreError> {
+        let (args, script) = (Args::new().time(now), &self.scripts.planned);
+        self.step("make planned work due", tenant, script, args).await?.number()
     }
 
     async fn summary(&self, tenant: &Tenant) -> Result<Summary, StoreError> {

@@ -29,6 +29,7 @@ fn policy() -> Policy {
         delete_mode: DeleteMode::Remove,
         adopt: Adopt::Never,
         adopt_list: None,
+        dry_run: false,
         scan_limit: 50,
     }
 }

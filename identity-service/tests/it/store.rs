@@ -16,9 +16,11 @@ mod members;
 mod model;
 mod moving;
 mod names;
+mod planned;
 mod quiet;
 mod random;
 mod reading;
+mod relink;
 mod requests;
 mod reverting;
 mod settling;
@@ -254,6 +256,18 @@ macro_rules! contract {
                 the_oldest_that_is_pending_is_told
                 nothing_is_claimed_of_a_tenant_that_is_paused
             }
+            planned {
+                what_is_planned_is_told_and_not_due
+                a_change_or_a_request_has_it_planned_anew
+                all_that_was_planned_is_due_once_it_may_be_written
+                a_brake_outlasts_the_plan
+                who_waits_for_what_is_planned_is_due
+            }
+            relink {
+                what_is_linked_by_hand_is_delivered_anew
+                nothing_of_anybodys_is_linked_by_hand
+                reports_and_groups_follow_who_is_linked_by_hand
+            }
             reverting {
                 a_refused_change_is_taken_back
                 a_refused_creation_is_taken_back
@@ -397,6 +411,13 @@ mod redis_in_small_batches {
         }
         claims {
             nothing_waits_for_a_clock_that_went_back
+        }
+        planned {
+            all_that_was_planned_is_due_once_it_may_be_written
+        }
+        relink {
+            what_is_linked_by_hand_is_delivered_anew
+            reports_and_groups_follow_who_is_linked_by_hand
         }
         reverting {
             a_held_deletion_is_discarded

@@ -6,7 +6,7 @@ use super::{Attribute, AttributeType, Returned, Schema, URN_DELIVERY};
 pub(super) fn schema() -> Schema {
     let text = |name: &str, description: &str| Attribute::text(name, description);
     let attributes = vec![
-        text("state", "How far the resource has got.").canonical(&["pending", "applied", "refused", "held"]),
+        text("state", "How far the resource has got.").canonical(&["pending", "applied", "refused", "held", "planned"]),
         text("platformId", "The id of its account or group on the Delinea Platform.").case_exact(),
         text("appliedVersion", "The entity tag of the version that the Platform has.").case_exact(),
         text(

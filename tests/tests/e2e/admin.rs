@@ -83,7 +83,8 @@ async fn status_tells_how_it_stands_and_monitoring_hears_of_it() {
     let checked = it.admin(3, &["status", "--check"]).await;
     assert_eq!((checked.out, checked.err), (done.out, String::new()));
     let summary = it.admin_json(3, &["status", "--check"]).await;
-    let expected = json!([{"users": 2, "groups": 0, "pending": 0, "refused": 1, "held": 0}]);
+    let expected = json!([{"users": 2, "groups": 0, "pending": 0, "refused": 1, "held": 0,
+                           "planned": 0, "dryRun": false}]);
     assert_eq!(json!(summary), expected);
 }
 
@@ -187,4 +188,81 @@ async fn what_a_brake_holds_is_listed_with_what_would_be_done() {
     it.admin(3, &["show", "user1@kestrel.example"]).await;
     let shown = it.admin(0, &["show", &ids[1]]).await;
     assert!(rows(&shown).contains(&vec!["brake", "removals"]), "{shown:?}");
+}
+
+#[tokio::test]
+async fn a_dry_run_is_told_with_what_would_be_done() {
+    let it = Setup::default().identity(&["--dry-run=true"]).start().await;
+    let odile = it.scim.create_user(ODILE).await;
+    it.settled().await;
+    // A dry run that was forgotten must be heard of.
+    let status = it.admin(3, &["status", "--check"]).await;
+    let shown = rows(&status);
+    assert!(
+        shown.contains(&vec!["planned", "1", "(see `admin planned`)"]),
+        "{status:?}"
+    );
+    assert!(
+        shown.contains(&vec![
+            "deliveries",
+            "dry run: nothing is written to the Platform (DRY_RUN)"
+        ]),
+        "{status:?}"
+    );
+    let listed = it.admin(0, &["planned"]).await;
+    let lines = rows(&listed);
+    assert_eq!(lines[0], ["TYPE", "ID", "NAME", "SINCE", "WHAT WOULD BE DONE"]);
+    assert_eq!(lines[1][..3], ["User", odile.as_str(), ODILE]);
+    assert_eq!(lines[1][4], "create the account");
+    let shown = it.admin(0, &["show", ODILE]).await;
+    for pair in [["state", "planned"], ["plan", "create the account"]] {
+        assert!(rows(&shown).contains(&pair.to_vec()), "{shown:?}");
+    }
+    let listed = it.admin_json(0, &["planned"]).await;
+    assert_eq!(listed[0]["plan"], json!(["create the account"]));
+}
+
+#[tokio::test]
+async fn links_are_rebuilt_by_a_plan_that_somebody_has_seen() {
+    let it = Deployment::start().await;
+    let nothing = it.admin(0, &["relink", "plan"]).await;
+    assert!(nothing.out.ends_with("nothing is to be linked\n"), "{nothing:?}");
+    let [_, roy] = one_applied_and_one_refused(&it).await;
+    let account = it.platform.account(ROY).await["ID"].as_str().unwrap().to_owned();
+
+    let adopt = it.admin(0, &["adopt", "plan"]).await;
+    let lines = rows(&adopt);
+    assert_eq!(
+        lines[0],
+        ["TYPE", "ID", "PLATFORM ID", "PLATFORM NAME", "MATCHING", "LISTED"]
+    );
+    let expected = [
+        "User",
+        &roy,
+        &account,
+        ROY,
+        "yes",
+        "yes, once its name is in ADOPT_LIST",
+    ];
+    assert_eq!(lines[1], expected);
+
+    let plan = it.admin(0, &["relink", "plan"]).await;
+    let lines = rows(&plan);
+    assert_eq!(lines[0], ["TYPE", "ID", "PLATFORM ID", "PLATFORM NAME", "WHAT IS DONE"]);
+    assert_eq!(lines[1], ["User", &roy, &account, ROY, "to be linked"]);
+    let digest = plan.out.trim_end().rsplit(' ').next().unwrap();
+    let json = it.admin_json(0, &["relink", "plan"]).await;
+    assert_eq!(json[0]["verdict"], "RELINK_VERDICT_LINK");
+    assert_eq!((&json[1]["digest"], &json[1]["linked"]), (&json!(digest), &json!(1)));
+
+    it.admin(64, &["relink", "apply", digest]).await;
+    let other = it.admin(1, &["relink", "apply", "0123", "--yes"]).await;
+    assert!(other.err.contains("RELINK_CHANGED"), "{other:?}");
+    assert_eq!(it.refused().await.len(), 1, "nothing was done");
+    let done = it.admin(0, &["relink", "apply", digest, "--yes"]).await;
+    assert_eq!(rows(&done)[1], ["User", &roy, &account, ROY, "linked"]);
+    it.settled().await;
+    assert_eq!(it.refused().await, []);
+    let again = it.admin(1, &["relink", "apply", digest, "--yes"]).await;
+    assert!(again.err.contains("RELINK_CHANGED"), "{again:?}");
 }

@@ -15,7 +15,8 @@ use proto::identity::v1::{
     Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, RetryDeliveryRequest,
     SummarizeDeliveriesRequest, audit_service_client::AuditServiceClient, change_service_client::ChangeServiceClient,
     delivery_service_client::DeliveryServiceClient, drift_service_client::DriftServiceClient,
-    schema_service_client::SchemaServiceClient, user_service_client::UserServiceClient,
+    relink_service_client::RelinkServiceClient, schema_service_client::SchemaServiceClient,
+    user_service_client::UserServiceClient,
 };
 use service_runtime::{Connection, Running};
 use tempfile::TempDir;
@@ -226,6 +227,11 @@ impl Deployment {
         DeliveryServiceClient::new(self.connection.clone())
     }
 
+    /// What rebuilds links.
+    pub(crate) fn relink(&self) -> RelinkServiceClient<Connection> {
+        RelinkServiceClient::new(self.connection.clone())
+    }
+
     /// Where identity-service answers.
     pub(crate) fn identity_url(&self) -> String {
         format!("http://{}", self.identity.as_ref().unwrap().addr)
@@ -356,21 +362,34 @@ impl Deployment {
         self.identity = Some(identity_service::start(settings(&flags)).await.unwrap());
     }
 
-    /// identity-service stops, and starts at the same address.
-    pub(crate) async fn identity_restarts(&mut self) {
-        let running = self.identity.take().unwrap();
-        let address = running.addr;
-        running.stop(PATIENCE).await;
-        let listen = format!("--listen={address}");
-        let flags: Vec<_> = self.identity_flags.iter().cloned().chain([listen]).collect();
-        self.identity = Some(identity_service::start(settings(&flags)).await.unwrap());
-    }
-
     /// Another identity-service on the same store, which must be Redis, and its comparisons with the Platform.
     pub(crate) async fn another_identity(&self) -> (Running, DriftServiceClient<Connection>) {
         let running = identity_service::start(settings(&self.identity_flags)).await.unwrap();
         let connection = service_runtime::connect(&format!("http://{}", running.addr), PATIENCE).unwrap();
         (running, DriftServiceClient::new(connection))
+    }
+
+    /// identity-service stops, and starts at the same address with these flags besides. The gateway goes on.
+    pub(crate) async fn identity_restarts(&mut self, flags: &[&str]) {
+        let running = self.identity.take().unwrap();
+        let listen = format!("--listen={}", running.addr);
+        running.stop(PATIENCE).await;
+        self.identity_starts(listen, flags).await;
+    }
+
+    /// The same, and all that it kept is gone meanwhile.
+    pub(crate) async fn identity_loses_its_store(&mut self, flags: &[&str]) {
+        let running = self.identity.take().unwrap();
+        let listen = format!("--listen={}", running.addr);
+        running.stop(PATIENCE).await;
+        std::fs::remove_dir_all(self.folder.path().join("identity")).unwrap();
+        self.identity_starts(listen, flags).await;
+    }
+
+    async fn identity_starts(&mut self, listen: String, flags: &[&str]) {
+        self.identity_flags.push(listen);
+        self.identity_flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        self.identity = Some(identity_service::start(settings(&self.identity_flags)).await.unwrap());
     }
 
     /// identity-service stops.

@@ -354,6 +354,7 @@ impl Reading {
             pending: read(Counter::Pending)?,
             refused: read(Counter::Refused)?,
             held: read(Counter::Held)?,
+            planned: read(Counter::Planned)?,
             oldest_pending: self.oldest_pending(tenant)?,
         })
     }

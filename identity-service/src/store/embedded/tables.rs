@@ -36,7 +36,7 @@ pub(super) const TOMBSTONES: TableDefinition<'_, (&str, u128), &[u8]> = TableDef
 pub(super) const TOMBSTONE_NAMES: TableDefinition<'_, (&str, u8, &str), u128> = TableDefinition::new("tombstone_names");
 /// (tenant, id) → work to do.
 pub(super) const WORK: TableDefinition<'_, (&str, u128), &[u8]> = TableDefinition::new("work");
-/// (tenant, due in ms, id): the order of the work. Leased work stands at the end of its lease; held work does not stand here.
+/// (tenant, due in ms, id): the order of the work. Leased work stands at the end of its lease; held and planned work does not stand here.
 pub(super) const DUE: TableDefinition<'_, (&str, u64, u128), ()> = TableDefinition::new("due");
 /// The same, of work that takes access away: it is taken before all other.
 pub(super) const URGENT: TableDefinition<'_, (&str, u64, u128), ()> = TableDefinition::new("urgent");
@@ -95,6 +95,7 @@ pub(super) enum Counter {
     ChangesTrimmed = 11,
     /// When the tenant was last compared with the Platform, in ms; or first asked about.
     Compared = 12,
+    Planned = 13,
 }
 
 /// All tables, open for writing.

@@ -88,11 +88,13 @@ fn marked(
             urgent: false,
             braked: None,
             state: WorkState::Pending,
+            plan: Vec::new(),
             failure: None,
             traceparent: None,
         },
     };
     work.stamp = stamp;
+    work.plan = Vec::new();
     if work.not_before.is_none() {
         work.attempts = 0;
     }
@@ -249,6 +251,27 @@ fn forget_applied(tables: &mut Tables<'_>, tenant: &str, id: ResourceId) -> Resu
     Ok(Some(kind))
 }
 
+/// Makes up to so many pieces of work due that are only planned; gives how many.
+pub(super) fn deliver_planned(
+    tables: &mut Tables<'_>,
+    tenant: &str,
+    now: Timestamp,
+    limit: usize,
+) -> Result<usize, Failed> {
+    let planned = WorkState::Planned.number();
+    let range = (tenant, planned, 0)..=(tenant, planned, u128::MAX);
+    let mut ids = Vec::new();
+    for entry in tables.work_states.range(range)?.take(limit) {
+        ids.push(entry?.0.value().2);
+    }
+    for id in &ids {
+        if let Some(work) = tables.work(tenant, *id)? {
+            mark(tables, tenant, work.kind, ResourceId::from_u128(*id), now, None)?;
+        }
+    }
+    Ok(ids.len())
+}
+
 /// Keeps a piece of work in place of another, with its place in the order of the work.
 pub(super) fn put(
     tables: &mut Tables<'_>,
@@ -271,7 +294,7 @@ pub(super) fn put(
     if let Some(old) = old {
         leave_order(tables, tenant, id, old)?;
     }
-    if new.state != WorkState::Held {
+    if new.state.has_a_time() {
         order(tables, new.urgent).insert((tenant, millis(new.due), id), ())?;
     }
     tables.work.insert((tenant, id), to_json(new).as_slice())?;
@@ -300,5 +323,6 @@ fn counter(state: WorkState) -> Counter {
         WorkState::Pending => Counter::Pending,
         WorkState::Refused => Counter::Refused,
         WorkState::Held => Counter::Held,
+        WorkState::Planned => Counter::Planned,
     }
 }

@@ -347,6 +347,7 @@ pub(super) fn settle(claim: &Claim, tried: &Tried, settlement: &Settlement, now:
                 None => args.nothing(),
             }
         }
+        Settlement::Planned(steps) => args.text("planned").texts(steps),
         Settlement::Refused {
             failure,
             retry_at,

@@ -472,13 +472,14 @@ impl Reply {
     }
 
     pub(super) fn summary(self) -> Result<Summary, StoreError> {
-        let [users, groups, pending, refused, held, oldest] = self.parts()?;
+        let [users, groups, pending, refused, held, planned, oldest] = self.parts()?;
         Ok(Summary {
             users: number(&users)?,
             groups: number(&groups)?,
             pending: number(&pending)?,
             refused: number(&refused)?,
             held: number(&held)?,
+            planned: number(&planned)?,
             oldest_pending: match bytes(&oldest)? {
                 b"" => None,
                 _ => Some(time(number::<f64>(&oldest)? as i64)?),

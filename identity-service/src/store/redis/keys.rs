@@ -26,8 +26,8 @@
 //! | `tombstones:ids` | sorted set | the same ids, in order |
 //! | `K:buried` | hash | folded name → the tombstone of that name |
 //! | `work` | hash | id → piece of work, as JSON |
-//! | `due`, `urgent` | sorted set | ids by when their work is due, in ms; leased work stands at the end of its lease. What takes access away is `urgent`; what is held is in neither |
-//! | `work:pending`, `work:refused`, `work:held` | sorted set | ids by the state of their work |
+//! | `due`, `urgent` | sorted set | ids by when their work is due, in ms; leased work stands at the end of its lease. What takes access away is `urgent`; what is held or planned is in neither |
+//! | `work:pending`, `work:refused`, `work:held`, `work:planned` | sorted set | ids by the state of their work |
 //! | `ages` | sorted set | ids of pending work by its oldest change, in ms |
 //! | `brake:B` | sorted set | what passed the brake on `removals` or `deactivations`, as `weight:stamp`, by when, in ms |
 //! | `pending:GROUP` | sorted set | members whose wanted state is not confirmed, by stage: 0 ready, 1 waiting, 2 + n refused in round n, 2^40 held |
@@ -83,6 +83,7 @@ pub(super) fn state_name(state: WorkState) -> &'static str {
         WorkState::Pending => "pending",
         WorkState::Refused => "refused",
         WorkState::Held => "held",
+        WorkState::Planned => "planned",
     }
 }
 

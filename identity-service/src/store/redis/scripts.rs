@@ -37,6 +37,8 @@ pub(super) struct Scripts {
     pub(super) turn: Script,
     pub(super) compared: Script,
     pub(super) repaired: Script,
+    pub(super) planned: Script,
+    pub(super) relink: Script,
 }
 
 impl Scripts {
@@ -75,6 +77,8 @@ impl Scripts {
             turn: script!(head "turn": "start" "base" "turn"),
             repaired: script!(head "repaired": "start" "base" "log" "repaired"),
             compared: script!(head "compared": "start" "base" "compared"),
+            relink: script!(head "relink": "start" "base" "records" "log" "work" "links" "pending" "sets" "members" "chores" "relink"),
+            planned: script!(head "planned": "start" "base" "work" "planned"),
         }
     }
 }

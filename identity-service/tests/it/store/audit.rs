@@ -45,6 +45,7 @@ pub(super) async fn a_delivery_is_told_from_version_to_version(engine: &dyn Engi
         from_version: 0,
         to_version: 2,
         failure: None,
+        planned: Vec::new(),
         members_applied: 0,
         members_refused: 0,
         trace_id: Some(TRACE.to_owned()),

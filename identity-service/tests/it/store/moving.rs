@@ -133,10 +133,20 @@ async fn directory(bench: &Bench) -> Vec<ResourceId> {
             bench.settle(&claim, waits, at(3)).await;
         }
     }
+    // Only planned.
+    let drafted = bench.user("drafted").await;
+    let claim = bench.claim(at(3)).await;
+    bench
+        .settle(
+            &claim,
+            Settlement::Planned(vec!["create the account".to_owned()]),
+            at(3),
+        )
+        .await;
     // A group that waits for its deleted namesake, and work of which nobody has heard.
     let early_again = bench.group("early", &[linked]).await;
     let fresh = bench.user("fresh").await;
-    vec![boss, linked, early, old, reporter, sales, early_again, fresh]
+    vec![boss, linked, early, old, reporter, sales, early_again, fresh, drafted]
 }
 
 /// All that a store shows of these.
@@ -179,7 +189,12 @@ async fn everything(bench: &Bench, ids: &[ResourceId]) -> Vec<String> {
         }
         shown.push(format!("{link:?} {:?}", bench.delivery(*id).await));
     }
-    for state in [None, Some(WorkState::Pending), Some(WorkState::Refused)] {
+    for state in [
+        None,
+        Some(WorkState::Pending),
+        Some(WorkState::Refused),
+        Some(WorkState::Planned),
+    ] {
         shown.push(format!(
             "{:?}",
             store.deliveries(tenant, state, None, 1_000).await.unwrap()

@@ -68,7 +68,7 @@ async fn what_came_of_it_is_told_with_the_deliveries_and_outlasts_a_restart() {
     );
     assert_eq!(summarize(&it).await.as_ref(), Some(&found.summary));
 
-    it.identity_restarts().await;
+    it.identity_restarts(&[]).await;
     it.until(async |it| it.drift().get_drift(super::about()).await.is_ok())
         .await;
     let told = last(&it.drift()).await;

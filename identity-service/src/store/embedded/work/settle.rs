@@ -72,6 +72,28 @@ pub(in crate::store::embedded) fn settle(
             put(tables, tenant, id, Some(&old), &work)
         }
         Settlement::Held(held) => settle_held(tables, claim, tried, held, &old, newer, now),
+        Settlement::Planned(steps) => {
+            told::planned(tables, claim, tried, steps, now)?;
+            // Nothing more becomes of this one for now: who waits for it can be planned.
+            wake_waiters(tables, tenant, claim.id, now)?;
+            let known = Work {
+                not_before: None,
+                attempts: 0,
+                due: now,
+                failure: None,
+                ..released
+            };
+            let work = if newer {
+                known
+            } else {
+                Work {
+                    state: WorkState::Planned,
+                    plan: steps.clone(),
+                    ..known
+                }
+            };
+            put(tables, tenant, id, Some(&old), &work)
+        }
         Settlement::Refused {
             failure,
             retry_at,

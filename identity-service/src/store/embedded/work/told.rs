@@ -52,6 +52,22 @@ pub(super) fn held(
     log::append(tables, claim.tenant.as_str(), Logged::Outcome(outcome), now)
 }
 
+/// Logs what would be written: what is planned is not claimed again before something new happens.
+pub(super) fn planned(
+    tables: &mut Tables<'_>,
+    claim: &Claim,
+    tried: &Tried,
+    steps: &[String],
+    now: Timestamp,
+) -> Result<(), Failed> {
+    let link = tables.link(claim.tenant.as_str(), claim.id.as_u128())?;
+    let outcome = Outcome {
+        planned: steps.to_vec(),
+        ..outcome(tables, claim, tried, Verdict::Planned, &link)?
+    };
+    log::append(tables, claim.tenant.as_str(), Logged::Outcome(outcome), now)
+}
+
 /// Logs that an order was applied, if that did anything; the link is still as it was before.
 pub(super) fn applied(
     tables: &mut Tables<'_>,
@@ -111,6 +127,7 @@ fn outcome(
         from_version: link.applied_version,
         to_version,
         failure: None,
+        planned: Vec::new(),
         members_applied: 0,
         members_refused: 0,
         trace_id: tried.trace_id.clone(),

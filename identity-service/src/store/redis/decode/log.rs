@@ -63,6 +63,7 @@ fn outcome(fields: &Fields) -> Result<Logged, StoreError> {
         b"refused" => Verdict::Refused,
         b"later" => Verdict::Later,
         b"held" => Verdict::Held,
+        b"planned" => Verdict::Planned,
         _ => return Err(corrupt("entry of the log", "of no known outcome")),
     };
     Ok(Logged::Outcome(Outcome {
@@ -72,6 +73,7 @@ fn outcome(fields: &Fields) -> Result<Logged, StoreError> {
         from_version: fields.needed("from", number)?,
         to_version: fields.needed("to", number)?,
         failure: fields.optional("failure", json_text)?,
+        planned: fields.optional("planned", json_text)?.unwrap_or_default(),
         members_applied: fields.optional("applied", number)?.unwrap_or(0),
         members_refused: fields.optional("refused", number)?.unwrap_or(0),
         trace_id: fields.optional("trace", text)?,
@@ -86,6 +88,7 @@ fn act(fields: &Fields) -> Result<Logged, StoreError> {
         b"pause" => Deed::Pause,
         b"resume" => Deed::Resume,
         b"repair" => Deed::Repair,
+        b"relink" => Deed::Relink,
         _ => return Err(corrupt("entry of the log", "of no known act")),
     };
     let resource = match fields.optional("id", id)? {

@@ -249,6 +249,8 @@ struct KeptWork {
     urgent: bool,
     braked: Option<Brake>,
     state: WorkState,
+    #[serde(default)]
+    plan: Vec<String>,
     failure: Option<Failure>,
     traceparent: Option<String>,
 }
@@ -271,6 +273,7 @@ fn work(raw: &[u8]) -> Result<Work, StoreError> {
         urgent: kept.urgent,
         braked: kept.braked,
         state: kept.state,
+        plan: kept.plan,
         failure: kept.failure,
         traceparent: kept.traceparent,
     })

@@ -201,6 +201,7 @@ function read.summary()
   return {
     call('ZCARD', P .. 'user:ids'), call('ZCARD', P .. 'group:ids'),
     call('ZCARD', P .. 'work:pending'), call('ZCARD', P .. 'work:refused'), call('ZCARD', P .. 'work:held'),
+    call('ZCARD', P .. 'work:planned'),
     call('ZRANGE', AGES, 0, 0, 'WITHSCORES')[2] or '',
   }
 end

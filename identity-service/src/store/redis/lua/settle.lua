@@ -85,6 +85,18 @@ local function held(work, newer)
   put_work(id, work, old_state)
 end
 
+-- Nothing may be written, and this is what would be.
+local function planned(work, newer)
+  local steps = take_list()
+  log_outcome(of, 'planned', of.version, { planned = cjson.encode(steps) })
+  -- Nothing more becomes of this one for now: who waits for it can be planned.
+  wake_waiters(id, now)
+  local old_state = work.state
+  work.lease, work.not_before, work.attempts, work.due, work.failure = nil, nil, 0, now, nil
+  if not newer then work.state, work.plan = 'planned', steps end
+  put_work(id, work, old_state)
+end
+
 -- Two resources came to the same object: who has it keeps it, and is delivered once more, since this one has just written
 -- over it; this one forgets what led it there and looks anew after a pause.
 local function contested(work, owner, until_)
@@ -215,6 +227,8 @@ elseif work.lease == token then
     postponed(work, newer)
   elseif outcome == 'held' then
     held(work, newer)
+  elseif outcome == 'planned' then
+    planned(work, newer)
   else
     refused(work, newer)
   end

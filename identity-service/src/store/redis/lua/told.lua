@@ -9,6 +9,7 @@ local function log_outcome(of, verdict, to, told)
     'outcome', verdict, 'kind', of.kind, 'id', of.id,
     'from', number_text(link_of(of.id).applied_version), 'to', number_text(to), 'failure', told.failure or '',
     'applied', told.applied or '', 'refused', told.refused or '', 'trace', of.trace or '',
+    'planned', told.planned or '',
   })
 end
 

@@ -14,14 +14,14 @@ local function has_work(id)
   return call('HEXISTS', WORK, id) == 1
 end
 
--- What is held is not due.
+-- What is held or planned is not due.
 local function put_work(id, work, old_state)
   if old_state ~= work.state then
     if old_state then call('ZREM', P .. 'work:' .. old_state, id) end
     call('ZADD', P .. 'work:' .. work.state, 0, id)
     if work.state == 'pending' then call('ZADD', AGES, work.since, id) else call('ZREM', AGES, id) end
   end
-  if work.state == 'held' then
+  if work.state == 'held' or work.state == 'planned' then
     call('ZREM', DUE, id)
     call('ZREM', URGENT, id)
   else
@@ -43,7 +43,7 @@ end
 local function mark(kind, id, now, traceparent, change)
   local work = work_of(id) or { kind = kind, refused_round = 0, attempts = 0, since = now }
   local old_state = work.state
-  work.stamp = next_stamp()
+  work.stamp, work.plan = next_stamp(), nil
   if not work.not_before then work.attempts = 0 end
   if work.state ~= 'held' or not work.braked then work.state = 'pending' end
   if change then change(work) end
@@ -59,7 +59,7 @@ local function remove_work(id)
   call('ZREM', DUE, id)
   call('ZREM', URGENT, id)
   call('ZREM', AGES, id)
-  for _, state in ipairs({ 'pending', 'refused', 'held' }) do call('ZREM', P .. 'work:' .. state, id) end
+  for _, state in ipairs({ 'pending', 'refused', 'held', 'planned' }) do call('ZREM', P .. 'work:' .. state, id) end
   return work
 end
 

@@ -216,6 +216,7 @@ fn work_json(work: &Work) -> String {
             ("braked", work.braked.map(|brake| json!(brake))),
             ("not_before", work.not_before.map(|at| json!(millis(at)))),
             ("refused_due", work.refused_due.map(|at| json!(millis(at)))),
+            ("plan", (!work.plan.is_empty()).then(|| json!(work.plan))),
             ("failure", work.failure.as_ref().map(|failure| json!(failure))),
             ("traceparent", work.traceparent.as_ref().map(|trace| json!(trace))),
         ];
