@@ -1,7 +1,8 @@
 //! `DRY_RUN` (P9): what would be written is told, nothing is written, and all of it is delivered when it is off.
 
 use proto::identity::v1::{
-    AuditOutcome, DeliveryState, SummarizeDeliveriesRequest, SummarizeDeliveriesResponse, audit_entry::Record,
+    ApplyDriftRequest, AuditOutcome, DeliveryState, SummarizeDeliveriesRequest, SummarizeDeliveriesResponse,
+    apply_drift_response, audit_entry::Record,
 };
 use serde_json::json;
 
@@ -183,4 +184,44 @@ async fn no_answer_waits_in_a_dry_run() {
     let id = it.scim.create_user(ODILE).await;
     it.scim.put(&format!("/Users/{id}"), &user(ODILE)).await.expect(200);
     assert!(it.platform.names().await.is_empty());
+}
+
+/// What another hand did is found as ever; its repair is only planned, and nobody foreign is taken out of a group.
+#[tokio::test]
+async fn drift_is_told_and_not_repaired_in_a_dry_run() {
+    let flags = ["--delivery-lease=1s", "--foreign-members=remove"];
+    let mut it = Setup::default().identity(&flags).start().await;
+    let odile = it.scim.create_user(ODILE).await;
+    it.scim.create_group("Halls", &[&odile]).await;
+    it.settled().await;
+    let stranger = it.platform.strangers(&[ROY]).await.remove(0);
+    let halls = it.platform.group("Halls").await["ID"].as_str().unwrap().to_owned();
+    it.platform.put_in(&halls, &stranger).await;
+    let account = it.delivery(&odile).await.unwrap().platform_id.unwrap();
+    it.platform.edit(&account, json!({"DisplayName": "Vandal"})).await;
+    let written = it.platform.state().await["writes"].clone();
+    it.identity_restarts(&["--dry-run=true"]).await;
+
+    // What was applied a moment ago is not compared yet.
+    let foreign_is_found = async |it: &Deployment| {
+        let request = ApplyDriftRequest {
+            tenant: TENANT.to_owned(),
+            despite_alarm: true,
+        };
+        let mut parts = it.drift().apply_drift(request).await.unwrap().into_inner();
+        let mut summary = None;
+        while let Some(part) = parts.message().await.unwrap() {
+            if let Some(apply_drift_response::Part::Summary(last)) = part.part {
+                summary = Some(last);
+            }
+        }
+        let summary = summary.unwrap();
+        assert_eq!(summary.foreign_removed, 0);
+        summary.foreign_members > 0 && it.delivery(&odile).await.unwrap().state() == DeliveryState::Planned
+    };
+    it.until(foreign_is_found).await;
+    assert_eq!(plan(&it, &odile).await, ["change DisplayName of the account"]);
+    it.settled().await;
+    assert_eq!(it.platform.state().await["writes"], written);
+    assert_eq!(it.platform.members("Halls").await.len(), 2);
 }

@@ -55,16 +55,13 @@ async fn help_tells_the_exit_codes_and_shells_complete() {
         "{help:?}"
     );
     assert_eq!(run("admin", &[]).await.code, 64);
-    // Their RPCs are not there yet.
-    for absent in ["drift", "relink"] {
-        assert_eq!(run("admin", &[absent]).await.code, 64);
-    }
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = run("admin", &["completion", shell]).await;
         assert!(script.code == 0 && script.out.contains("discard"), "{shell}");
     }
     let bash = run("admin", &["completion", "bash"]).await.out;
-    let complete = format!("{bash}\nCOMP_WORDS=(admin rel) COMP_CWORD=1; _admin admin rel; echo \"${{COMPREPLY[*]}}\"");
+    let complete =
+        format!("{bash}\nCOMP_WORDS=(admin rele) COMP_CWORD=1; _admin admin rele; echo \"${{COMPREPLY[*]}}\"");
     let completed = tokio::process::Command::new("bash")
         .args(["-c", &complete])
         .output()
