@@ -133,10 +133,12 @@ BENCH_USERS ?= 20000
 # Changes of each kind whose deliveries are timed; users created at once where the Platform takes five calls a second.
 BENCH_CHANGES ?= 1000
 BENCH_BURST ?= 40
+# Users of the directory whose comparison with the Platform is measured.
+DRIFT_USERS ?= 100000
 BENCH_ARGS ?=
 
-.PHONY: bench bench-language bench-system
-bench: bench-language bench-system
+.PHONY: bench bench-language bench-system bench-drift
+bench: bench-language bench-system bench-drift
 
 bench-language:
 	$(CARGO) bench --locked --package scim $(ARGS)
@@ -145,6 +147,11 @@ bench-system: install-test-packages
 	$(CARGO) build --locked --release --bins --package gateway --package identity-service --package delinea-adapter \
 		--package platform-simulator --package load-generator
 	./target/release/load bench --users $(BENCH_USERS) --changes $(BENCH_CHANGES) --burst $(BENCH_BURST) $(BENCH_ARGS)
+
+# What a comparison of so many users with the Platform costs, in calls, memory and time; programs of the dev profile.
+bench-drift: install-test-packages install-tools
+	$(CARGO) build --locked --workspace --bins
+	DRIFT_USERS=$(DRIFT_USERS) $(CARGO) nextest run --locked --profile long --no-capture -E 'test(drift::long)'
 
 lint: install-tools
 	$(CARGO) fmt --all --check

@@ -20,7 +20,6 @@ use crate::{
     processes::{Process, free_port},
 };
 
-const USERS: usize = 40_000;
 const GROUPS: usize = 20;
 const MEMBERS: usize = 1_000;
 /// So many lie on a page of the Platform's lists.
@@ -28,6 +27,11 @@ const PAGE: usize = 2_000;
 /// How much more memory a comparison of so many may take, in KiB: what is kept of each, pages of lists, and the store's cache,
 /// which fills with the records that are read.
 const MEMORY: u64 = 96 * 1024;
+
+/// How many users there are: as many as `make bench-drift` says, or 40,000.
+fn users() -> usize {
+    std::env::var("DRIFT_USERS").map_or(40_000, |text| text.parse().expect("DRIFT_USERS is a number"))
+}
 
 fn user(number: usize) -> String {
     format!("018f2f3e-0000-7000-8000-{number:012x}")
@@ -58,8 +62,8 @@ fn link(kind: &str, id: &str, platform_id: &Value) -> Entry {
 /// Fills the Platform, and a store in which all of that is applied.
 async fn fill(platform: &Platform, store: &EmbeddedStore) {
     let tenant = Tenant::new(TENANT);
-    let numbers: Vec<_> = (0..USERS).collect();
-    let mut accounts = Vec::with_capacity(USERS);
+    let numbers: Vec<_> = (0..users()).collect();
+    let mut accounts = Vec::with_capacity(users());
     for some in numbers.chunks(PAGE) {
         let name = |number: &usize| format!("user{number}@x.example");
         let users: Vec<_> = some
@@ -140,7 +144,7 @@ async fn a_large_directory_costs_few_calls_and_little_memory() {
     platform
         .edit(state["ID"].as_str().unwrap(), json!({"DisplayName": "Somebody"}))
         .await;
-    let state = platform.account(&format!("user{}@x.example", USERS - 1)).await;
+    let state = platform.account(&format!("user{}@x.example", users() - 1)).await;
     platform.delete_account(state["ID"].as_str().unwrap()).await;
 
     let (calls, memory, began) = (platform.calls().await, peak(identity.pid()), Instant::now());
@@ -162,18 +166,21 @@ async fn a_large_directory_costs_few_calls_and_little_memory() {
     }
     let (took, calls) = (began.elapsed(), platform.calls().await - calls);
     let memory = peak(identity.pid()) - memory;
-    eprintln!("{USERS} users, {GROUPS} groups of {MEMBERS}: {calls} calls, {memory} KiB more, {took:?}");
+    eprintln!(
+        "{} users, {GROUPS} groups of {MEMBERS}: {calls} calls, {memory} KiB more, {took:?}",
+        users()
+    );
     let summary = summary.unwrap();
     assert_eq!(summary.failure, None);
-    assert_eq!(found, [user(7), user(USERS - 1)]);
+    assert_eq!(found, [user(7), user(users() - 1)]);
     assert_eq!(
         (summary.users_compared, summary.groups_compared),
-        (USERS as i64 - 1, GROUPS as i64)
+        (users() as i64 - 1, GROUPS as i64)
     );
     assert_eq!(summary.members_compared, (GROUPS * MEMBERS) as i64);
     // The list in one call, or where that takes too long page by page; pages of groups; and one for each group's members. A page
     // that is late on a busy machine is asked for again.
-    let most = USERS / PAGE + GROUPS + 20;
+    let most = users() / PAGE + GROUPS + 20;
     assert!(calls <= most as u64, "{calls} of {most}");
     assert!(memory < MEMORY, "{memory} KiB");
 }
