@@ -9,7 +9,10 @@ use proto::identity::v1::{
 };
 use serde_json::json;
 
-use crate::deployment::{Deployment, Setup, TENANT};
+use crate::{
+    deployment::{Deployment, Scim, Setup, TENANT, TOKEN},
+    processes::Services,
+};
 
 async fn braked(flags: &[&str]) -> Deployment {
     Setup::default().identity(flags).start().await
@@ -114,6 +117,39 @@ async fn a_mass_deactivation_is_held_and_everything_else_goes_on() {
     let refused = it.release(back).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::FailedPrecondition);
     assert_eq!(refused.message(), format!("nothing of {back} is held"));
+}
+
+#[tokio::test]
+async fn a_mass_deactivation_raises_its_alert() {
+    let mut services = Services::start(&[]).await;
+    services.identity.stop().await;
+    services.identity.set("--max-deactivations-per-hour=1");
+    services.identity.start();
+    services.ready().await;
+    let scim = Scim::at(services.scim_base(), TOKEN);
+    let mut ids = Vec::new();
+    for number in 0..10 {
+        ids.push(scim.create_user(&format!("user{number}@kestrel.example")).await);
+    }
+    services.settled().await;
+    let alert = "more are deactivated than MAX_DEACTIVATIONS_PER_HOUR";
+    // Three of ten, of whom one may.
+    for (number, id) in ids[..3].iter().enumerate() {
+        assert_eq!(services.identity.log().matches(alert).count(), number.saturating_sub(1));
+        let body = json!({"op": "Replace", "path": "active", "value": "False"});
+        scim.patch(&format!("/Users/{id}"), body).await.expect(204);
+    }
+    let log = services.identity.log();
+    let alerts: Vec<_> = log.lines().filter(|line| line.contains(alert)).collect();
+    assert!(
+        alerts.len() == 2 && alerts.iter().all(|line| line.contains("ERROR")),
+        "{log}"
+    );
+    let metrics = services.identity.metrics().await;
+    let counted = metrics
+        .lines()
+        .find(|line| line.starts_with("scim_brakes_held") && line.contains("deactivations"));
+    assert!(counted.is_some_and(|line| line.ends_with(" 2")), "{metrics}");
 }
 
 #[tokio::test]

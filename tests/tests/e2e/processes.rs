@@ -224,6 +224,13 @@ impl Process {
         Self::new(program, addresses.into_iter().chain(flags), checks, folder)
     }
 
+    /// Has it start with that flag in place of the one of the same name.
+    pub(crate) fn set(&mut self, flag: &str) {
+        let (name, _) = flag.split_once('=').unwrap();
+        self.arguments.retain(|one| !one.starts_with(&format!("{name}=")));
+        self.arguments.push(flag.to_owned());
+    }
+
     /// Has it start with that in its environment.
     pub(crate) fn with(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
