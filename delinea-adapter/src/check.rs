@@ -8,9 +8,11 @@ use crate::{
     config::DirectoryPolicy,
     platform::{
         failure::Failure,
-        roles::ROLE_SEARCH,
-        tenant::{Federation, Suffixes},
-        users::USER_SEARCH,
+        rpc::{
+            roles::{Family, ROLE_SEARCH},
+            tenant::{Federation, Suffixes},
+            users::USER_SEARCH,
+        },
     },
 };
 
@@ -37,7 +39,7 @@ pub(crate) async fn findings(tenant: &Tenant) -> Vec<Finding> {
 }
 
 async fn read(tenant: &Tenant, name: &str, report: &'static str) -> Finding {
-    match tenant.platform.try_report(report).await {
+    match tenant.platform.rpc.try_report(report).await {
         Ok(()) => ok(name, format!("the {name} can be read")),
         Err(failure) => error(name, failure.words()),
     }
@@ -45,7 +47,7 @@ async fn read(tenant: &Tenant, name: &str, report: &'static str) -> Finding {
 
 async fn directory(tenant: &Tenant) -> Finding {
     const NAME: &str = "directory_policy";
-    let federation = match tenant.platform.federation().await {
+    let federation = match tenant.platform.rpc.federation().await {
         Ok(federation) => federation,
         Err(failure) => return error(NAME, failure.words()),
     };
@@ -76,7 +78,7 @@ async fn directory(tenant: &Tenant) -> Finding {
 
 async fn suffixes(tenant: &Tenant) -> Finding {
     const NAME: &str = "suffixes";
-    let suffixes = match tenant.platform.suffixes().await {
+    let suffixes = match tenant.platform.rpc.suffixes().await {
         Ok(suffixes) => suffixes,
         Err(failure) => return error(NAME, failure.words()),
     };
@@ -112,8 +114,8 @@ async fn suffixes(tenant: &Tenant) -> Finding {
 async fn group_writes(tenant: &Tenant) -> Finding {
     const NAME: &str = "group_writes";
     let nobody = Uuid::new_v4().to_string();
-    let heritage = match tenant.platform.touch_role(&nobody).await {
-        Err(Failure::NotExposed { .. }) => tenant.platform.touch_role_heritage(&nobody).await,
+    let heritage = match tenant.platform.rpc.touch_by(Family::Roles, &nobody).await {
+        Err(Failure::NotExposed { .. }) => tenant.platform.rpc.touch_by(Family::Saas, &nobody).await,
         Err(failure) if !failure.is_about_object() => return error(NAME, failure.words()),
         _ => return ok(NAME, "groups can be written"),
     };

@@ -3,6 +3,7 @@
 //!
 //! Names and defaults are those of the list of what is unknown about the Platform.
 
+mod backends;
 mod values;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -15,6 +16,7 @@ use service_runtime::{
     settings::{parse_duration, parse_secret},
 };
 
+pub use backends::{BackendConfig, GroupBackend, RestV3, StateCall, UserBackend};
 pub use values::{ClearValue, DirectoryPolicy, ExtraHeader, SuffixMapping};
 
 /// The settings of the service.
@@ -172,6 +174,9 @@ pub struct PlatformConfig {
         default_value = "09B9A9B0-6CE8-465F-AB03-65766D33B05E"
     )]
     pub cds_uuid: String,
+    /// Which of the Platform's interfaces are used.
+    #[command(flatten)]
+    pub backends: BackendConfig,
 }
 
 impl Config {

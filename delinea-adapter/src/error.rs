@@ -59,9 +59,6 @@ pub(crate) enum ApplyError {
     /// The tenant is not ours.
     #[error("there is no such tenant")]
     UnknownTenant { tenant: String },
-    /// The account could not be disabled in the usual way, so it was locked.
-    #[error("the account was locked in place of being disabled")]
-    LockedInstead { id: String, method: &'static str },
     /// The time that the caller allows is over.
     #[error("the time for the call is over")]
     OutOfTime,
@@ -136,12 +133,6 @@ impl ApplyError {
             ),
             Self::UnknownTenant { tenant } => (Code::NotFound, Details::new(R::UnknownTenant).with("tenant", tenant)),
             Self::OutOfTime => (Code::Unavailable, Details::new(R::PlatformUncertain)),
-            Self::LockedInstead { id, method } => (
-                Code::FailedPrecondition,
-                Details::new(R::PlatformNotExposed)
-                    .with("method", method)
-                    .with("platform_id", id),
-            ),
         }
     }
 
@@ -153,11 +144,6 @@ impl ApplyError {
             Self::OutOfTime => "the Platform did not answer all calls in the time that one delivery may take \
                                 (DELIVERY_TIMEOUT); what has become of the last one is looked at next time"
                 .to_owned(),
-            Self::LockedInstead { id, method } => format!(
-                "the Delinea Platform does not expose {method} to the service user (HTTP 404 without a body), so the \
-                 account {id} was locked in place of being disabled: nobody gets in; to let its owner in again, clear \
-                 the lock on the Platform"
-            ),
             Self::Exists {
                 kind,
                 id,
@@ -210,6 +196,7 @@ fn platform_details(failure: &Failure) -> (Code, Details) {
             Class::Challenge | Class::NotFound | Class::Other => (Code::FailedPrecondition, R::PlatformRefused),
         },
         Failure::NotExposed { .. } => (Code::FailedPrecondition, R::PlatformNotExposed),
+        Failure::Moved { .. } => (Code::Unavailable, R::PlatformNotExposed),
         Failure::Throttled { .. } => (Code::ResourceExhausted, R::PlatformThrottled),
         Failure::Credentials { .. } | Failure::Secret(_) => (Code::Unavailable, R::PlatformCredentials),
         Failure::Unavailable { .. } => (Code::Unavailable, R::PlatformUnavailable),
@@ -243,6 +230,7 @@ mod tests {
             refused(Class::Transient),
             refused(Class::Other),
             Failure::NotExposed { method },
+            Failure::Moved { method },
             Failure::Throttled {
                 method,
                 retry_after: wait,

@@ -22,9 +22,12 @@ use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-pub use config::{ClearValue, Config, DirectoryPolicy, ExtraHeader, PlatformConfig, SuffixMapping};
+pub use config::{
+    BackendConfig, ClearValue, Config, DirectoryPolicy, ExtraHeader, GroupBackend, PlatformConfig, RestV3, StateCall,
+    SuffixMapping, UserBackend,
+};
 
-use platform::{Connection, failure::Failure};
+use platform::{Connection, capabilities::PAUSE, failure::Failure};
 use service::Adapter;
 
 /// How often readiness asks whether the Platform still gives a token.
@@ -80,6 +83,11 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     lifecycle.tasks.spawn("platform readiness", |stop| async move {
         follow_token(&watched, &dependency, &stop).await;
     });
+    let probed = Arc::clone(&platform);
+    let interval = config.platform.backends.probe_interval;
+    lifecycle.tasks.spawn("platform probe", move |stop| async move {
+        follow_capabilities(&probed, interval, &stop).await;
+    });
     let adapter = Adapter::new(platform, Arc::new(config.platform));
     let server = AdapterServiceServer::new(adapter).max_decoding_message_size(MAX_REQUEST);
     let routes =
@@ -88,13 +96,35 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     Ok(service_runtime::serve_grpc(listener, routes, lifecycle)?)
 }
 
-/// Readiness follows the token. Without one the service is degraded, not unready: it can still say *later*, which is
+/// Asks the tenant anew what it exposes: from time to time, and when a call turns out not to be there.
+async fn follow_capabilities(platform: &Connection, interval: Duration, stop: &CancellationToken) {
+    let regularly = async || match interval {
+        Duration::ZERO => std::future::pending().await,
+        interval => tokio::time::sleep(interval).await,
+    };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = regularly() => {}
+            () = platform.client.exposure().surprise() => {}
+        }
+        if let Err(failure) = platform.probe().await {
+            tracing::warn!(reason = reason(&failure), "the Platform could not be asked what it exposes");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+/// Readiness follows the token, and for the first time waits until it is known what the tenant exposes. Without a token the service is degraded, not unready: it can still say *later*, which is
 /// more than a refused connection says.
 async fn follow_token(platform: &Connection, dependency: &service_runtime::Dependency, stop: &CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            token = platform.client.token() => match token {
+            token = is_usable(platform) => match token {
                 Ok(()) => dependency.ready(),
                 Err(failure) => dependency.degraded(reason(&failure)),
             },
@@ -104,6 +134,11 @@ async fn follow_token(platform: &Connection, dependency: &service_runtime::Depen
             () = tokio::time::sleep(READINESS_INTERVAL) => {}
         }
     }
+}
+
+async fn is_usable(platform: &Connection) -> Result<(), Failure> {
+    platform.client.token().await?;
+    platform.capabilities().await.map(drop)
 }
 
 fn reason(failure: &Failure) -> String {

@@ -7,20 +7,17 @@ use proto::adapter::v1::{
     ListPlatformGroupMembersResponse, ListPlatformGroupsResponse, ListPlatformUsersResponse, PlatformGroup,
     PlatformUser,
 };
-use serde_json::Value;
 use tokio::{sync::mpsc, time::sleep};
 use tonic::Status;
 
 use crate::{
     apply::Tenant,
+    config::GroupBackend,
     error::ApplyError,
     platform::{
+        accounts::{AccountPages, Listed},
         failure::{Failure, Trouble},
-        members::MemberPages,
-        reports::Pages,
-        roles::{self, Member},
-        rows::Row,
-        users::Listed,
+        groups::{GroupPages, Member, MemberPages, Role},
     },
 };
 
@@ -32,8 +29,6 @@ const MOST_TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause that the Platform may ask for and have.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// The list of local accounts: one call, no pages.
-const LOCAL_USERS: &str = "entities/localusers";
 
 /// Where batches go. The receiver may leave at any time; then the listing ends.
 pub(crate) type Sink<T> = mpsc::Sender<Result<T, Status>>;
@@ -60,67 +55,34 @@ pub(crate) async fn members(tenant: &Tenant, group: &str, sink: Sink<ListPlatfor
 }
 
 async fn send_users(tenant: &Tenant, sink: &Sink<ListPlatformUsersResponse>) -> Result<(), Failure> {
-    let platform = &tenant.platform;
-    platform.client.spare().await;
-    match platform.client.get_list(LOCAL_USERS).await {
-        Ok(list) => {
-            let mut users = Vec::with_capacity(BATCH);
-            for entry in list {
-                let Value::Object(row) = entry else {
-                    return Err(Failure::unavailable(LOCAL_USERS, Trouble::Incomplete));
-                };
-                users.push(user(tenant, platform.listed(&Row(row))));
-                if users.len() == BATCH
-                    && sink
-                        .send(Ok(ListPlatformUsersResponse {
-                            users: std::mem::take(&mut users),
-                        }))
-                        .await
-                        .is_err()
-                {
-                    return Ok(());
-                }
-            }
-            if !users.is_empty() {
-                let _ = sink.send(Ok(ListPlatformUsersResponse { users })).await;
-            }
-            return Ok(());
-        }
-        // A list too long for one answer, or for the time that one may take, is read page by page, as where there is no such
-        // list.
-        Err(Failure::Unavailable {
-            trouble: Trouble::TooLong | Trouble::Timeout,
-            ..
-        }) => {}
-        Err(failure) if failure.is_later() => return Err(failure),
-        Err(_) => {}
-    }
-    let mut pages = platform.all_accounts();
+    let backend = tenant.platform.user_backend().await?;
+    let mut pages = tenant.platform.all_accounts(backend);
     while let Some(page) = next_page(tenant, &mut pages).await? {
-        let listed = page
-            .iter()
-            .map(|row| platform.listed(row))
-            .filter(|account| account.local != Some(false));
-        let users: Vec<_> = listed.map(|account| user(tenant, account)).collect();
-        if !users.is_empty() && sink.send(Ok(ListPlatformUsersResponse { users })).await.is_err() {
-            return Ok(());
+        let mut page = page.into_iter().peekable();
+        while page.peek().is_some() {
+            let users = page.by_ref().take(BATCH).map(|account| user(tenant, account)).collect();
+            if sink.send(Ok(ListPlatformUsersResponse { users })).await.is_err() {
+                return Ok(());
+            }
         }
     }
     Ok(())
 }
 
 async fn send_groups(tenant: &Tenant, sink: &Sink<ListPlatformGroupsResponse>) -> Result<(), Failure> {
-    let mut pages = tenant.platform.all_roles();
-    while let Some(page) = next_page(tenant, &mut pages).await? {
-        let groups = page
-            .iter()
-            .map(|row| roles::read(row, row.text("ID")))
-            .map(|role| PlatformGroup {
-                protected: tenant.config.is_protected(&role.name),
-                platform_id: role.id,
-                name: role.name,
-                built_in: role.built_in,
-            });
+    // Where groups are switched off, there are none to compare.
+    if tenant.config.backends.group_backend == GroupBackend::Off {
+        return Ok(());
+    }
+    let backend = tenant.platform.group_backend().await?;
+    let mut pages = tenant.platform.all_roles(backend);
+    while let Some(page) = next_groups(tenant, &mut pages).await? {
+        let groups = page.into_iter().map(|role| PlatformGroup {
+            protected: tenant.config.is_protected(&role.name),
+            platform_id: role.id,
+            name: role.name,
+            built_in: role.built_in,
+        });
         if sink
             .send(Ok(ListPlatformGroupsResponse {
                 groups: groups.collect(),
@@ -156,8 +118,20 @@ async fn send_members(
     Ok(())
 }
 
-/// The next page of a report, in a spare moment.
-async fn next_page(tenant: &Tenant, pages: &mut Pages<'_>) -> Result<Option<Vec<Row>>, Failure> {
+/// The next page of accounts, in a spare moment.
+async fn next_page(tenant: &Tenant, pages: &mut AccountPages<'_>) -> Result<Option<Vec<Listed>>, Failure> {
+    let mut patience = Patience::default();
+    loop {
+        tenant.platform.client.spare().await;
+        match pages.next().await {
+            Err(failure) => patience.after(failure).await?,
+            page => return page,
+        }
+    }
+}
+
+/// The next page of groups, in a spare moment.
+async fn next_groups(tenant: &Tenant, pages: &mut GroupPages<'_>) -> Result<Option<Vec<Role>>, Failure> {
     let mut patience = Patience::default();
     loop {
         tenant.platform.client.spare().await;
@@ -207,7 +181,7 @@ impl Patience {
 }
 
 fn user(tenant: &Tenant, account: Listed) -> PlatformUser {
-    let protected = tenant.is_caller(&account.name) || tenant.config.is_protected(&account.name);
+    let protected = tenant.is_caller(&account.id, &account.name) || tenant.config.is_protected(&account.name);
     PlatformUser {
         platform_id: account.id,
         name: account.name,

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use opentelemetry::{
     KeyValue,
-    metrics::{Counter, Histogram},
+    metrics::{Counter, Gauge, Histogram},
 };
+
+use crate::platform::capabilities::State;
 
 /// Boundaries in seconds: a call takes milliseconds when all is well, and tens of seconds when it is not.
 const SECONDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -18,6 +20,7 @@ pub(crate) struct Metrics {
     duration: Histogram<f64>,
     tokens: Counter<u64>,
     read_backs: Counter<u64>,
+    capabilities: Gauge<u64>,
 }
 
 impl Metrics {
@@ -42,6 +45,10 @@ impl Metrics {
                 .u64_counter("platform.read_backs")
                 .with_description("Writes whose outcome was looked for, by what came of it")
                 .build(),
+            capabilities: meter
+                .u64_gauge("platform.capability")
+                .with_description("1 for the state in which the last probe found a call, 0 for its other states")
+                .build(),
         }
     }
 
@@ -50,6 +57,14 @@ impl Metrics {
         let attributes = [KeyValue::new("method", method), KeyValue::new("outcome", outcome)];
         self.calls.add(1, &attributes);
         self.duration.record(took.as_secs_f64(), &attributes);
+    }
+
+    /// A probe found a call in a state.
+    pub(crate) fn capability(&self, method: &'static str, state: State) {
+        for other in [State::Exposed, State::Denied, State::NotExposed, State::Unknown] {
+            let attributes = [KeyValue::new("method", method), KeyValue::new("state", other.name())];
+            self.capabilities.record(u64::from(other == state), &attributes);
+        }
     }
 
     /// A token was asked for.

@@ -20,13 +20,13 @@ use tonic::{Request, Response, Status, async_trait};
 use tracing::Instrument as _;
 
 use crate::{
-    apply::{Applied, BACKEND, Batch, Outcome, Plan, Standing, Steps, Tenant},
+    apply::{Applied, Batch, Outcome, Plan, Standing, Steps, Tenant},
     check,
     config::PlatformConfig,
     error::ApplyError,
     list,
     mapping::{self, Desired},
-    platform::Connection,
+    platform::{Connection, object_id::Backend},
 };
 
 /// How many batches of a list wait for a slow reader.
@@ -196,8 +196,8 @@ fn few(field: &'static str, count: usize) -> Result<(), ApplyError> {
 
 fn link(id: Option<String>) -> Option<Link> {
     id.map(|platform_id| Link {
+        backend: Backend::of(&platform_id).0.name().to_owned(),
         platform_id,
-        backend: BACKEND.to_owned(),
     })
 }
 

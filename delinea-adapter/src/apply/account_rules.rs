@@ -7,9 +7,10 @@ use crate::{
     error::{ApplyError, Kind},
     mapping::{self, Desired},
     platform::{
+        accounts::{Account, Listed},
+        object_id::Backend,
+        rpc::tenant::{Federation, Suffixes},
         same_id,
-        tenant::{Federation, Suffixes},
-        users::{Account, Listed},
     },
 };
 
@@ -18,13 +19,13 @@ use super::{NEVER_ADOPTED, RENAME_NEVER_ADOPTS, Tenant, not_adopted};
 impl Tenant {
     /// Whether an account may be touched at all.
     pub(super) fn guard(&self, account: &Account) -> Result<(), ApplyError> {
-        if self.is_caller(&account.name) {
+        if self.is_caller(&account.id, &account.name) {
             return Err(protected(
                 account,
                 "it is the service user that this gateway calls with",
             ));
         }
-        if account.local == Some(false) {
+        if account.local == Some(false) && !self.config.backends.touch_non_cds {
             return Err(protected(
                 account,
                 "it belongs to another directory and cannot be written here",
@@ -78,7 +79,7 @@ impl Tenant {
             });
         }
         self.check_suffix(&desired.name).await?;
-        let holders = self.accounts_named(&desired.name).await?;
+        let holders = self.accounts_named(Backend::of(&account.id).0, &desired.name).await?;
         match holders.iter().find(|holder| !same_id(&holder.id, &account.id)) {
             Some(other) => Err(not_adopted(Kind::Account, &other.id, &other.name, RENAME_NEVER_ADOPTS)),
             None => Ok(()),
@@ -95,10 +96,11 @@ impl Tenant {
         if matches!(adoption, Adoption::Never | Adoption::Unspecified) {
             return refuse(NEVER_ADOPTED);
         }
-        if self.is_caller(&listed.name) {
+        if self.is_caller(&listed.id, &listed.name) {
             return refuse("it is the service user that this gateway calls with");
         }
-        if listed.local.or(account.local) == Some(false) {
+        let foreign = listed.local.or(account.local) == Some(false);
+        if foreign && !(self.config.backends.touch_non_cds && adoption == Adoption::Listed) {
             return refuse("it belongs to another directory and cannot be written here");
         }
         if adoption == Adoption::Listed {
@@ -134,7 +136,7 @@ impl Tenant {
                     "DIRECTORY_POLICY allows existing accounts only",
                 ));
             }
-            DirectoryPolicy::Ask => match self.platform.federation().await? {
+            DirectoryPolicy::Ask => match self.platform.rpc.federation().await? {
                 Federation::Absent => {}
                 Federation::Present => {
                     return Err(ApplyError::DirectoryPolicy(
@@ -157,7 +159,7 @@ impl Tenant {
         if !self.config.suffix_check {
             return Ok(());
         }
-        match &*self.platform.suffixes().await? {
+        match &*self.platform.rpc.suffixes().await? {
             Suffixes::Known(known) if !known.contains(&mapping::suffix(name).to_lowercase()) => {
                 Err(ApplyError::UnknownSuffix {
                     suffix: mapping::suffix(name).to_owned(),

@@ -6,7 +6,9 @@ use crate::{
     password,
     platform::{
         failure::{Class, Failure},
-        users::{CREATE_USER, States},
+        object_id::Backend,
+        accounts::States,
+        rpc::users::CREATE_USER,
     },
 };
 
@@ -24,17 +26,19 @@ impl Tenant {
         ];
         fields.extend(flags.map(|(name, value)| (name.to_owned(), value.into())));
         let password = password::generate(usize::from(self.config.password_length));
-        let in_doubt = match self.platform.create_account(fields, &password).await {
+        let backend = self.platform.user_backend().await.map_err(ApplyError::from);
+        let backend = backend.map_err(ApplyError::not_created)?;
+        let in_doubt = match self.platform.create_account(backend, fields, &password).await {
             Ok(Some(id)) => {
                 if desired.active == Some(false) {
                     let states = States::default().with_disabled(true);
-                    self.put_states(&id, &states).await?;
+                    self.platform.put_states(&id, &states).await?;
                 }
                 return Ok(applied(&id));
             }
             Ok(None) => Failure::uncertain(CREATE_USER),
             Err(failure) if failure.class() == Some(Class::Duplicate) && fresh => {
-                return Err(self.taken(desired, &failure).await);
+                return Err(self.taken(backend, desired, &failure).await);
             }
             // Under an older intent, what has the name by now may be what that intent left.
             Err(failure) if failure.class() == Some(Class::Duplicate) => failure,
@@ -42,7 +46,7 @@ impl Tenant {
             Err(failure) => return Err(ApplyError::from(failure).not_created()),
         };
         let look = || async {
-            let found = self.accounts_named(&desired.name).await?;
+            let found = self.accounts_named(backend, &desired.name).await?;
             Ok((!found.is_empty()).then_some(found))
         };
         let Some(listed) = self.read_back(CREATE_USER, look).await else {
@@ -59,8 +63,8 @@ impl Tenant {
     }
 
     /// The name was free a moment ago, and the Platform says that it is taken: by somebody else, then.
-    async fn taken(&self, desired: &Desired, refusal: &Failure) -> ApplyError {
-        let holder = match self.accounts_named(&desired.name).await {
+    async fn taken(&self, backend: Backend, desired: &Desired, refusal: &Failure) -> ApplyError {
+        let holder = match self.accounts_named(backend, &desired.name).await {
             Ok(found) => found.into_iter().next(),
             Err(failure) if failure.is_later() => return ApplyError::from(failure).not_created(),
             Err(_) => None,

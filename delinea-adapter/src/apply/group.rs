@@ -7,7 +7,9 @@ use crate::{
     error::{ApplyError, Kind},
     platform::{
         failure::{Class, Failure},
-        roles::{Role, STORE_ROLE},
+        groups::Role,
+        object_id::Backend,
+        rpc::roles::STORE_ROLE,
         same_id, same_name,
     },
 };
@@ -72,8 +74,9 @@ impl Tenant {
         {
             return Ok(Place::Linked(role));
         }
+        let backend = self.platform.group_backend().await?;
         for intent in standing.doubtful() {
-            match self.group_named(intent).await? {
+            match self.group_named(backend, intent).await? {
                 None => {}
                 Some(role) if standing.is_confirmed(&role.id) => return Ok(Place::Intended(role)),
                 Some(role) => return Ok(Place::Unasked(found(&role.id, &role.name, intent))),
@@ -82,12 +85,12 @@ impl Tenant {
         if standing.is_intended(name) {
             return Ok(Place::Free);
         }
-        Ok(self.group_named(name).await?.map_or(Place::Free, Place::Strange))
+        Ok(self.group_named(backend, name).await?.map_or(Place::Free, Place::Strange))
     }
 
     /// The one group of that name.
-    pub(super) async fn group_named(&self, name: &str) -> Result<Option<Role>, ApplyError> {
-        let mut found = self.platform.roles_named(name).await?;
+    pub(super) async fn group_named(&self, backend: Backend, name: &str) -> Result<Option<Role>, ApplyError> {
+        let mut found = self.platform.roles_named(backend, name).await?;
         if found.len() > 1 {
             return Err(ApplyError::Ambiguous {
                 kind: Kind::Group,
@@ -140,7 +143,7 @@ impl Tenant {
 
     /// Whether no other group has the name that this one shall get.
     pub(super) async fn name_is_free(&self, role: &Role, name: &str) -> Result<(), ApplyError> {
-        let holders = self.platform.roles_named(name).await?;
+        let holders = self.platform.roles_named(Backend::of(&role.id).0, name).await?;
         match holders.iter().find(|holder| !same_id(&holder.id, &role.id)) {
             Some(other) => Err(not_adopted(Kind::Group, &other.id, &other.name, RENAME_NEVER_ADOPTS)),
             None => Ok(()),
@@ -178,17 +181,19 @@ impl Tenant {
 
     /// Creates the group. Whatever is in doubt afterwards is looked for, and never sent again by this request.
     async fn create_group(&self, name: &str, members: &Batch<'_>, fresh: bool) -> Result<Outcome, ApplyError> {
-        let in_doubt = match self.platform.create_role(name).await {
+        let backend = self.platform.group_backend().await.map_err(ApplyError::from);
+        let backend = backend.map_err(ApplyError::not_created)?;
+        let in_doubt = match self.platform.create_role(backend, name).await {
             Ok(Some(id)) => return self.put_members(&id, members, false).await,
             Ok(None) => Failure::uncertain(STORE_ROLE),
             Err(failure) if failure.class() == Some(Class::Duplicate) && fresh => {
-                return Err(self.group_taken(name, &failure).await);
+                return Err(self.group_taken(backend, name, &failure).await);
             }
             Err(failure) if failure.class() == Some(Class::Duplicate) || failure.in_doubt() => failure,
             Err(failure) => return Err(ApplyError::from(failure).not_created()),
         };
         let look = || async {
-            let found = self.platform.roles_named(name).await?;
+            let found = self.platform.roles_named(backend, name).await?;
             Ok((!found.is_empty()).then_some(found))
         };
         let Some(listed) = self.read_back(STORE_ROLE, look).await else {
@@ -203,8 +208,8 @@ impl Tenant {
         }
     }
 
-    async fn group_taken(&self, name: &str, refusal: &Failure) -> ApplyError {
-        let holder = match self.platform.roles_named(name).await {
+    async fn group_taken(&self, backend: Backend, name: &str, refusal: &Failure) -> ApplyError {
+        let holder = match self.platform.roles_named(backend, name).await {
             Ok(found) => found.into_iter().next(),
             Err(failure) if failure.is_later() => return ApplyError::from(failure).not_created(),
             Err(_) => None,

@@ -10,7 +10,7 @@ use crate::{
     error::ApplyError,
     platform::{
         failure::{Class, Failure},
-        roles::UPDATE_ROLE,
+        object_id::Backend, rpc::roles::UPDATE_ROLE,
     },
 };
 
@@ -26,6 +26,22 @@ pub(crate) struct Batch<'a> {
 enum Change<'a> {
     In(&'a str),
     Out(&'a str),
+}
+
+/// A change as it is sent.
+struct Part<'a> {
+    change: Change<'a>,
+    /// The account's id in the interface of the group.
+    own: String,
+}
+
+impl Part<'_> {
+    fn refused(&self, message: String) -> RefusedMember {
+        RefusedMember {
+            platform_id: self.change.id().to_owned(),
+            message,
+        }
+    }
 }
 
 impl<'a> Batch<'a> {
@@ -90,7 +106,7 @@ impl Tenant {
         for change in batch.changes {
             self.platform.client.spare().await;
             match self.platform.account(change.id()).await? {
-                Some(account) if self.is_caller(&account.name) || self.config.is_protected(&account.name) => {
+                Some(account) if self.is_caller(&account.id, &account.name) || self.config.is_protected(&account.name) => {
                     refused.push(RefusedMember {
                         platform_id: change.id().to_owned(),
                         message: "the account is the gateway's own, or protected (PROTECTED_NAMES)".to_owned(),
@@ -110,8 +126,9 @@ impl Tenant {
     pub(super) async fn change_members(&self, id: &str, batch: &Batch<'_>) -> Result<Vec<RefusedMember>, Failure> {
         let mut refused = Vec::new();
         let size = usize::from(self.config.member_batch);
+        let members = self.in_the_groups_interface(id, batch, &mut refused).await?;
         // What is still to be sent, the next at the end.
-        let mut pending: Vec<&[Change<'_>]> = batch.changes.chunks(size).rev().collect();
+        let mut pending: Vec<&[Part<'_>]> = members.chunks(size).rev().collect();
         let mut group_is_sound = false;
         while let Some(part) = pending.pop() {
             let failure = match self.send(id, part).await {
@@ -128,18 +145,15 @@ impl Tenant {
             }
             match part {
                 // Who does not exist is out.
-                [Change::Out(_)] if failure.class() == Some(Class::NotFound) => {}
-                [one] => refused.push(RefusedMember {
-                    platform_id: one.id().to_owned(),
-                    message: failure.words(),
-                }),
+                [one] if !one.change.is_in() && failure.class() == Some(Class::NotFound) => {}
+                [one] => refused.push(one.refused(failure.words())),
                 _ => {
                     let (first, second) = part.split_at(part.len() / 2);
                     pending.extend([second, first]);
                 }
             }
         }
-        self.see_them_done(id, batch, &mut refused).await?;
+        self.see_them_done(id, &members, &mut refused).await?;
         Ok(refused)
     }
 
@@ -148,52 +162,71 @@ impl Tenant {
     async fn see_them_done(
         &self,
         id: &str,
-        batch: &Batch<'_>,
+        members: &[Part<'_>],
         refused: &mut Vec<RefusedMember>,
     ) -> Result<(), Failure> {
         let told: HashSet<String> = refused.iter().map(|member| member.platform_id.clone()).collect();
-        let asked: Vec<_> = batch
-            .changes
-            .iter()
-            .filter(|change| !told.contains(change.id()))
-            .collect();
+        let is_told = |part: &&Part<'_>| told.contains(part.change.id());
+        let asked: Vec<_> = members.iter().filter(|part| !is_told(part)).collect();
         if asked.is_empty() {
             return Ok(());
         }
         let undone = || async {
-            let members = self.platform.role_members(id, self.platform.reports.page_size).await?;
+            let members = self.platform.role_members(id, self.platform.rpc.reports.page_size).await?;
             let Some(members) = members.filter(|members| members.complete) else {
                 return Ok(Vec::new());
             };
             let undone = asked
                 .iter()
-                .filter(|change| members.contain(change.id()) != change.is_in());
-            Ok(undone.map(|change| **change).collect::<Vec<_>>())
+                .filter(|part| members.contain(&part.own) != part.change.is_in());
+            Ok(undone.copied().collect::<Vec<_>>())
         };
         let look = || async { Ok(undone().await?.is_empty().then_some(())) };
         if self.read_back(UPDATE_ROLE, look).await.is_some() {
             return Ok(());
         }
-        refused.extend(undone().await?.into_iter().map(|change: Change<'_>| {
-            RefusedMember {
-                platform_id: change.id().to_owned(),
-                message: if change.is_in() {
-                    "the Platform said that it was put in, but it is not a member; does the account exist?"
-                } else {
-                    "the Platform said that it was taken out, but it is a member still"
-                }
-                .to_owned(),
-            }
+        refused.extend(undone().await?.into_iter().map(|part: &Part<'_>| {
+            let why = if part.change.is_in() {
+                "the Platform said that it was put in, but it is not a member; does the account exist?"
+            } else {
+                "the Platform said that it was taken out, but it is a member still"
+            };
+            part.refused(why.to_owned())
         }));
         Ok(())
     }
 
-    async fn send(&self, id: &str, part: &[Change<'_>]) -> Result<(), Failure> {
+    /// The changes with the ids that accounts have in the interface of the group. Who is not there is out already, and cannot
+    /// be put in.
+    async fn in_the_groups_interface<'a>(
+        &self,
+        group: &str,
+        batch: &Batch<'a>,
+        refused: &mut Vec<RefusedMember>,
+    ) -> Result<Vec<Part<'a>>, Failure> {
+        let (backend, _) = Backend::of(group);
+        let mut members = Vec::with_capacity(batch.changes.len());
+        for change in batch.changes.iter().copied() {
+            let part = |id: &str| Part {
+                change,
+                own: Backend::of(id).1.to_owned(),
+            };
+            match self.platform.counterpart(change.id(), backend).await {
+                Ok(id) => members.push(part(&id)),
+                Err(failure) if !failure.is_about_object() => return Err(failure),
+                Err(failure) if change.is_in() || failure.class() != Some(Class::NotFound) => {
+                    refused.push(part(change.id()).refused(failure.words()));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(members)
+    }
+
+    async fn send(&self, id: &str, part: &[Part<'_>]) -> Result<(), Failure> {
         let ids = |is_in: bool| -> Vec<&str> {
-            part.iter()
-                .filter(|change| change.is_in() == is_in)
-                .map(|change| change.id())
-                .collect()
+            let parts = part.iter().filter(|part| part.change.is_in() == is_in);
+            parts.map(|part| part.own.as_str()).collect()
         };
         self.platform.change_members(id, &ids(true), &ids(false)).await
     }

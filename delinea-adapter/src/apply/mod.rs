@@ -69,9 +69,6 @@ pub(crate) struct Applied {
     pub(crate) refused: Vec<RefusedMember>,
 }
 
-/// The name of the backend that these calls are.
-pub(crate) const BACKEND: &str = "rpc";
-
 impl Standing<'_> {
     /// The intents that have to be looked up: a call may have succeeded under any of them.
     fn doubtful(&self) -> impl Iterator<Item = &str> {
@@ -116,12 +113,10 @@ impl Tenant {
         found
     }
 
-    /// Whether a name is that of the service user that we are.
-    pub(crate) fn is_caller(&self, name: &str) -> bool {
-        self.config
-            .platform_client_id
-            .as_deref()
-            .is_some_and(|caller| same_name(caller, name))
+    /// Whether an account is the service user that we are, by its name or its id.
+    pub(crate) fn is_caller(&self, id: &str, name: &str) -> bool {
+        let caller = self.config.platform_client_id.as_deref();
+        caller.is_some_and(|caller| same_name(caller, name)) || self.platform.is_caller(id)
     }
 }
 

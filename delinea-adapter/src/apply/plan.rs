@@ -8,7 +8,7 @@ use proto::adapter::v1::Found;
 use crate::{
     error::ApplyError,
     mapping::Desired,
-    platform::{roles::Role, same_name, users::Account},
+    platform::{accounts::Account, groups::Role, same_name},
 };
 
 use super::{Batch, Standing, Tenant, group, removal::Leavers, user};
@@ -83,11 +83,11 @@ impl Tenant {
             steps.add("disable the account");
         }
         let mut fields: Vec<String> = Vec::new();
-        if !same_name(&account.name, &desired.name) {
+        if !same_name(&account.name, &desired.name) && account.local != Some(false) {
             self.may_rename(account, desired).await?;
             fields.push("Name".to_owned());
         }
-        let difference = desired.difference(&account.attributes, self.config.clear_value);
+        let difference = self.writable(account, desired);
         fields.extend(difference.into_iter().map(|(field, _)| field));
         if !fields.is_empty() {
             steps.add(format!("change {} of the account", fields.join(", ")));

@@ -5,10 +5,11 @@ use proto::adapter::v1::Found;
 use crate::{
     error::{ApplyError, Kind},
     platform::{
+        accounts::Account,
         failure::Failure,
-        roles::{DELETE_ROLE, Role},
+        groups::Role,
+        rpc::{roles::DELETE_ROLE, users::REMOVE_USERS},
         same_id,
-        users::{Account, REMOVE_USERS},
     },
 };
 
@@ -58,7 +59,8 @@ impl Tenant {
             accounts.extend(self.platform.account(id).await?);
         }
         for name in standing.doubtful() {
-            let Some((listed, account)) = self.account_named(name).await? else {
+            let backend = self.platform.user_backend().await?;
+            let Some((listed, account)) = self.account_named(backend, name).await? else {
                 continue;
             };
             if accounts.iter().any(|known| same_id(&known.id, &account.id)) {
@@ -117,7 +119,8 @@ impl Tenant {
             roles.extend(self.platform.role(id, None).await?);
         }
         for name in standing.doubtful() {
-            let Some(role) = self.group_named(name).await? else {
+            let backend = self.platform.group_backend().await?;
+            let Some(role) = self.group_named(backend, name).await? else {
                 continue;
             };
             if roles.iter().any(|known| same_id(&known.id, &role.id)) {

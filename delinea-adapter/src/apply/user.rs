@@ -9,8 +9,10 @@ use crate::{
     mapping::Desired,
     platform::{
         failure::{Class, Failure},
+        accounts::{Account, Listed, States},
+        object_id::Backend,
+        rpc::users::CHANGE_USER,
         same_name,
-        users::{Account, CHANGE_USER, Listed, States},
     },
 };
 
@@ -72,8 +74,9 @@ impl Tenant {
         {
             return Ok(Place::Linked(account));
         }
+        let backend = self.platform.user_backend().await?;
         for name in standing.doubtful() {
-            if let Some((listed, account)) = self.account_named(name).await? {
+            if let Some((listed, account)) = self.account_named(backend, name).await? {
                 if !standing.is_confirmed(&account.id) {
                     return Ok(Place::Unasked(found(&account.id, &account.name, name)));
                 }
@@ -84,14 +87,14 @@ impl Tenant {
         if standing.is_intended(&desired.name) {
             return Ok(Place::Free);
         }
-        let strange = self.account_named(&desired.name).await?;
+        let strange = self.account_named(backend, &desired.name).await?;
         Ok(strange.map_or(Place::Free, |(listed, account)| Place::Strange(listed, account)))
     }
 
     /// The accounts of that name that stand in the way of one of ours. Beside a federated login there is room for a local
     /// account, where the policy says so.
-    pub(super) async fn accounts_named(&self, name: &str) -> Result<Vec<Listed>, Failure> {
-        let mut found = self.platform.accounts_named(name).await?;
+    pub(super) async fn accounts_named(&self, backend: Backend, name: &str) -> Result<Vec<Listed>, Failure> {
+        let mut found = self.platform.accounts_named(backend, name).await?;
         if self.config.directory_policy == DirectoryPolicy::CreateLocal {
             found.retain(|listed| listed.local != Some(false));
         }
@@ -99,8 +102,12 @@ impl Tenant {
     }
 
     /// The one account of that name.
-    pub(super) async fn account_named(&self, name: &str) -> Result<Option<(Listed, Account)>, ApplyError> {
-        let mut found = self.accounts_named(name).await?;
+    pub(super) async fn account_named(
+        &self,
+        backend: Backend,
+        name: &str,
+    ) -> Result<Option<(Listed, Account)>, ApplyError> {
+        let mut found = self.accounts_named(backend, name).await?;
         if found.len() > 1 {
             return Err(ApplyError::Ambiguous {
                 kind: Kind::Account,
@@ -115,7 +122,7 @@ impl Tenant {
 
     /// Writes what differs, and nothing when nothing does.
     async fn match_account(&self, account: &Account, desired: &Desired) -> Result<Outcome, ApplyError> {
-        let renamed = !same_name(&account.name, &desired.name);
+        let renamed = !same_name(&account.name, &desired.name) && account.local != Some(false);
         let before = async {
             self.guard(account)?;
             // Who leaves is cut off before anything else, so that nothing else can be in the way of that.
@@ -126,7 +133,7 @@ impl Tenant {
             Ok(())
         };
         before.await.map_err(ApplyError::not_created)?;
-        let mut changes = desired.difference(&account.attributes, self.config.clear_value);
+        let mut changes = self.writable(account, desired);
         if renamed {
             changes.insert("Name".to_owned(), desired.name.as_str().into());
         }
@@ -138,6 +145,17 @@ impl Tenant {
             self.set_disabled(account, false).await?;
         }
         Ok(applied(&account.id))
+    }
+
+    /// The fields in which an account differs, as far as they can be written there.
+    pub(super) fn writable(&self, account: &Account, desired: &Desired) -> Map<String, Value> {
+        // Another directory owns its accounts' attributes.
+        if account.local == Some(false) {
+            return Map::new();
+        }
+        let mut changes = desired.difference(&account.attributes, self.config.clear_value);
+        changes.retain(|field, _| self.platform.holds(&account.id, field));
+        changes
     }
 
     /// Disables the account of a user who shall not get in.
@@ -169,21 +187,11 @@ impl Tenant {
         } else {
             account.states.with_disabled(disabled)
         };
-        self.put_states(&account.id, &states).await
-    }
-
-    pub(super) async fn put_states(&self, id: &str, states: &States) -> Result<(), ApplyError> {
-        match self.platform.set_states(id, states).await {
-            // What matters is that nobody gets in; a person must know, for it is not what was asked.
-            Err(Failure::NotExposed { method }) if states.is_disabled() => {
-                self.platform.lock_account(id).await?;
-                Err(ApplyError::LockedInstead {
-                    id: id.to_owned(),
-                    method,
-                })
-            }
-            result => Ok(result?),
+        // Another directory's account has no state of ours to set.
+        if account.local == Some(false) {
+            return Ok(self.platform.lock_account(&account.id, disabled).await?);
         }
+        Ok(self.platform.put_states(&account.id, &states).await?)
     }
 
     async fn change(

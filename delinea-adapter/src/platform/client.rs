@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use http::{
+    HeaderMap, Method, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+};
 use reqwest::{RequestBuilder, Url};
 use serde_json::{Value, json};
 use tokio::{sync::Semaphore, time::Instant};
@@ -13,8 +16,10 @@ use crate::{Error, config::PlatformConfig, metrics::Metrics};
 
 use super::{
     envelope,
-    failure::{Failure, Trouble},
+    exposure::Exposure,
+    failure::{Class, Failure, Trouble},
     pace::Pace,
+    scim,
     token::{Token, Tokens},
     transport::{Answer, Transport},
 };
@@ -24,10 +29,23 @@ const MAX_ANSWER: usize = 1 << 20;
 /// A list is no longer.
 const MAX_LIST: usize = 32 << 20;
 
+/// A call of the SCIM endpoint.
+pub(crate) struct ScimCall<'a> {
+    /// What the call is named in errors, spans and metrics.
+    pub(crate) method: &'static str,
+    pub(crate) verb: Method,
+    /// The segments behind the endpoint's base path; an id is one of them, whatever characters it has.
+    pub(crate) path: &'a [&'a str],
+    pub(crate) query: &'a [(&'a str, &'a str)],
+    pub(crate) body: Option<&'a Value>,
+}
+
 /// Makes calls.
 pub(crate) struct Client {
     transport: Transport,
     base: String,
+    scim_base: Url,
+    exposure: Exposure,
     tokens: Tokens,
     turns: Semaphore,
     pace: Pace,
@@ -38,7 +56,12 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(config: &PlatformConfig, metrics: Metrics) -> Result<Self, Error> {
         let transport = Transport::new(config.platform_timeout, config.is_beside_us()).map_err(Error::HttpClient)?;
+        let scim_path = config.backends.scim_base_path.trim_matches('/');
         Ok(Self {
+            scim_base: format!("{}/{scim_path}", config.base_url()?).parse().map_err(|_| {
+                service_runtime::Error::setting("SCIM_BASE_PATH", "does not make a URL with PLATFORM_URL")
+            })?,
+            exposure: Exposure::default(),
             base: format!("{}/{}", config.base_url()?, config.identity_base_path.trim_matches('/')),
             tokens: Tokens::new(config, transport.clone(), metrics.clone())?,
             transport,
@@ -96,9 +119,13 @@ impl Client {
 
     /// Gets a list that comes as a bare JSON array, without an envelope.
     pub(crate) async fn get_list(&self, path: &'static str) -> Result<Vec<Value>, Failure> {
+        self.get_list_within(path, MAX_LIST).await
+    }
+
+    async fn get_list_within(&self, path: &'static str, limit: usize) -> Result<Vec<Value>, Failure> {
         let request = || self.transport.get(&self.url(path));
         self.observed(path, async {
-            let answer = self.exchange(path, request, MAX_LIST).await?;
+            let answer = self.exchange(path, request, limit).await?;
             match serde_json::from_slice(&answer.body) {
                 Ok(Value::Array(list)) if answer.status.is_success() => Ok(list),
                 // An envelope here tells a failure; a success without a list is not what was asked for.
@@ -112,6 +139,96 @@ impl Client {
             }
         })
         .await
+    }
+
+    /// Calls the SCIM endpoint and gives the body of its answer.
+    pub(crate) async fn scim(&self, call: ScimCall<'_>) -> Result<Value, Failure> {
+        const SCIM_JSON: &str = "application/scim+json";
+        let ScimCall { method, query, body, .. } = call;
+        let mut url = self.scim_base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.extend(call.path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let request = || {
+            let request = self.transport.request(call.verb.clone(), url.clone()).header(ACCEPT, SCIM_JSON);
+            match body {
+                Some(body) => request.header(CONTENT_TYPE, SCIM_JSON).body(body.to_string()),
+                None => request,
+            }
+        };
+        self.observed(method, async {
+            let answer = self.exchange(method, request, MAX_LIST).await?;
+            scim::answer::verdict(method, &answer)
+        })
+        .await
+    }
+
+    /// Gets a JSON object that comes without an envelope.
+    pub(crate) async fn get_json(&self, path: &'static str, query: &[(&str, &str)]) -> Result<Value, Failure> {
+        self.get_plain(path, &[], query, MAX_LIST).await
+    }
+
+    /// Gets one resource of a path, by its name or id.
+    pub(crate) async fn get_one(
+        &self,
+        path: &'static str,
+        name: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Value, Failure> {
+        self.get_plain(path, &[name], query, MAX_ANSWER).await
+    }
+
+    async fn get_plain(
+        &self,
+        path: &'static str,
+        segments: &[&str],
+        query: &[(&str, &str)],
+        limit: usize,
+    ) -> Result<Value, Failure> {
+        let wrong = |_| Failure::unavailable(path, Trouble::Incomplete);
+        let mut url = Url::parse_with_params(&self.url(path), query).map_err(wrong)?;
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.extend(segments);
+        }
+        let request = || self.transport.request(Method::GET, url.clone());
+        self.observed(path, async {
+            let answer = self.exchange(path, request, limit).await?;
+            let about_nobody = answer.status == StatusCode::NOT_FOUND
+                && serde_json::from_slice::<Value>(&answer.body).is_ok_and(|body| body.is_object());
+            if about_nobody {
+                return Err(Failure::refused(path, Class::NotFound, "there is none of that name"));
+            }
+            scim::answer::verdict(path, &answer)
+        })
+        .await
+    }
+
+    /// Asks whether a list is there, and reads nothing of it.
+    pub(crate) async fn peek(&self, path: &'static str) -> Result<(), Failure> {
+        match self.get_list_within(path, 0).await {
+            Ok(_)
+            | Err(Failure::Unavailable {
+                trouble: Trouble::TooLong,
+                ..
+            }) => {
+                self.exposure.learn(path, true);
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// What is known of which calls are there.
+    pub(crate) fn exposure(&self) -> &Exposure {
+        &self.exposure
+    }
+
+    /// Whether a call is known not to be there.
+    pub(crate) fn lacks(&self, method: &str) -> bool {
+        self.exposure.of(method) == Some(false)
     }
 
     fn url(&self, path: &str) -> String {
@@ -144,6 +261,12 @@ impl Client {
         );
         let started = Instant::now();
         let result = call.instrument(span.clone()).await;
+        match &result {
+            Err(Failure::NotExposed { .. }) => self.exposure.learn(method, false),
+            Ok(_) | Err(Failure::Refused { .. }) => self.exposure.learn(method, true),
+            // Neither says whether the call is there.
+            Err(_) => {}
+        }
         let outcome = result.as_ref().map_or_else(Failure::kind, |_| "ok");
         span.record("outcome", outcome);
         if let Err(failure) = &result

@@ -21,6 +21,9 @@ pub(crate) enum Failure {
     /// A bare 404: the method is not there. It says nothing about any object.
     #[error("the Platform does not expose {method}")]
     NotExposed { method: &'static str },
+    /// The call is not there, and the tenant's other interface is used from now on. Nothing was done.
+    #[error("the Platform does not expose {method}; its other interface is used from now on")]
+    Moved { method: &'static str },
     /// The Platform asked for fewer calls. Nothing was done.
     #[error("the Platform asked for fewer calls ({method})")]
     Throttled {
@@ -223,7 +226,7 @@ impl Failure {
                 Class::Transient => "transient",
                 Class::Other => "refused",
             },
-            Self::NotExposed { .. } => "not_exposed",
+            Self::NotExposed { .. } | Self::Moved { .. } => "not_exposed",
             Self::Throttled { .. } => "throttled",
             Self::Credentials { .. } | Self::Secret(_) => "credentials",
             Self::Unavailable {
@@ -274,6 +277,7 @@ impl Failure {
         match self {
             Self::Refused { method, .. }
             | Self::NotExposed { method }
+            | Self::Moved { method }
             | Self::Throttled { method, .. }
             | Self::Credentials { method, .. }
             | Self::Unavailable { method, .. }
@@ -296,6 +300,15 @@ impl Failure {
             Self::Refused { class, .. } => Some(*class),
             _ => None,
         }
+    }
+
+    /// Whether the service user lacks a right, as far as the Platform says.
+    pub(crate) fn is_permission(&self) -> bool {
+        let status = match self {
+            Self::Credentials { status, .. } => *status,
+            _ => 0,
+        };
+        self.class() == Some(Class::Permission) || status == 403
     }
 
     /// Whether it is a refusal that could be about the object, and not about the service user or the moment.

@@ -1,56 +1,70 @@
 //! The Platform's identity API, typed: what can be asked of accounts, groups and the tenant, and how it can fail.
 //!
-//! Every call goes through [`client::Client`]. This module knows names of methods and fields; it does not know what is
-//! wanted, nor SCIM.
+//! Two interfaces lead there, the RPC calls ([`rpc`]) and the Platform's own SCIM endpoint ([`scim`]); [`accounts`] and
+//! [`groups`] are what both have in common, and decide which is asked. Every call goes through [`client::Client`]. This module
+//! knows names of methods and fields; it does not know what is wanted, nor the gateway's SCIM.
 
+pub(crate) mod accounts;
+pub(crate) mod capabilities;
 pub(crate) mod client;
 pub(crate) mod envelope;
+pub(crate) mod exposure;
 pub(crate) mod failure;
+pub(crate) mod groups;
 pub(crate) mod matchers;
-pub(crate) mod members;
+pub(crate) mod object_id;
 pub(crate) mod pace;
-pub(crate) mod reports;
 pub(crate) mod retry_after;
-pub(crate) mod roles;
 pub(crate) mod rows;
-pub(crate) mod tenant;
+pub(crate) mod rpc;
+pub(crate) mod scim;
 pub(crate) mod token;
 pub(crate) mod transport;
-pub(crate) mod users;
 
-use crate::{Error, config::PlatformConfig, metrics::Metrics};
+use std::sync::Arc;
+
+use crate::{
+    Error,
+    config::{BackendConfig, PlatformConfig},
+    metrics::Metrics,
+};
 
 use client::Client;
-use tenant::Facts;
 
 /// The connection to one Platform tenant.
 pub(crate) struct Connection {
     /// Makes the calls.
-    pub(crate) client: Client,
+    pub(crate) client: Arc<Client>,
     /// What is counted.
     pub(crate) metrics: Metrics,
-    /// How reports are asked for.
-    pub(crate) reports: reports::Settings,
-    /// The directory of local accounts.
-    pub(crate) cds_uuid: String,
-    /// What is known of the tenant, for a while.
-    facts: Facts,
+    /// The RPC calls.
+    pub(crate) rpc: rpc::Rpc,
+    /// The Platform's own SCIM endpoint.
+    pub(crate) scim: scim::Scim,
+    /// Which interface is used for what, as the settings say.
+    backends: BackendConfig,
+    /// What was found of the tenant.
+    probed: capabilities::Probed,
+    /// What accounts are called in the other interface.
+    counterparts: groups::Counterparts,
+    /// The login name of the service user that we are.
+    caller: String,
 }
 
 impl Connection {
     /// A connection by these settings; nothing is called yet.
     pub(crate) fn new(config: &PlatformConfig) -> Result<Self, Error> {
         let metrics = Metrics::new();
+        let client = Arc::new(Client::new(config, metrics.clone())?);
         Ok(Self {
-            client: Client::new(config, metrics.clone())?,
+            rpc: rpc::Rpc::new(config, Arc::clone(&client)),
+            scim: scim::Scim::new(Arc::clone(&client), usize::from(config.page_size)),
+            client,
             metrics,
-            reports: reports::Settings {
-                page_size: usize::from(config.page_size),
-                caching: config.query_caching,
-                limit: usize::try_from(config.report_limit).unwrap_or(usize::MAX),
-            },
-            cds_uuid: config.cds_uuid.clone(),
-            facts: Facts::default(),
+            backends: config.backends.clone(),
+            probed: capabilities::Probed::default(),
+            counterparts: groups::Counterparts::default(),
+            caller: config.client_id()?.to_owned(),
         })
     }
 }

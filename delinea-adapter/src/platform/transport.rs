@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use jiff::Timestamp;
-use reqwest::{Client, RequestBuilder, redirect::Policy};
+use reqwest::{Client, RequestBuilder, Url, redirect::Policy};
 
 use super::{
     failure::{Failure, Trouble},
@@ -52,6 +52,11 @@ impl Transport {
     /// A POST to `url`, to be filled in.
     pub(crate) fn post(&self, url: &str) -> RequestBuilder {
         self.http.post(url)
+    }
+
+    /// A request by `verb`, to be filled in.
+    pub(crate) fn request(&self, verb: Method, url: Url) -> RequestBuilder {
+        self.http.request(verb, url)
     }
 
     /// A GET of `url`, to be filled in.

@@ -5,7 +5,7 @@ use proto::{
     error::ErrorReason,
     resource::v1::User,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tonic::Code;
 
 use crate::world::{World, anna, confirmed, failed, fresh, intended, intents, linked, reason, removal, wanted};
@@ -116,24 +116,29 @@ async fn a_leaver_is_locked_where_states_are_not_exposed() {
         link: linked(&anna(), &id).link,
         ..removal(RemovalMode::Disable)
     };
+    let locked = async || world.account("anna@example.com").await["CloudLocked"].clone();
     for request in [linked(&off, &id), disable] {
-        let status = world.apply_user(request).await.unwrap_err();
-        assert_eq!(
-            (status.code(), reason(&status).0),
-            (Code::FailedPrecondition, ErrorReason::PlatformNotExposed)
-        );
-        assert!(status.message().contains("locked"), "{}", status.message());
-        assert_eq!(world.account("anna@example.com").await["CloudLocked"], true);
-        world
-            .sim("PATCH", &format!("users/{id}"), json!({"CloudLocked": false}))
-            .await;
+        world.apply_user(request.clone()).await.unwrap().applied();
+        assert_eq!(locked().await, true);
+        let locks = locks_of(&world, &id).await;
+        world.apply_user(request).await.unwrap().applied();
+        assert_eq!(locks_of(&world, &id).await, locks, "who is locked is disabled already");
+        world.apply_user(linked(&anna(), &id)).await.unwrap().applied();
+        assert_eq!(locked().await, false, "who comes back gets in");
     }
     let other = User {
         user_name: Some("bo@example.com".to_owned()),
         ..off
     };
-    world.apply_user(fresh(&other, "bo@example.com")).await.unwrap_err();
+    world.apply_user(fresh(&other, "bo@example.com")).await.unwrap().applied();
     assert_eq!(world.account("bo@example.com").await["CloudLocked"], true);
+}
+
+/// How often the lock of an account was set or cleared.
+async fn locks_of(world: &World, id: &str) -> usize {
+    let calls = world.sim("GET", "calls", Value::Null).await;
+    let is_lock = |call: &&Value| call["method"] == "UserMgmt/SetCloudLock" && call["object"] == id;
+    calls.as_array().unwrap().iter().filter(is_lock).count()
 }
 
 #[tokio::test]

@@ -91,15 +91,18 @@ impl World {
             "--read-back-interval=20ms",
         ];
         let adapter = start(&[&base[..], arguments].concat()).await;
+        // The tenant has been asked what it exposes: from here on there are a test's own calls only.
+        adapter.readiness().ready().await;
         let connection =
             service_runtime::connect(&format!("http://{}", adapter.addr), Duration::from_secs(60)).unwrap();
-        let client = AdapterServiceClient::new(connection);
-        Self {
-            client,
+        let world = Self {
+            client: AdapterServiceClient::new(connection),
             platform,
             _adapter: adapter,
             http: reqwest::Client::new(),
-        }
+        };
+        world.sim("DELETE", "calls", Value::Null).await;
+        world
     }
 
     /// The simulator's whole state.

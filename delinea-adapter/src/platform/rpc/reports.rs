@@ -6,9 +6,12 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::{
-    Connection,
-    failure::{Failure, Trouble},
-    rows::{Row, column},
+    super::{
+        failure::{Failure, Trouble},
+        rows::{Row, column},
+    },
+    Rpc,
+    roles::ROLE_SEARCH,
 };
 
 pub(crate) const RUN_REPORT: &str = "Report/RunReport";
@@ -29,7 +32,7 @@ pub(crate) struct Settings {
 
 /// A report under way.
 pub(crate) struct Pages<'a> {
-    platform: &'a Connection,
+    rpc: &'a Rpc,
     report: &'static str,
     parameters: Value,
     next: usize,
@@ -38,7 +41,7 @@ pub(crate) struct Pages<'a> {
     ended: bool,
 }
 
-impl Connection {
+impl Rpc {
     /// Begins a report; nothing is called before the first page is asked for.
     pub(crate) fn report(&self, report: &'static str, parameters: &[(&str, &str)]) -> Pages<'_> {
         let parameters = parameters
@@ -46,7 +49,7 @@ impl Connection {
             .map(|(name, value)| json!({"Name": name, "Value": value, "Label": name, "Type": "string", "ColumnType": 12}))
             .collect();
         Pages {
-            platform: self,
+            rpc: self,
             report,
             parameters: Value::Array(parameters),
             next: 1,
@@ -83,10 +86,15 @@ impl Connection {
             },
             &parameters,
         );
-        self.client
-            .call_for_list(RUN_REPORT, &json!({"ID": report, "Args": args}))
-            .await
-            .map(drop)
+        let body = json!({"ID": report, "Args": args});
+        let result = self.client.call_for_list(RUN_REPORT, &body).await?;
+        let (rows, _) = rows(result).ok_or(Failure::unavailable(RUN_REPORT, Trouble::Incomplete))?;
+        match rows.first() {
+            Some(row) if report == ROLE_SEARCH => self.shapes.role(row),
+            Some(row) => self.shapes.user(row),
+            None => {}
+        }
+        Ok(())
     }
 }
 
@@ -108,13 +116,13 @@ impl Pages<'_> {
         if self.ended {
             return Ok(None);
         }
-        let settings = self.platform.reports;
+        let settings = self.rpc.reports;
         if self.rows >= settings.limit {
             return Err(Failure::unavailable(RUN_REPORT, Trouble::TooLong));
         }
         let args = arguments(self.next, settings, &self.parameters);
         let body = json!({"ID": self.report, "Args": args});
-        let result = self.platform.client.call_for_list(RUN_REPORT, &body).await?;
+        let result = self.rpc.client.call_for_list(RUN_REPORT, &body).await?;
         let (rows, full_count) = rows(result).ok_or(Failure::unavailable(RUN_REPORT, Trouble::Incomplete))?;
         self.next += 1;
         let got = rows.len();

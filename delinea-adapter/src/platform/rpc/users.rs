@@ -1,24 +1,30 @@
 //! Accounts: looked up, read, created, changed, disabled and removed by the RPC calls that modern tenants expose.
 
-use secrecy::ExposeSecret;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Connection,
-    failure::{Class, Failure, Trouble},
-    reports, roles,
-    rows::{self, Row},
-    same_id, same_name,
+    super::{
+        accounts::{Account, Listed, States},
+        failure::{Class, Failure, Trouble},
+        rows::{self, Row},
+        same_id, same_name,
+    },
+    Rpc, reports, roles,
 };
 
 pub(crate) const CREATE_USER: &str = "CDirectoryService/CreateUser";
 pub(crate) const CHANGE_USER: &str = "CDirectoryService/ChangeUser";
-pub(crate) const SET_USER_STATE: &str = "CDirectoryService/SetUserState";
 pub(crate) const GET_USER_ATTRIBUTES: &str = "UserMgmt/GetUserAttributes";
+pub(crate) const GET_USER_BY_NAME: &str = "CDirectoryService/GetUserByName";
 pub(crate) const REMOVE_USERS: &str = "UserMgmt/RemoveUsers";
-const SET_CLOUD_LOCK: &str = "UserMgmt/SetCloudLock";
-const USERS_RIGHTS: &str = "UserMgmt/GetUsersRolesAndAdministrativeRights";
+const REMOVE_USER: &str = "UserMgmt/RemoveUser";
+pub(crate) const USERS_RIGHTS: &str = "UserMgmt/GetUsersRolesAndAdministrativeRights";
+/// The list of local accounts: one call, no pages.
+pub(crate) const LOCAL_USERS: &str = "entities/localusers";
+
+/// Without these calls accounts cannot be kept by RPC.
+pub(crate) const WRITES: [&str; 2] = [CREATE_USER, CHANGE_USER];
 
 /// The report that finds accounts by a part of their name.
 pub(crate) const USER_SEARCH: &str = "user_searchbyname";
@@ -26,77 +32,9 @@ const USER_BY_ID: &str = "user_byid";
 /// How many members of a group are read to find an administrator, and of how many groups.
 const MEMBERS_READ: usize = 1000;
 const GROUPS_READ: usize = 50;
-
-/// An account as it is read.
-#[derive(Clone, Debug)]
-pub(crate) struct Account {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) states: States,
-    /// Whether it lives in the tenant's own directory; `None` when the Platform does not say.
-    pub(crate) local: Option<bool>,
-    pub(crate) attributes: Row,
-}
-
-/// An account as it is listed.
-#[derive(Clone, Debug)]
-pub(crate) struct Listed {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    /// `None` where the list does not say; so are the next two.
-    pub(crate) display_name: Option<String>,
-    pub(crate) mail: Option<String>,
-    pub(crate) disabled: Option<bool>,
-    /// Whether a program signs in with it; `None` when the Platform does not say.
-    pub(crate) service_user: Option<bool>,
-    pub(crate) local: Option<bool>,
-}
-
-/// The states of an account; none means that it may be used.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct States(Vec<String>);
-
 const DISABLED: &str = "Disabled";
 
-impl States {
-    /// Reads a comma list, in which `None` stands for nothing.
-    pub(crate) fn parse(text: &str) -> Self {
-        let words = text
-            .split(',')
-            .map(str::trim)
-            .filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("None"));
-        Self(words.map(str::to_owned).collect())
-    }
-
-    pub(crate) fn is_disabled(&self) -> bool {
-        self.0.iter().any(|word| word.eq_ignore_ascii_case(DISABLED))
-    }
-
-    /// The same states with the account disabled, or not. Locks and expiries that somebody else set stay.
-    pub(crate) fn with_disabled(&self, disabled: bool) -> Self {
-        let mut words: Vec<String> = self
-            .0
-            .iter()
-            .filter(|word| !word.eq_ignore_ascii_case(DISABLED))
-            .cloned()
-            .collect();
-        if disabled {
-            words.push(DISABLED.to_owned());
-        }
-        Self(words)
-    }
-
-    /// As `SetUserState` takes it.
-    pub(crate) fn to_text(&self) -> String {
-        if self.0.is_empty() {
-            "None".to_owned()
-        } else {
-            self.0.join(",")
-        }
-    }
-}
-
-impl Connection {
+impl Rpc {
     /// The account of that id; `None` when it is definitely gone. One refusal is not enough to say so: its text is not
     /// documented, so a report has to agree.
     pub(crate) async fn account(&self, id: &str) -> Result<Option<Account>, Failure> {
@@ -109,7 +47,7 @@ impl Connection {
                 if account.name.is_empty() || !same_id(answered, id) {
                     return Err(Failure::unavailable(GET_USER_ATTRIBUTES, Trouble::Incomplete));
                 }
-                return Ok(Some(account));
+                return Ok(Some(self.with_lock(account).await?));
             }
             Ok(_) => Failure::refused(GET_USER_ATTRIBUTES, Class::NotFound, "no answer"),
             Err(failure) if failure.is_about_object() => failure,
@@ -141,16 +79,18 @@ impl Connection {
         let search = format!("%{name}%");
         let exact = |row: &Row| same_name(row.first(&["Username", "Name"]), name);
         let parameters = [("searchString", search.as_str()), ("orderby", "")];
-        let rows = self.report_rows(USER_SEARCH, &parameters, exact).await?;
+        let rows = match self.report_rows(USER_SEARCH, &parameters, exact).await {
+            Ok(rows) => rows,
+            Err(failure) => {
+                let mut rows = self.rows_without_report(name, failure).await?;
+                rows.retain(exact);
+                rows
+            }
+        };
         if rows.iter().any(|row| row.text("ID").is_empty()) {
             return Err(Failure::unavailable(reports::RUN_REPORT, Trouble::Incomplete));
         }
         Ok(rows.iter().map(|row| self.listed(row)).collect())
-    }
-
-    /// All accounts, page by page.
-    pub(crate) fn all_accounts(&self) -> reports::Pages<'_> {
-        self.report(USER_SEARCH, &[("searchString", "%"), ("orderby", "")])
     }
 
     /// A row of a list as an account.
@@ -198,26 +138,14 @@ impl Connection {
         self.client.call(CHANGE_USER, &Value::Object(fields)).await.map(drop)
     }
 
-    /// Puts an account into states.
-    pub(crate) async fn set_states(&self, id: &str, states: &States) -> Result<(), Failure> {
-        check_id(SET_USER_STATE, id)?;
-        self.client
-            .call(SET_USER_STATE, &json!({"ID": id, "state": states.to_text()}))
-            .await
-            .map(drop)
-    }
-
-    /// Locks an account, which also ends its sessions. It works where states are not exposed.
-    pub(crate) async fn lock_account(&self, id: &str) -> Result<(), Failure> {
-        check_id(SET_CLOUD_LOCK, id)?;
-        let query = [("user", id), ("lockUser", "true")];
-        self.client.call_by_query(SET_CLOUD_LOCK, &query).await.map(drop)
-    }
-
     /// Removes an account.
     pub(crate) async fn remove_account(&self, id: &str) -> Result<(), Failure> {
         check_id(REMOVE_USERS, id)?;
-        self.client.call(REMOVE_USERS, &json!({"Users": [id]})).await.map(drop)
+        match self.client.call(REMOVE_USERS, &json!({"Users": [id]})).await {
+            Err(Failure::NotExposed { .. }) => {}
+            result => return result.map(drop),
+        }
+        self.client.call_by_query(REMOVE_USER, &[("id", id)]).await.map(drop)
     }
 
     /// Whether an account is a system administrator, by itself or as a member of a group that is; `None` when the Platform
@@ -281,7 +209,7 @@ fn roles_name_administrator(result: &Value) -> bool {
 }
 
 /// An id must be there: some calls without one are about the caller.
-fn check_id(method: &'static str, id: &str) -> Result<(), Failure> {
+pub(super) fn check_id(method: &'static str, id: &str) -> Result<(), Failure> {
     if id.trim().is_empty() {
         return Err(Failure::refused(method, Class::Validation, "the id is empty; not sent"));
     }
@@ -291,23 +219,6 @@ fn check_id(method: &'static str, id: &str) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn states_keep_what_somebody_else_set() {
-        for (states, disabled, text) in [
-            ("None", true, "Disabled"),
-            ("", true, "Disabled"),
-            ("Locked", true, "Locked,Disabled"),
-            ("disabled", true, "Disabled"),
-            ("Disabled", false, "None"),
-            ("Disabled, Locked", false, "Locked"),
-            ("Locked,Expired", false, "Locked,Expired"),
-        ] {
-            let states = States::parse(states);
-            assert_eq!(states.with_disabled(disabled).to_text(), text, "{states:?}");
-            assert_eq!(states.with_disabled(disabled).is_disabled(), disabled);
-        }
-    }
 
     #[test]
     fn a_list_is_believed_only_where_it_is_certain() {

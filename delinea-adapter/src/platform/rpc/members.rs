@@ -4,11 +4,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    Connection,
-    failure::{Failure, Trouble},
-    reports,
-    roles::{MEMBERS, Member, PAGED_MEMBERS},
-    rows::column,
+    super::{
+        failure::{Failure, Trouble},
+        groups::Member,
+        rows::column,
+    },
+    Rpc, reports,
+    roles::{MEMBERS, PAGED_MEMBERS},
 };
 
 /// More members are no list, but one that has no end.
@@ -16,7 +18,7 @@ const MOST_MEMBERS: usize = 10_000_000;
 
 /// A list of members under way.
 pub(crate) struct MemberPages<'a> {
-    platform: &'a Connection,
+    rpc: &'a Rpc,
     group: String,
     next: usize,
     rows: usize,
@@ -25,11 +27,11 @@ pub(crate) struct MemberPages<'a> {
     ended: bool,
 }
 
-impl Connection {
+impl Rpc {
     /// Begins a list; nothing is called before the first page is asked for.
     pub(crate) fn all_members(&self, group: &str) -> MemberPages<'_> {
         MemberPages {
-            platform: self,
+            rpc: self,
             group: group.to_owned(),
             next: 1,
             rows: 0,
@@ -69,8 +71,8 @@ impl MemberPages<'_> {
 
     /// A page; or the whole list, where the Platform gives no pages.
     async fn read(&self) -> Result<(&'static str, Value), Failure> {
-        let client = &self.platform.client;
-        let size = self.platform.reports.page_size;
+        let client = &self.rpc.client;
+        let size = self.rpc.reports.page_size;
         let body =
             json!({"Name": self.group, "PageNumber": self.next, "PageSize": size, "SortBy": "", "Ascending": true});
         match client.call_for_list(PAGED_MEMBERS, &body).await {

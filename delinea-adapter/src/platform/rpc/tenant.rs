@@ -7,11 +7,16 @@ use serde_json::{Value, json};
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{
-    Connection,
-    failure::Failure,
-    reports,
-    rows::{Row, column},
+    super::{
+        failure::Failure,
+        rows::{Row, column},
+    },
+    Rpc, reports,
 };
+
+const CDS_ALIASES: &str = "Core/GetCdsAliasesForTenant";
+const ALIASES: &str = "Core/GetAliasesForTenant";
+pub(crate) const FEDERATIONS: &str = "Federation/GetFederations";
 
 /// How long a fact is believed. A suffix that was just added is known that much later at most.
 const BELIEVED: Duration = Duration::from_secs(120);
@@ -24,7 +29,7 @@ pub(crate) struct Facts {
 }
 
 /// The login suffixes of a tenant.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Suffixes {
     /// The tenant does not tell.
     Unknown,
@@ -43,19 +48,14 @@ pub(crate) enum Federation {
     Unknown,
 }
 
-impl Connection {
+impl Rpc {
     /// The login suffixes of the tenant.
     pub(crate) async fn suffixes(&self) -> Result<Arc<Suffixes>, Failure> {
         let mut believed = self.facts.suffixes.lock().await;
         if let Some((_, suffixes)) = believed.as_ref().filter(|(since, _)| since.elapsed() < BELIEVED) {
             return Ok(Arc::clone(suffixes));
         }
-        let suffixes = match self.client.call("Core/GetCdsAliasesForTenant", &json!({})).await {
-            Ok(result) => suffixes_of(result),
-            Err(failure) if failure.is_later() => return Err(failure),
-            Err(_) => Suffixes::Unknown,
-        };
-        let suffixes = Arc::new(suffixes);
+        let suffixes = Arc::new(self.ask_suffixes().await?);
         *believed = Some((Instant::now(), Arc::clone(&suffixes)));
         Ok(suffixes)
     }
@@ -66,14 +66,31 @@ impl Connection {
         if let Some((_, federation)) = believed.filter(|(since, _)| since.elapsed() < BELIEVED) {
             return Ok(federation);
         }
-        let federation = match self.client.call("Federation/GetFederations", &json!({})).await {
-            Ok(result) => federation_of(result),
-            Err(failure) if failure.is_later() => return Err(failure),
-            // A missing right is for a person to settle, as is a call that is not there.
-            Err(_) => Federation::Unknown,
-        };
+        let federation = self.ask_federation().await?;
         *believed = Some((Instant::now(), federation));
         Ok(federation)
+    }
+
+    /// The login suffixes as the tenant tells them now.
+    pub(crate) async fn ask_suffixes(&self) -> Result<Suffixes, Failure> {
+        for method in [CDS_ALIASES, ALIASES] {
+            match self.client.call(method, &json!({})).await {
+                Ok(result) => return Ok(suffixes_of(result)),
+                Err(failure) if failure.is_later() => return Err(failure),
+                Err(_) => {}
+            }
+        }
+        Ok(Suffixes::Unknown)
+    }
+
+    /// Whether the tenant has a federation, as it tells now.
+    pub(crate) async fn ask_federation(&self) -> Result<Federation, Failure> {
+        match self.client.call(FEDERATIONS, &json!({})).await {
+            Ok(result) => Ok(federation_of(result)),
+            Err(failure) if failure.is_later() => Err(failure),
+            // A missing right is for a person to settle, as is a call that is not there.
+            Err(_) => Ok(Federation::Unknown),
+        }
     }
 }
 

@@ -1,0 +1,226 @@
+//! What a tenant can do, found by asking it without changing anything: at the start, from time to time, and when a call turns
+//! out not to be there. Which calls are there stands in [`super::exposure`]; here stands how they are asked.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::{
+    Connection,
+    failure::Failure,
+    rows,
+    rpc::{
+        redrock, roles,
+        shapes::Seen,
+        states,
+        tenant::{Federation, Suffixes},
+        users,
+    },
+    same_id, scim,
+};
+
+/// How long a tenant is not asked again because of a surprise: a call that comes and goes must not be asked about for ever.
+pub(crate) const PAUSE: Duration = Duration::from_secs(30);
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Capabilities {
+    /// Each call that was asked about, in the order of the probe.
+    pub(crate) calls: Vec<Call>,
+    pub(crate) shapes: Seen,
+    pub(crate) federation: Federation,
+    /// The id of the service user that we are, where the tenant tells it.
+    pub(crate) caller_id: Option<String>,
+    pub(crate) suffixes: Suffixes,
+}
+
+/// What was found of one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// Its name, as metrics and errors have it.
+    pub(crate) method: &'static str,
+    pub(crate) state: State,
+}
+
+/// Whether a call can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It is there.
+    Exposed,
+    /// It is there, and the service user may not call it.
+    Denied,
+    /// It is not there.
+    NotExposed,
+    /// It gave no verdict.
+    Unknown,
+}
+
+impl State {
+    /// Its name in findings, logs and metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Exposed => "exposed",
+            Self::Denied => "denied",
+            Self::NotExposed => "not_exposed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn of(result: &Result<(), Failure>) -> Self {
+        match result {
+            Ok(()) => Self::Exposed,
+            Err(Failure::NotExposed { .. }) => Self::NotExposed,
+            Err(failure) if failure.is_about_object() => Self::Exposed,
+            Err(failure) if failure.is_permission() => Self::Denied,
+            Err(_) => Self::Unknown,
+        }
+    }
+}
+
+/// What was found last.
+#[derive(Default)]
+pub(crate) struct Probed {
+    found: Mutex<Option<Arc<Capabilities>>>,
+    /// The id of the service user that we are.
+    caller: std::sync::Mutex<Option<String>>,
+}
+
+impl Capabilities {
+    /// What was found of a call; `Unknown` when it was not asked about.
+    pub(crate) fn of(&self, method: &str) -> State {
+        let found = self.calls.iter().find(|call| call.method == method);
+        found.map_or(State::Unknown, |call| call.state)
+    }
+
+    /// Whether the tenant offers its SCIM endpoint.
+    pub(crate) fn has_scim(&self) -> bool {
+        self.of(scim::GET_CONFIG) == State::Exposed
+    }
+}
+
+impl Connection {
+    /// What the tenant can do, asked for the first time if need be.
+    pub(crate) async fn capabilities(&self) -> Result<Arc<Capabilities>, Failure> {
+        let mut probed = self.probed.found.lock().await;
+        if let Some(known) = &*probed {
+            return Ok(Arc::clone(known));
+        }
+        let found = self.ask_in_turn().await?;
+        *probed = Some(Arc::clone(&found));
+        Ok(found)
+    }
+
+    /// Asks the tenant anew. What was found before stays in force meanwhile, and where the tenant cannot be reached.
+    pub(crate) async fn probe(&self) -> Result<Arc<Capabilities>, Failure> {
+        let found = self.ask_in_turn().await?;
+        *self.probed.found.lock().await = Some(Arc::clone(&found));
+        Ok(found)
+    }
+
+    async fn ask_in_turn(&self) -> Result<Arc<Capabilities>, Failure> {
+        self.client.exposure().asks();
+        let found = self.ask().await;
+        self.client.exposure().settled();
+        let found = found?;
+        self.settle(&found);
+        Ok(Arc::new(found))
+    }
+
+    /// Whether an id is that of the service user that we are, as far as the tenant told.
+    pub(crate) fn is_caller(&self, id: &str) -> bool {
+        let caller = self.probed.caller.lock().unwrap_or_else(PoisonError::into_inner);
+        caller.as_deref().is_some_and(|caller| same_id(caller, id))
+    }
+
+    async fn ask(&self) -> Result<Capabilities, Failure> {
+        self.client.token().await?;
+        let nobody = Uuid::new_v4().to_string();
+        let caller = self.caller.as_str();
+        let mut calls = Vec::new();
+        let mut note = |method, result: Result<(), Failure>| {
+            calls.push(Call {
+                method,
+                state: State::of(&result),
+            });
+        };
+        let ask = async |method: &'static str, body: Value| self.client.call(method, &body).await.map(drop);
+
+        // An unreachable tenant is not asked twenty times.
+        let reports = self.rpc.try_report(users::USER_SEARCH).await;
+        if let Err(failure) = &reports
+            && failure.is_later()
+        {
+            return Err(failure.clone());
+        }
+        note(users::USER_SEARCH, report(reports, users::USER_SEARCH));
+        let groups = self.rpc.try_report(roles::ROLE_SEARCH).await;
+        note(roles::ROLE_SEARCH, report(groups, roles::ROLE_SEARCH));
+        note(redrock::QUERY, self.rpc.try_query().await);
+        note(users::LOCAL_USERS, self.client.peek(users::LOCAL_USERS).await);
+        let this = self.client.call(users::GET_USER_BY_NAME, &json!({"username": caller})).await;
+        let caller_id = this.as_ref().ok().and_then(rows::created_id);
+        note(users::GET_USER_BY_NAME, this.map(drop));
+        // What follows is about an account and a group that nobody has, so that whatever is there does nothing.
+        let account = || json!({"ID": nobody});
+        note(users::GET_USER_ATTRIBUTES, ask(users::GET_USER_ATTRIBUTES, account()).await);
+        note(users::CHANGE_USER, ask(users::CHANGE_USER, account()).await);
+        let state = json!({"ID": nobody, "state": "None"});
+        note(states::SET_USER_STATE, ask(states::SET_USER_STATE, state).await);
+        let enabled = json!({"ID": nobody, "Enabled": true});
+        note(states::CHANGE_USER_STATE, ask(states::CHANGE_USER_STATE, enabled).await);
+        note(states::SET_CLOUD_LOCK, self.rpc.lock_account(&nobody, false).await);
+        note(users::USERS_RIGHTS, ask(users::USERS_RIGHTS, json!({"id": nobody})).await);
+        let group = json!({"name": nobody, "suppressPrincipalsList": true});
+        note(roles::GET_ROLE, ask(roles::GET_ROLE, group).await);
+        let members = json!({"Name": nobody, "PageNumber": 1, "PageSize": 1, "SortBy": "", "Ascending": true});
+        note(roles::PAGED_MEMBERS, ask(roles::PAGED_MEMBERS, members).await);
+        note(roles::UPDATE_ROLE, self.rpc.touch_by(roles::Family::Roles, &nobody).await);
+        note(roles::ADD_TO_ROLE, self.rpc.touch_by(roles::Family::Saas, &nobody).await);
+        note(scim::GET_CONFIG, self.scim.config().await.map(drop));
+        let federation = self.rpc.ask_federation().await.unwrap_or(Federation::Unknown);
+        let suffixes = self.rpc.ask_suffixes().await.unwrap_or(Suffixes::Unknown);
+        Ok(Capabilities {
+            calls,
+            shapes: self.rpc.shapes.seen(),
+            federation,
+            caller_id,
+            suffixes,
+        })
+    }
+
+    /// Takes over what was found, and tells it.
+    fn settle(&self, found: &Capabilities) {
+        if let Some(caller) = &found.caller_id {
+            let mut known = self.probed.caller.lock().unwrap_or_else(PoisonError::into_inner);
+            *known = Some(caller.clone());
+        }
+        let exposure = self.client.exposure();
+        let asked: Vec<_> = found.calls.iter().map(|call| call.method).collect();
+        exposure.forget_older(self.backends.probe_interval.max(PAUSE), &asked);
+        for call in &found.calls {
+            self.metrics.capability(call.method, call.state);
+        }
+        let missing = exposure.missing().join(", ");
+        tracing::info!(
+            scim = found.of(scim::GET_CONFIG).name(),
+            federation = ?found.federation,
+            columns = found.shapes.columns,
+            role_ids = found.shapes.role_ids,
+            missing,
+            "asked what the Platform exposes"
+        );
+    }
+}
+
+/// A report that the tenant refuses is one that it does not have.
+fn report(result: Result<(), Failure>, method: &'static str) -> Result<(), Failure> {
+    match result {
+        Err(failure) if failure.is_about_object() => Err(Failure::NotExposed { method }),
+        result => result,
+    }
+}

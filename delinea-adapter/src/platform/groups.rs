@@ -1,0 +1,302 @@
+//! Groups, whichever interface reaches them: what a group is to the rest of the adapter, which interface each question
+//! goes to, and what the id of an account is in the other one.
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+};
+
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::config::GroupBackend;
+
+use super::{
+    Connection,
+    failure::{Class, Failure, Trouble},
+    object_id::Backend,
+    rpc, same_id, scim,
+};
+
+/// A group as it is read or listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Role {
+    /// Its id as it is kept, which says by what interface it is reached.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// Whether the Platform itself owns it.
+    pub(crate) built_in: bool,
+}
+
+/// Members of a group, by their ids in the interface of the group.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    pub(crate) list: Vec<Member>,
+    /// Whether these are all.
+    pub(crate) complete: bool,
+}
+
+/// A member of a group.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) id: String,
+    /// `User`, `Role` or `Group`; empty where the Platform does not say.
+    pub(crate) kind: String,
+}
+
+/// A list of groups under way.
+pub(crate) enum GroupPages<'a> {
+    Rpc(rpc::roles::RolePages<'a>),
+    Scim(scim::lists::Pages<'a>),
+}
+
+/// A list of members under way.
+pub(crate) enum MemberPages<'a> {
+    Rpc(rpc::members::MemberPages<'a>),
+    /// The endpoint gives them all at once.
+    Scim(&'a Connection, Option<String>),
+}
+
+/// What accounts are called in the other interface, as far as that was looked up.
+#[derive(Default)]
+pub(crate) struct Counterparts {
+    known: Mutex<HashMap<String, String>>,
+    /// How many accounts were found to have the same id in both interfaces.
+    same: AtomicU32,
+    /// Whether one was found to have another.
+    differ: AtomicBool,
+}
+
+/// After so many accounts with the same id, and none with another, ids are the same in this tenant.
+const CONVINCED: u32 = 3;
+
+/// So many are remembered; then it begins anew.
+const MOST_COUNTERPARTS: usize = 200_000;
+const OFF: &str = "groups";
+
+impl Connection {
+    /// What new groups are created by.
+    pub(crate) async fn group_backend(&self) -> Result<Backend, Failure> {
+        match self.backends.group_backend {
+            GroupBackend::Roles | GroupBackend::Saas => Ok(Backend::Rpc),
+            GroupBackend::Scim => Ok(Backend::Scim),
+            GroupBackend::Off => Err(Failure::refused(
+                OFF,
+                Class::Other,
+                "groups are switched off for this tenant (GROUP_BACKEND)",
+            )),
+            GroupBackend::Auto => {
+                let known = self.capabilities().await?;
+                let scim = known.has_scim() && self.rpc.families_in_force().is_empty();
+                Ok(if scim { Backend::Scim } else { Backend::Rpc })
+            }
+        }
+    }
+
+    /// The group of that id; `None` when it is definitely gone. `likely_name` is tried before the whole list is read, where
+    /// the Platform does not give a group by its id.
+    pub(crate) async fn role(&self, id: &str, likely_name: Option<&str>) -> Result<Option<Role>, Failure> {
+        match Backend::of(id) {
+            (Backend::Rpc, id) => self.rpc.role(id, likely_name).await,
+            (Backend::Scim, id) => self.scim.group(id).await,
+        }
+    }
+
+    /// The groups of exactly that name, whatever its case.
+    pub(crate) async fn roles_named(&self, backend: Backend, name: &str) -> Result<Vec<Role>, Failure> {
+        match backend {
+            Backend::Rpc => self.rpc.roles_named(name).await,
+            Backend::Scim => self.scim.groups_named(name).await,
+        }
+    }
+
+    /// All groups, page by page.
+    pub(crate) fn all_roles(&self, backend: Backend) -> GroupPages<'_> {
+        match backend {
+            Backend::Rpc => GroupPages::Rpc(self.rpc.all_roles()),
+            Backend::Scim => GroupPages::Scim(self.scim.all("/Groups")),
+        }
+    }
+
+    /// Creates a group and gives its id, if the answer has it.
+    pub(crate) async fn create_role(&self, backend: Backend, name: &str) -> Result<Option<String>, Failure> {
+        let created = match backend {
+            Backend::Rpc => self.rpc.create_role(name).await,
+            Backend::Scim => self.scim.create_group(name).await,
+        };
+        match created {
+            Ok(id) => Ok(id.map(|id| backend.kept(&id))),
+            Err(failure) => Err(self
+                .moved(failure, self.backends.group_backend == GroupBackend::Auto)
+                .await),
+        }
+    }
+
+    /// Gives a group another name.
+    pub(crate) async fn rename_role(&self, id: &str, name: &str) -> Result<(), Failure> {
+        match Backend::of(id) {
+            (Backend::Rpc, id) => self.rpc.rename_role(id, name).await,
+            (Backend::Scim, id) => self.scim.rename_group(id, name).await,
+        }
+    }
+
+    /// Puts accounts into a group and takes others out; ids are those of the group's interface, without its mark.
+    pub(crate) async fn change_members(&self, id: &str, add: &[&str], delete: &[&str]) -> Result<(), Failure> {
+        match Backend::of(id) {
+            (Backend::Rpc, id) => self.rpc.change_members(id, add, delete).await,
+            (Backend::Scim, id) => self.scim.change_members(id, add, delete).await,
+        }
+    }
+
+    /// Sends an update that changes nothing, to learn whether the group itself takes updates.
+    pub(crate) async fn touch_role(&self, id: &str) -> Result<(), Failure> {
+        match Backend::of(id) {
+            (Backend::Rpc, id) => self.rpc.touch_role(id).await,
+            (Backend::Scim, id) => self.scim.group(id).await.map(drop),
+        }
+    }
+
+    /// Removes a group.
+    pub(crate) async fn delete_role(&self, id: &str) -> Result<(), Failure> {
+        match Backend::of(id) {
+            (Backend::Rpc, id) => self.rpc.delete_role(id).await,
+            (Backend::Scim, id) => self.scim.remove("/Groups", id).await,
+        }
+    }
+
+    /// The members of a group, up to a bound; `None` when the Platform does not tell.
+    pub(crate) async fn role_members(&self, id: &str, most: usize) -> Result<Option<Members>, Failure> {
+        match Backend::of(id) {
+            (Backend::Rpc, id) => self.rpc.role_members(id, most).await,
+            (Backend::Scim, id) => match self.scim.members(id).await {
+                Ok(list) => Ok(list.map(|list| Members { list, complete: true })),
+                // More than one answer holds: nobody can tell whether somebody is among them.
+                Err(Failure::Unavailable {
+                    trouble: Trouble::TooLong,
+                    ..
+                }) => Ok(None),
+                Err(failure) => Err(failure),
+            },
+        }
+    }
+
+    /// Begins a list of members; nothing is called before the first page is asked for.
+    pub(crate) fn all_members(&self, id: &str) -> MemberPages<'_> {
+        match Backend::of(id) {
+            (Backend::Rpc, id) => MemberPages::Rpc(self.rpc.all_members(id)),
+            (Backend::Scim, id) => MemberPages::Scim(self, Some(id.to_owned())),
+        }
+    }
+
+    /// What an account is called in another interface, found by its login name there. Only where several were found to have
+    /// the same id in both, and none another, is that taken for granted. Refused as *not found* where it is not there.
+    pub(crate) async fn counterpart(&self, id: &str, to: Backend) -> Result<String, Failure> {
+        if Backend::of(id).0 == to {
+            return Ok(id.to_owned());
+        }
+        let Counterparts { known, same, differ } = &self.counterparts;
+        let (_, own) = Backend::of(id);
+        if same.load(Ordering::Relaxed) >= CONVINCED && !differ.load(Ordering::Relaxed) {
+            return Ok(to.kept(own));
+        }
+        if let Some(known) = known.lock().await.get(id) {
+            return Ok(known.clone());
+        }
+        let missing = |words| Failure::refused(scim::GET_USERS, Class::NotFound, words);
+        let account = self.account(id).await?;
+        let account = account.ok_or_else(|| missing("the account does not exist"))?;
+        let mut found = self.accounts_named(to, &account.name).await?;
+        let other = match found.len() {
+            1 => found.remove(0).id,
+            0 => return Err(missing("the account does not exist in the interface of the group")),
+            _ => return Err(missing("more than one account has its name in the interface of the group")),
+        };
+        if Backend::of(&other).1.eq_ignore_ascii_case(own) {
+            same.fetch_add(1, Ordering::Relaxed);
+        } else {
+            differ.store(true, Ordering::Relaxed);
+        }
+        let mut known = known.lock().await;
+        if known.len() >= MOST_COUNTERPARTS {
+            known.clear();
+        }
+        known.insert(id.to_owned(), other.clone());
+        known.insert(other.clone(), id.to_owned());
+        Ok(other)
+    }
+
+    /// Whether accounts have the same id in both interfaces, as far as that was looked up.
+    pub(crate) fn ids_are_the_same(&self) -> Option<bool> {
+        let Counterparts { same, differ, .. } = &self.counterparts;
+        match (differ.load(Ordering::Relaxed), same.load(Ordering::Relaxed)) {
+            (true, _) => Some(false),
+            (false, CONVINCED..) => Some(true),
+            (false, _) => None,
+        }
+    }
+}
+
+impl GroupPages<'_> {
+    /// The next groups; `None` after the last. After a failure the same page may be asked for again.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Role>>, Failure> {
+        match self {
+            Self::Rpc(pages) => pages.next().await,
+            Self::Scim(pages) => {
+                let Some(page) = pages.next().await? else { return Ok(None) };
+                let read: Option<Vec<_>> = page.iter().map(|entry: &Value| scim::groups::read(entry)).collect();
+                let incomplete = || Failure::unavailable(scim::GET_GROUPS, Trouble::Incomplete);
+                Ok(Some(read.ok_or_else(incomplete)?))
+            }
+        }
+    }
+}
+
+impl MemberPages<'_> {
+    /// The next members, by their ids as they are kept; `None` after the last. After a failure the same page may be asked for
+    /// again.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Member>>, Failure> {
+        match self {
+            Self::Rpc(pages) => pages.next().await,
+            Self::Scim(platform, group) => {
+                let Some(id) = group.clone() else { return Ok(None) };
+                let incomplete = || Failure::unavailable(scim::GET_GROUPS, Trouble::Incomplete);
+                let members = platform.scim.members(&id).await?.ok_or_else(incomplete)?;
+                let kept = platform.as_users_are_kept(members).await?;
+                *group = None;
+                Ok((!kept.is_empty()).then_some(kept))
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// The same members by the ids that accounts are kept by, where those are of another interface.
+    async fn as_users_are_kept(&self, members: Vec<Member>) -> Result<Vec<Member>, Failure> {
+        let users = self.user_backend().await?;
+        let mut kept = Vec::with_capacity(members.len());
+        for Member { id, kind } in members {
+            let id = Backend::Scim.kept(&id);
+            let is_account = kind.is_empty() || kind.eq_ignore_ascii_case("User");
+            let id = match self.counterpart(&id, users).await {
+                Ok(other) if is_account => other,
+                Err(failure) if failure.is_later() => return Err(failure),
+                _ => id,
+            };
+            kept.push(Member { id, kind });
+        }
+        Ok(kept)
+    }
+}
+
+impl Member {
+    /// Whether it is an account, as far as the Platform says.
+    pub(crate) fn is_account(&self) -> bool {
+        self.kind.is_empty() || self.kind.eq_ignore_ascii_case("User")
+    }
+}
+
+impl Members {
+    pub(crate) fn contain(&self, id: &str) -> bool {
+        self.list.iter().any(|member| same_id(&member.id, id))
+    }
+}

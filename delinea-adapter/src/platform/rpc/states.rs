@@ -1,0 +1,128 @@
+//! How an account is disabled and enabled: by the call that the settings name, and where it is not exposed, by the next. Which
+//! call is in force also decides where a state is read: what the cloud lock does, `State` does not show.
+
+use serde_json::json;
+
+use crate::config::StateCall;
+
+use super::{
+    super::{
+        accounts::{Account, States},
+        failure::{Failure, Trouble},
+        rows,
+    },
+    Rpc,
+    users::check_id,
+};
+
+pub(crate) const SET_USER_STATE: &str = "CDirectoryService/SetUserState";
+pub(crate) const CHANGE_USER_STATE: &str = "CDirectoryService/ChangeUserState";
+pub(crate) const SET_CLOUD_LOCK: &str = "UserMgmt/SetCloudLock";
+const IS_CLOUD_LOCKED: &str = "UserMgmt/IsUserCloudLocked";
+
+/// A call that disables accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    SetUserState,
+    ChangeUserState,
+    CloudLock,
+}
+
+impl Call {
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::SetUserState => SET_USER_STATE,
+            Self::ChangeUserState => CHANGE_USER_STATE,
+            Self::CloudLock => SET_CLOUD_LOCK,
+        }
+    }
+}
+
+/// The calls in the order in which they are tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chain([Call; 3]);
+
+impl Chain {
+    pub(crate) fn new(first: StateCall) -> Self {
+        use Call::{ChangeUserState, CloudLock, SetUserState};
+        Self(match first {
+            StateCall::SetUserState | StateCall::Scim => [SetUserState, ChangeUserState, CloudLock],
+            StateCall::ChangeUserState => [ChangeUserState, SetUserState, CloudLock],
+            StateCall::CloudLock => [CloudLock, SetUserState, ChangeUserState],
+        })
+    }
+}
+
+impl Rpc {
+    /// The call that disables accounts in this tenant; `None` when none of them is exposed.
+    pub(crate) fn state_call(&self) -> Option<Call> {
+        let Chain(calls) = self.state_calls;
+        calls.into_iter().find(|call| !self.client.lacks(call.method()))
+    }
+
+    /// Puts an account into states. An account of another directory knows the cloud lock only.
+    pub(crate) async fn put_states(&self, id: &str, states: &States) -> Result<(), Failure> {
+        let mut failure = None;
+        // What turns out not to be there is out of the choice at the next look.
+        while let Some(call) = self.state_call() {
+            match self.send_states(call, id, states).await {
+                Err(Failure::NotExposed { method }) if failure != Some(method) => failure = Some(method),
+                result => return result,
+            }
+        }
+        let method = failure.unwrap_or(SET_USER_STATE);
+        Err(Failure::NotExposed { method })
+    }
+
+    async fn send_states(&self, call: Call, id: &str, states: &States) -> Result<(), Failure> {
+        check_id(call.method(), id)?;
+        let body = match call {
+            Call::SetUserState => json!({"ID": id, "state": states.to_text()}),
+            Call::ChangeUserState => json!({"ID": id, "Enabled": !states.is_disabled()}),
+            Call::CloudLock => return self.lock_account(id, states.is_disabled()).await,
+        };
+        self.client.call(call.method(), &body).await.map(drop)
+    }
+
+    /// Sets or clears the cloud lock of an account, which also ends its sessions.
+    pub(crate) async fn lock_account(&self, id: &str, locked: bool) -> Result<(), Failure> {
+        check_id(SET_CLOUD_LOCK, id)?;
+        let query = [("user", id), ("lockUser", if locked { "true" } else { "false" })];
+        self.client.call_by_query(SET_CLOUD_LOCK, &query).await.map(drop)
+    }
+
+    /// The account with its cloud lock read as a state, where that is what disables it.
+    pub(super) async fn with_lock(&self, account: Account) -> Result<Account, Failure> {
+        let by_lock = self.state_call() == Some(Call::CloudLock) || account.local == Some(false) && self.touch_non_cds;
+        if !by_lock {
+            return Ok(account);
+        }
+        let locked = self.client.call(IS_CLOUD_LOCKED, &json!({"user": account.id})).await?;
+        let locked = rows::flag(&locked).ok_or(Failure::unavailable(IS_CLOUD_LOCKED, Trouble::Incomplete))?;
+        Ok(Account {
+            states: account.states.with_disabled(account.states.is_disabled() || locked),
+            ..account
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_call_of_the_settings_comes_first_and_the_others_follow() {
+        for (setting, first) in [
+            (StateCall::SetUserState, Call::SetUserState),
+            (StateCall::ChangeUserState, Call::ChangeUserState),
+            (StateCall::CloudLock, Call::CloudLock),
+            (StateCall::Scim, Call::SetUserState),
+        ] {
+            let Chain(calls) = Chain::new(setting);
+            assert_eq!(calls[0], first);
+            for call in [Call::SetUserState, Call::ChangeUserState, Call::CloudLock] {
+                assert!(calls.contains(&call), "{setting:?} {call:?}");
+            }
+        }
+    }
+}
