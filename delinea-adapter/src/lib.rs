@@ -6,6 +6,7 @@
 
 mod apply;
 mod check;
+mod check_command;
 mod config;
 mod error;
 mod list;
@@ -17,6 +18,7 @@ mod service;
 
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
+use clap::{Args as _, FromArgMatches as _};
 use proto::adapter::v1::adapter_service_server::AdapterServiceServer;
 use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +29,7 @@ pub use config::{
     SuffixMapping, UserBackend,
 };
 
+use apply::Tenant;
 use platform::{Connection, capabilities::PAUSE, failure::Failure};
 use service::Adapter;
 
@@ -71,24 +74,39 @@ impl Service for DelineaAdapter {
     async fn start(config: Config) -> Result<Running, Error> {
         start(config).await
     }
+
+    fn commands() -> Vec<clap::Command> {
+        let shared = |command| PlatformConfig::augment_args(command);
+        vec![shared(check_command::command())]
+    }
+
+    async fn run_command(name: &str, arguments: &clap::ArgMatches, _: Config) -> Result<(), Box<dyn StdError>> {
+        let config = PlatformConfig::from_arg_matches(arguments)?;
+        config.check()?;
+        match name {
+            check_command::NAME => check_command::run(arguments, config).await,
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Starts the adapter; it listens when this returns. The Platform need not be reachable yet.
 pub async fn start(config: Config) -> Result<Running, Error> {
     config.platform.check()?;
     let lifecycle = Lifecycle::start(&config.ops).await?;
-    let platform = Arc::new(Connection::new(&config.platform)?);
+    let interval = config.platform.backends.probe_interval;
+    let tenant = Tenant::new(Arc::new(config.platform))?;
+    let platform = Arc::clone(&tenant.platform);
     let dependency = lifecycle.readiness.dependency("platform");
     let watched = Arc::clone(&platform);
     lifecycle.tasks.spawn("platform readiness", |stop| async move {
         follow_token(&watched, &dependency, &stop).await;
     });
     let probed = Arc::clone(&platform);
-    let interval = config.platform.backends.probe_interval;
     lifecycle.tasks.spawn("platform probe", move |stop| async move {
         follow_capabilities(&probed, interval, &stop).await;
     });
-    let adapter = Adapter::new(platform, Arc::new(config.platform));
+    let adapter = Adapter::new(tenant);
     let server = AdapterServiceServer::new(adapter).max_decoding_message_size(MAX_REQUEST);
     let routes =
         service_runtime::grpc_routes(Routes::new(server), &lifecycle.readiness, &[proto::FILE_DESCRIPTOR_SET])?;
@@ -109,7 +127,10 @@ async fn follow_capabilities(platform: &Connection, interval: Duration, stop: &C
             () = platform.client.exposure().surprise() => {}
         }
         if let Err(failure) = platform.probe().await {
-            tracing::warn!(reason = reason(&failure), "the Platform could not be asked what it exposes");
+            tracing::warn!(
+                reason = reason(&failure),
+                "the Platform could not be asked what it exposes"
+            );
         }
         tokio::select! {
             () = stop.cancelled() => return,

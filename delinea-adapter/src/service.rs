@@ -1,7 +1,7 @@
 //! The gRPC edge: checks the shape of a request, hands it on, and turns what comes back into an answer or a status. It
 //! holds no rule.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, time::Duration};
 
 use proto::adapter::v1::{
     Adoption, ApplyGroupRequest, ApplyGroupResponse, ApplyUserRequest, ApplyUserResponse, CheckPlatformRequest,
@@ -9,8 +9,8 @@ use proto::adapter::v1::{
     ExpectedGroup, ExpectedUser, GroupApplied, IntentRequired, Intents, Link, ListPlatformGroupMembersRequest,
     ListPlatformGroupMembersResponse, ListPlatformGroupsRequest, ListPlatformGroupsResponse, ListPlatformUsersRequest,
     ListPlatformUsersResponse, PlanGroupRequest, PlanGroupResponse, PlanUserRequest, PlanUserResponse, Planned,
-    PlatformGroup, RemovalMode, RemovePlatformGroupMembersRequest, RemovePlatformGroupMembersResponse, UserApplied,
-    adapter_service_server::AdapterService, apply_group_request, apply_group_response, apply_user_request,
+    PlatformCall, PlatformGroup, RemovalMode, RemovePlatformGroupMembersRequest, RemovePlatformGroupMembersResponse,
+    UserApplied, adapter_service_server::AdapterService, apply_group_request, apply_group_response, apply_user_request,
     apply_user_response, plan_group_response, plan_user_response,
 };
 use service_runtime::{Chain, time_allowed};
@@ -22,11 +22,10 @@ use tracing::Instrument as _;
 use crate::{
     apply::{Applied, Batch, Outcome, Plan, Standing, Steps, Tenant},
     check,
-    config::PlatformConfig,
     error::ApplyError,
     list,
     mapping::{self, Desired},
-    platform::{Connection, object_id::Backend},
+    platform::object_id::Backend,
 };
 
 /// How many batches of a list wait for a slow reader.
@@ -51,10 +50,8 @@ pub(crate) struct Adapter {
 }
 
 impl Adapter {
-    pub(crate) fn new(platform: Arc<Connection>, config: Arc<PlatformConfig>) -> Self {
-        Self {
-            tenant: Tenant { platform, config },
-        }
+    pub(crate) fn new(tenant: Tenant) -> Self {
+        Self { tenant }
     }
 
     fn tenant(&self, name: &str) -> Result<&Tenant, ApplyError> {
@@ -73,7 +70,10 @@ impl Adapter {
         match &request.wanted {
             Some(apply_user_request::Wanted::User(user)) => {
                 match Desired::of(user, request.manager_platform_id.as_deref(), &tenant.config) {
-                    Ok(desired) => tenant.apply_user(standing, &desired).await,
+                    Ok(desired) => {
+                        tenant.note_suffix(&desired.name);
+                        tenant.apply_user(standing, &desired).await
+                    }
                     Err(error) => {
                         if user.active == Some(false) {
                             tenant.cut_off_linked(standing).await?;
@@ -380,8 +380,22 @@ impl AdapterService for Adapter {
         &self,
         request: Request<CheckPlatformRequest>,
     ) -> Result<Response<CheckPlatformResponse>, Status> {
-        let tenant = self.tenant(&request.get_ref().tenant).map_err(ApplyError::status)?;
-        let findings = Box::pin(check::findings(tenant)).await;
-        Ok(Response::new(CheckPlatformResponse { findings }))
+        let CheckPlatformRequest { tenant, mut suffixes } = request.into_inner();
+        let tenant = self.tenant(&tenant).map_err(ApplyError::status)?;
+        suffixes.extend(tenant.suffixes_in_use());
+        let asked = check::Asked {
+            suffixes,
+            write_probe: false,
+        };
+        let checked = Box::pin(check::check(tenant, &asked)).await;
+        let calls = checked.capabilities.iter().flat_map(|known| &known.calls);
+        let calls = calls.map(|call| PlatformCall {
+            method: call.method.to_owned(),
+            state: call.state.name().to_owned(),
+        });
+        Ok(Response::new(CheckPlatformResponse {
+            calls: calls.collect(),
+            findings: checked.findings.into_iter().map(Into::into).collect(),
+        }))
     }
 }

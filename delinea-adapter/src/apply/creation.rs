@@ -5,9 +5,9 @@ use crate::{
     mapping::Desired,
     password,
     platform::{
+        accounts::States,
         failure::{Class, Failure},
         object_id::Backend,
-        accounts::States,
         rpc::users::CREATE_USER,
     },
 };

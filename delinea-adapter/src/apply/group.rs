@@ -85,7 +85,10 @@ impl Tenant {
         if standing.is_intended(name) {
             return Ok(Place::Free);
         }
-        Ok(self.group_named(backend, name).await?.map_or(Place::Free, Place::Strange))
+        Ok(self
+            .group_named(backend, name)
+            .await?
+            .map_or(Place::Free, Place::Strange))
     }
 
     /// The one group of that name.

@@ -10,7 +10,8 @@ use crate::{
     error::ApplyError,
     platform::{
         failure::{Class, Failure},
-        object_id::Backend, rpc::roles::UPDATE_ROLE,
+        object_id::Backend,
+        rpc::roles::UPDATE_ROLE,
     },
 };
 
@@ -106,7 +107,9 @@ impl Tenant {
         for change in batch.changes {
             self.platform.client.spare().await;
             match self.platform.account(change.id()).await? {
-                Some(account) if self.is_caller(&account.id, &account.name) || self.config.is_protected(&account.name) => {
+                Some(account)
+                    if self.is_caller(&account.id, &account.name) || self.config.is_protected(&account.name) =>
+                {
                     refused.push(RefusedMember {
                         platform_id: change.id().to_owned(),
                         message: "the account is the gateway's own, or protected (PROTECTED_NAMES)".to_owned(),
@@ -172,7 +175,10 @@ impl Tenant {
             return Ok(());
         }
         let undone = || async {
-            let members = self.platform.role_members(id, self.platform.rpc.reports.page_size).await?;
+            let members = self
+                .platform
+                .role_members(id, self.platform.rpc.reports.page_size)
+                .await?;
             let Some(members) = members.filter(|members| members.complete) else {
                 return Ok(Vec::new());
             };

@@ -9,7 +9,11 @@ mod plan;
 mod removal;
 mod user;
 
-use std::{future::Future, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use proto::adapter::v1::{Adoption, Found, RefusedMember};
 
@@ -20,8 +24,10 @@ pub(crate) use self::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    Error,
     config::PlatformConfig,
     error::{ApplyError, Kind},
+    mapping,
     platform::{Connection, failure::Failure, same_id, same_name},
 };
 
@@ -30,7 +36,11 @@ use crate::{
 pub(crate) struct Tenant {
     pub(crate) platform: Arc<Connection>,
     pub(crate) config: Arc<PlatformConfig>,
+    suffixes_in_use: Arc<Mutex<BTreeSet<String>>>,
 }
+
+/// So many login suffixes are remembered.
+const MOST_SUFFIXES: usize = 100;
 
 /// What is known of the object before it is applied.
 #[derive(Clone, Copy)]
@@ -90,6 +100,30 @@ impl Standing<'_> {
 }
 
 impl Tenant {
+    /// A tenant by these settings; nothing is called yet.
+    pub(crate) fn new(config: Arc<PlatformConfig>) -> Result<Self, Error> {
+        Ok(Self {
+            platform: Arc::new(Connection::new(&config)?),
+            config,
+            suffixes_in_use: Arc::default(),
+        })
+    }
+
+    /// Remembers that a login name has a suffix, so that a check can say whether the Platform knows it.
+    pub(crate) fn note_suffix(&self, name: &str) {
+        let suffix = mapping::suffix(name).to_lowercase();
+        let mut known = self.suffixes_in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_SUFFIXES {
+            known.insert(suffix);
+        }
+    }
+
+    /// The login suffixes of the users that were delivered.
+    pub(crate) fn suffixes_in_use(&self) -> Vec<String> {
+        let known = self.suffixes_in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().cloned().collect()
+    }
+
     /// Looks for what a write may have left, until it is found or the time is over. Failures of the look itself leave
     /// the outcome in doubt; they do not end it.
     async fn read_back<T, F>(&self, method: &'static str, mut look: impl FnMut() -> F) -> Option<T>

@@ -8,8 +8,8 @@ use crate::{
     error::{ApplyError, Kind},
     mapping::Desired,
     platform::{
-        failure::{Class, Failure},
         accounts::{Account, Listed, States},
+        failure::{Class, Failure},
         object_id::Backend,
         rpc::users::CHANGE_USER,
         same_name,

@@ -147,7 +147,9 @@ impl Connection {
         };
         match created {
             Ok(id) => Ok(id.map(|id| backend.kept(&id))),
-            Err(failure) => Err(self.moved(failure, self.backends.user_backend == UserBackend::Auto).await),
+            Err(failure) => Err(self
+                .moved(failure, self.backends.user_backend == UserBackend::Auto)
+                .await),
         }
     }
 
@@ -233,7 +235,9 @@ impl AccountPages<'_> {
         match self {
             Self::Rpc(pages) => pages.next().await,
             Self::Scim(pages) => {
-                let Some(page) = pages.next().await? else { return Ok(None) };
+                let Some(page) = pages.next().await? else {
+                    return Ok(None);
+                };
                 let listed = page.iter().map(scim::users::listed).collect::<Option<Vec<_>>>();
                 let incomplete = || Failure::unavailable(scim::GET_USERS, Trouble::Incomplete);
                 Ok(Some(listed.ok_or_else(incomplete)?))

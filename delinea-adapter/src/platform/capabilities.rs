@@ -162,25 +162,40 @@ impl Connection {
         note(roles::ROLE_SEARCH, report(groups, roles::ROLE_SEARCH));
         note(redrock::QUERY, self.rpc.try_query().await);
         note(users::LOCAL_USERS, self.client.peek(users::LOCAL_USERS).await);
-        let this = self.client.call(users::GET_USER_BY_NAME, &json!({"username": caller})).await;
+        let this = self
+            .client
+            .call(users::GET_USER_BY_NAME, &json!({"username": caller}))
+            .await;
         let caller_id = this.as_ref().ok().and_then(rows::created_id);
         note(users::GET_USER_BY_NAME, this.map(drop));
         // What follows is about an account and a group that nobody has, so that whatever is there does nothing.
         let account = || json!({"ID": nobody});
-        note(users::GET_USER_ATTRIBUTES, ask(users::GET_USER_ATTRIBUTES, account()).await);
+        note(
+            users::GET_USER_ATTRIBUTES,
+            ask(users::GET_USER_ATTRIBUTES, account()).await,
+        );
         note(users::CHANGE_USER, ask(users::CHANGE_USER, account()).await);
         let state = json!({"ID": nobody, "state": "None"});
         note(states::SET_USER_STATE, ask(states::SET_USER_STATE, state).await);
         let enabled = json!({"ID": nobody, "Enabled": true});
         note(states::CHANGE_USER_STATE, ask(states::CHANGE_USER_STATE, enabled).await);
         note(states::SET_CLOUD_LOCK, self.rpc.lock_account(&nobody, false).await);
-        note(users::USERS_RIGHTS, ask(users::USERS_RIGHTS, json!({"id": nobody})).await);
+        note(
+            users::USERS_RIGHTS,
+            ask(users::USERS_RIGHTS, json!({"id": nobody})).await,
+        );
         let group = json!({"name": nobody, "suppressPrincipalsList": true});
         note(roles::GET_ROLE, ask(roles::GET_ROLE, group).await);
         let members = json!({"Name": nobody, "PageNumber": 1, "PageSize": 1, "SortBy": "", "Ascending": true});
         note(roles::PAGED_MEMBERS, ask(roles::PAGED_MEMBERS, members).await);
-        note(roles::UPDATE_ROLE, self.rpc.touch_by(roles::Family::Roles, &nobody).await);
-        note(roles::ADD_TO_ROLE, self.rpc.touch_by(roles::Family::Saas, &nobody).await);
+        note(
+            roles::UPDATE_ROLE,
+            self.rpc.touch_by(roles::Family::Roles, &nobody).await,
+        );
+        note(
+            roles::ADD_TO_ROLE,
+            self.rpc.touch_by(roles::Family::Saas, &nobody).await,
+        );
         note(scim::GET_CONFIG, self.scim.config().await.map(drop));
         let federation = self.rpc.ask_federation().await.unwrap_or(Federation::Unknown);
         let suffixes = self.rpc.ask_suffixes().await.unwrap_or(Suffixes::Unknown);

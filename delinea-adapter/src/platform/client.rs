@@ -24,6 +24,8 @@ use super::{
     transport::{Answer, Transport},
 };
 
+pub(crate) use super::transport::Health;
+
 /// An answer about one object is no longer.
 const MAX_ANSWER: usize = 1 << 20;
 /// A list is no longer.
@@ -45,6 +47,7 @@ pub(crate) struct Client {
     transport: Transport,
     base: String,
     scim_base: Url,
+    health_url: String,
     exposure: Exposure,
     tokens: Tokens,
     turns: Semaphore,
@@ -61,6 +64,7 @@ impl Client {
             scim_base: format!("{}/{scim_path}", config.base_url()?).parse().map_err(|_| {
                 service_runtime::Error::setting("SCIM_BASE_PATH", "does not make a URL with PLATFORM_URL")
             })?,
+            health_url: format!("{}/health", config.base_url()?),
             exposure: Exposure::default(),
             base: format!("{}/{}", config.base_url()?, config.identity_base_path.trim_matches('/')),
             tokens: Tokens::new(config, transport.clone(), metrics.clone())?,
@@ -75,6 +79,11 @@ impl Client {
     /// Whether the Platform gives a token.
     pub(crate) async fn token(&self) -> Result<(), Failure> {
         self.tokens.current().await.map(drop)
+    }
+
+    /// Asks the tenant's address how it is, without a token.
+    pub(crate) async fn health(&self) -> Result<Health, Failure> {
+        self.transport.health(&self.health_url).await
     }
 
     /// Waits until a call that can wait, such as one for a list to compare with, holds up no delivery.
@@ -144,7 +153,9 @@ impl Client {
     /// Calls the SCIM endpoint and gives the body of its answer.
     pub(crate) async fn scim(&self, call: ScimCall<'_>) -> Result<Value, Failure> {
         const SCIM_JSON: &str = "application/scim+json";
-        let ScimCall { method, query, body, .. } = call;
+        let ScimCall {
+            method, query, body, ..
+        } = call;
         let mut url = self.scim_base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.extend(call.path);
@@ -153,7 +164,10 @@ impl Client {
             url.query_pairs_mut().extend_pairs(query);
         }
         let request = || {
-            let request = self.transport.request(call.verb.clone(), url.clone()).header(ACCEPT, SCIM_JSON);
+            let request = self
+                .transport
+                .request(call.verb.clone(), url.clone())
+                .header(ACCEPT, SCIM_JSON);
             match body {
                 Some(body) => request.header(CONTENT_TYPE, SCIM_JSON).body(body.to_string()),
                 None => request,

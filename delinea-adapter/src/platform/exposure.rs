@@ -43,7 +43,10 @@ impl Exposure {
         if exposed {
             tracing::debug!(method, "the Platform exposes the call");
         } else {
-            tracing::warn!(method, "the Platform does not expose the call (HTTP 404 without a body)");
+            tracing::warn!(
+                method,
+                "the Platform does not expose the call (HTTP 404 without a body)"
+            );
             if !self.asking.load(Ordering::Acquire) {
                 self.surprised.store(true, Ordering::Release);
                 self.surprise.notify_one();
@@ -85,7 +88,11 @@ impl Exposure {
     /// The calls that are known not to be there, in order.
     pub(crate) fn missing(&self) -> Vec<&'static str> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut missing: Vec<_> = known.iter().filter(|(_, known)| !known.exposed).map(|(name, _)| *name).collect();
+        let mut missing: Vec<_> = known
+            .iter()
+            .filter(|(_, known)| !known.exposed)
+            .map(|(name, _)| *name)
+            .collect();
         missing.sort_unstable();
         missing
     }

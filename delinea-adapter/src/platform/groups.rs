@@ -209,7 +209,11 @@ impl Connection {
         let other = match found.len() {
             1 => found.remove(0).id,
             0 => return Err(missing("the account does not exist in the interface of the group")),
-            _ => return Err(missing("more than one account has its name in the interface of the group")),
+            _ => {
+                return Err(missing(
+                    "more than one account has its name in the interface of the group",
+                ));
+            }
         };
         if Backend::of(&other).1.eq_ignore_ascii_case(own) {
             same.fetch_add(1, Ordering::Relaxed);
@@ -242,7 +246,9 @@ impl GroupPages<'_> {
         match self {
             Self::Rpc(pages) => pages.next().await,
             Self::Scim(pages) => {
-                let Some(page) = pages.next().await? else { return Ok(None) };
+                let Some(page) = pages.next().await? else {
+                    return Ok(None);
+                };
                 let read: Option<Vec<_>> = page.iter().map(|entry: &Value| scim::groups::read(entry)).collect();
                 let incomplete = || Failure::unavailable(scim::GET_GROUPS, Trouble::Incomplete);
                 Ok(Some(read.ok_or_else(incomplete)?))

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version, header::DATE};
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Url, redirect::Policy};
 
@@ -31,6 +31,15 @@ pub(crate) struct Answer {
     /// What the Platform calls this exchange; its support asks for it.
     pub(crate) transaction: Option<String>,
     pub(crate) body: Vec<u8>,
+}
+
+/// How the tenant's address answers.
+#[derive(Debug)]
+pub(crate) struct Health {
+    pub(crate) status: StatusCode,
+    /// The time that the answer bears.
+    pub(crate) date: Option<Timestamp>,
+    pub(crate) version: Version,
 }
 
 impl Transport {
@@ -62,6 +71,21 @@ impl Transport {
     /// A GET of `url`, to be filled in.
     pub(crate) fn get(&self, url: &str) -> RequestBuilder {
         self.http.get(url)
+    }
+
+    /// Gets `url` and gives what came of it but for the body.
+    pub(crate) async fn health(&self, url: &str) -> Result<Health, Failure> {
+        const METHOD: &str = "health";
+        let response = self.get(url).timeout(self.timeout).send().await;
+        let response = response.map_err(|error| failure(METHOD, error))?;
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+        Ok(Health {
+            status: response.status(),
+            date: date
+                .and_then(|date| jiff::fmt::rfc2822::parse(date).ok())
+                .map(|date| date.timestamp()),
+            version: response.version(),
+        })
     }
 
     /// Sends a request and reads at most `limit` bytes of what comes back.

@@ -130,7 +130,11 @@ async fn a_leaver_is_locked_where_states_are_not_exposed() {
         user_name: Some("bo@example.com".to_owned()),
         ..off
     };
-    world.apply_user(fresh(&other, "bo@example.com")).await.unwrap().applied();
+    world
+        .apply_user(fresh(&other, "bo@example.com"))
+        .await
+        .unwrap()
+        .applied();
     assert_eq!(world.account("bo@example.com").await["CloudLocked"], true);
 }
 

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod adoption;
+mod check;
 mod faults;
 mod groups;
 mod leavers;

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use proto::{
-    adapter::v1::{
-        CheckPlatformRequest, ListPlatformGroupsRequest, ListPlatformUsersRequest, PlatformGroup, PlatformUser,
-        Severity,
-    },
+    adapter::v1::{ListPlatformGroupsRequest, ListPlatformUsersRequest, PlatformGroup, PlatformUser},
     error::ErrorReason,
     resource::v1::User,
 };
@@ -206,54 +203,6 @@ async fn groups_are_listed() {
     assert_eq!((&of("Sales").platform_id, of("Sales").built_in), (&id, false));
     assert!(of("Everybody").built_in);
     assert_eq!(groups.iter().filter(|group| !group.built_in).count(), 6);
-}
-
-async fn findings(world: &World) -> Vec<(String, Severity)> {
-    let request = CheckPlatformRequest {
-        tenant: "default".to_owned(),
-    };
-    let answer = world.client.clone().check_platform(request).await.unwrap().into_inner();
-    assert!(answer.findings.iter().all(|finding| !finding.message.is_empty()));
-    answer
-        .findings
-        .iter()
-        .map(|finding| (finding.name.clone(), finding.severity()))
-        .collect()
-}
-
-fn severity(findings: &[(String, Severity)], name: &str) -> Severity {
-    findings.iter().find(|finding| finding.0 == name).unwrap().1
-}
-
-#[tokio::test]
-async fn the_prerequisites_are_found_without_a_change() {
-    let world = World::new().await;
-    world.profile(json!({"suffixes": ["example.com"]})).await;
-    let good = findings(&world).await;
-    let names = [
-        "token",
-        "users",
-        "groups",
-        "directory_policy",
-        "suffixes",
-        "group_writes",
-    ];
-    assert_eq!(good, names.map(|name| (name.to_owned(), Severity::Ok)));
-    world.state().await;
-
-    let world = World::with(&["--default-suffix=nowhere.example"]).await;
-    world
-        .profile(json!({"role_writes": "404", "federation": true, "suffixes": ["example.com"]}))
-        .await;
-    let bad = findings(&world).await;
-    for name in ["directory_policy", "suffixes", "group_writes"] {
-        assert_eq!(severity(&bad, name), Severity::Error, "{name}");
-    }
-    world.profile(json!({"role_writes": "rpc"})).await;
-    world.fault(json!({"method": "Roles/*", "fault": "bare404"})).await;
-    assert_eq!(severity(&findings(&world).await, "group_writes"), Severity::Warning);
-    let world = World::with(&["--platform-client-secret=wrong"]).await;
-    assert_eq!(findings(&world).await, [("token".to_owned(), Severity::Error)]);
 }
 
 #[tokio::test]

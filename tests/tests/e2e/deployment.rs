@@ -116,6 +116,9 @@ impl Setup {
         ];
         flags.extend(self.adapter);
         let adapter = delinea_adapter::start(settings(&flags)).await.unwrap();
+        // The tenant has been asked what it exposes: from here on there are a test's own calls only.
+        adapter.readiness().ready().await;
+        platform.forget_calls().await;
 
         let mut flags = vec![
             "--listen=127.0.0.1:0".to_owned(),

@@ -141,7 +141,10 @@ impl AccountPages<'_> {
             }
             Way::Report => {
                 let parameters = [("searchString", "%"), ("orderby", "")];
-                let mut report = self.report.take().unwrap_or_else(|| rpc.report(USER_SEARCH, &parameters));
+                let mut report = self
+                    .report
+                    .take()
+                    .unwrap_or_else(|| rpc.report(USER_SEARCH, &parameters));
                 let page = report.next().await;
                 // A report that failed at once is no report under way.
                 self.report = page.is_ok().then_some(report);

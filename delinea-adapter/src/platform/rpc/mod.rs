@@ -42,9 +42,7 @@ impl Rpc {
         let families: &[_] = match config.backends.group_backend {
             GroupBackend::Roles => &[roles::Family::Roles],
             GroupBackend::Saas => &[roles::Family::Saas],
-            GroupBackend::Auto | GroupBackend::Scim | GroupBackend::Off => {
-                &[roles::Family::Roles, roles::Family::Saas]
-            }
+            GroupBackend::Auto | GroupBackend::Scim | GroupBackend::Off => &[roles::Family::Roles, roles::Family::Saas],
         };
         Self {
             client,

@@ -82,7 +82,10 @@ impl Rpc {
         let args = json!({
             "PageNumber": 1, "PageSize": size, "Limit": size, "Caching": self.reports.caching, "SortBy": "", "Ascending": true,
         });
-        let result = self.client.call_for_list(QUERY, &json!({"Script": script, "Args": args})).await?;
+        let result = self
+            .client
+            .call_for_list(QUERY, &json!({"Script": script, "Args": args}))
+            .await?;
         let (rows, _) = reports::rows(result).ok_or(Failure::unavailable(QUERY, Trouble::Incomplete))?;
         Ok(rows)
     }

@@ -20,12 +20,18 @@ pub(crate) fn verdict(method: &'static str, answer: &Answer) -> Result<Value, Fa
         StatusCode::NOT_FOUND if blank => return Err(Failure::NotExposed { method }),
         _ => {}
     }
-    let body = serde_json::from_slice::<Value>(&answer.body).ok().filter(Value::is_object);
+    let body = serde_json::from_slice::<Value>(&answer.body)
+        .ok()
+        .filter(Value::is_object);
     if status.is_success() {
         // A proxy's page with 200 is no answer; what was asked may have been done all the same.
         return body.ok_or_else(|| envelope::no_verdict(method, answer));
     }
-    let text = |name: &str| body.as_ref().and_then(|body| body.get(name)?.as_str()).unwrap_or_default();
+    let text = |name: &str| {
+        body.as_ref()
+            .and_then(|body| body.get(name)?.as_str())
+            .unwrap_or_default()
+    };
     let is_scim = body.as_ref().is_some_and(|body| {
         body.get("schemas").is_some() || body.get("status").is_some() || body.get("detail").is_some()
     });
@@ -73,7 +79,13 @@ mod tests {
             (409, scim, "duplicate", false, false),
             (409, "", "duplicate", false, false),
             (400, scim, "validation", false, false),
-            (400, r#"{"detail":"taken","scimType":"uniqueness"}"#, "duplicate", false, false),
+            (
+                400,
+                r#"{"detail":"taken","scimType":"uniqueness"}"#,
+                "duplicate",
+                false,
+                false,
+            ),
             (403, scim, "permission", false, false),
             (403, "<html>", "credentials", true, false),
             (501, scim, "refused", false, false),

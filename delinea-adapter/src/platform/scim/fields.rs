@@ -139,7 +139,10 @@ mod tests {
     #[test]
     fn values_are_found_in_each_shape() {
         for (user, mail) in [
-            (json!({"emails": [{"value": "w", "type": "Work"}, {"value": "h", "type": "home"}]}), "w"),
+            (
+                json!({"emails": [{"value": "w", "type": "Work"}, {"value": "h", "type": "home"}]}),
+                "w",
+            ),
             (json!({"Emails": [{"Value": "only"}]}), "only"),
             (json!({"emails": [{"value": "a"}, {"value": "b"}]}), ""),
             (json!({"emails": "a"}), ""),

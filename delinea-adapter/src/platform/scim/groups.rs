@@ -39,8 +39,13 @@ impl Scim {
     /// Creates a group and gives its id, if the answer has it.
     pub(crate) async fn create_group(&self, name: &str) -> Result<Option<String>, Failure> {
         let group = json!({"schemas": [GROUP], "displayName": name});
-        let created = self.call(POST_GROUPS, Method::POST, &["Groups"], &[], Some(&group)).await?;
-        Ok(member(&created, "id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned))
+        let created = self
+            .call(POST_GROUPS, Method::POST, &["Groups"], &[], Some(&group))
+            .await?;
+        Ok(member(&created, "id")
+            .and_then(Value::as_str)
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned))
     }
 
     /// Gives a group another name.
@@ -64,7 +69,9 @@ impl Scim {
 
     /// The members of a group, all of them; `None` when there is no such group.
     pub(crate) async fn members(&self, id: &str) -> Result<Option<Vec<Member>>, Failure> {
-        let Some(group) = self.read_group(id, &[]).await? else { return Ok(None) };
+        let Some(group) = self.read_group(id, &[]).await? else {
+            return Ok(None);
+        };
         let list = match member(&group, "members") {
             Some(Value::Array(list)) => list.clone(),
             // None at all may be left out (RFC 7643 §2.5).
@@ -74,14 +81,20 @@ impl Scim {
         let one = |entry: &Value| {
             let text = |name| member(entry, name).and_then(Value::as_str).unwrap_or_default();
             // A member that is a group is a role in the words of the rest.
-            let kind = if text("type").eq_ignore_ascii_case("Group") { "Role" } else { text("type") };
+            let kind = if text("type").eq_ignore_ascii_case("Group") {
+                "Role"
+            } else {
+                text("type")
+            };
             (!text("value").is_empty()).then(|| Member {
                 id: text("value").to_owned(),
                 kind: kind.to_owned(),
             })
         };
         let members: Option<Vec<_>> = list.iter().map(one).collect();
-        members.map(Some).ok_or(Failure::unavailable(GET_GROUPS, Trouble::Incomplete))
+        members
+            .map(Some)
+            .ok_or(Failure::unavailable(GET_GROUPS, Trouble::Incomplete))
     }
 
     async fn read_group(&self, id: &str, query: &[(&str, &str)]) -> Result<Option<Value>, Failure> {
@@ -97,7 +110,11 @@ impl Scim {
 
 /// A group of a list; `None` where it lacks an id or a name.
 pub(crate) fn read(group: &Value) -> Option<Role> {
-    let text = |name| member(group, name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text = |name| {
+        member(group, name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
     let (id, name) = (text("id")?, text("displayName")?);
     Some(Role {
         id: Backend::Scim.kept(id),

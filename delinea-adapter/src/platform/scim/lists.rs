@@ -57,9 +57,14 @@ impl Pages<'_> {
         if self.path == "Groups" {
             query.push(("excludedAttributes", "members"));
         }
-        let answer = self.scim.call(self.method, Method::GET, &[self.path], &query, None).await?;
+        let answer = self
+            .scim
+            .call(self.method, Method::GET, &[self.path], &query, None)
+            .await?;
         let incomplete = || Failure::unavailable(self.method, Trouble::Incomplete);
-        let total = member(&answer, "totalResults").and_then(Value::as_u64).ok_or_else(incomplete)?;
+        let total = member(&answer, "totalResults")
+            .and_then(Value::as_u64)
+            .ok_or_else(incomplete)?;
         let total = usize::try_from(total).unwrap_or(usize::MAX);
         let page = match member(&answer, "Resources") {
             Some(Value::Array(page)) => page.clone(),

@@ -47,7 +47,8 @@ impl Scim {
 
     /// Asks what the endpoint can do, to learn whether it is there.
     pub(crate) async fn config(&self) -> Result<Value, Failure> {
-        self.call(GET_CONFIG, Method::GET, &["ServiceProviderConfig"], &[], None).await
+        self.call(GET_CONFIG, Method::GET, &["ServiceProviderConfig"], &[], None)
+            .await
     }
 
     /// Removes a resource. One that is gone already is as it shall be.
@@ -70,7 +71,9 @@ impl Scim {
             return Ok(());
         }
         let body = json!({"schemas": [PATCH_OP], "Operations": operations});
-        self.call(method, Method::PATCH, &[path, id], &[], Some(&body)).await.map(drop)
+        self.call(method, Method::PATCH, &[path, id], &[], Some(&body))
+            .await
+            .map(drop)
     }
 
     async fn call(

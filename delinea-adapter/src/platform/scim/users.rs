@@ -10,8 +10,9 @@ use super::{
         object_id::Backend,
         rows, same_name,
     },
-    GET_USERS, PATCH_USERS, POST_USERS, Scim, check_id, fields, literal,
+    GET_USERS, PATCH_USERS, POST_USERS, Scim, check_id, fields,
     lists::member,
+    literal,
 };
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -27,7 +28,8 @@ impl Scim {
         };
         let read = read(&user).filter(|account| Backend::of(&account.id).1 == id);
         // An answer about nobody, or about another account, must never be compared with this one's wishes.
-        read.map(Some).ok_or(Failure::unavailable(GET_USERS, Trouble::Incomplete))
+        read.map(Some)
+            .ok_or(Failure::unavailable(GET_USERS, Trouble::Incomplete))
     }
 
     /// The accounts of exactly that name, whatever its case.
@@ -48,8 +50,13 @@ impl Scim {
         user.insert("schemas".to_owned(), json!([USER]));
         user.insert("active".to_owned(), true.into());
         let user = Value::Object(user);
-        let created = self.call(POST_USERS, Method::POST, &["Users"], &[], Some(&user)).await?;
-        Ok(member(&created, "id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned))
+        let created = self
+            .call(POST_USERS, Method::POST, &["Users"], &[], Some(&user))
+            .await?;
+        Ok(member(&created, "id")
+            .and_then(Value::as_str)
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned))
     }
 
     /// Changes fields of an account.

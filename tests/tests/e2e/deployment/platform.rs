@@ -131,6 +131,11 @@ impl Platform {
         state["reads"].as_u64().unwrap() + state["writes"].as_u64().unwrap()
     }
 
+    /// Forgets what was called so far.
+    pub(crate) async fn forget_calls(&self) {
+        self.control(Method::DELETE, "calls", &Value::Null).await;
+    }
+
     /// How often a method was called.
     pub(crate) async fn calls_of(&self, method: &str) -> u64 {
         self.state().await["calls"][method].as_u64().unwrap_or_default()
