@@ -8,6 +8,7 @@ use std::{
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 use identity_service::config::Brake;
+use platform_simulator::ProfileSource;
 use service_runtime::{
     Service,
     settings::{self, Setting, join, part},
@@ -50,9 +51,9 @@ pub struct Options {
         default_value = "127.0.0.1:8090"
     )]
     pub platform_simulator_listen: SocketAddr,
-    /// JSON file that says how the simulated tenant behaves.
-    #[arg(long, env = "PLATFORM_SIMULATOR_PROFILE", value_name = "FILE")]
-    pub platform_simulator_profile: Option<PathBuf>,
+    /// How the simulated tenant behaves: modern, no-role-writes, heritage, scim-only, federated, hostile, or a JSON file.
+    #[arg(long, env = "PLATFORM_SIMULATOR_PROFILE", value_name = "NAME|FILE")]
+    pub platform_simulator_profile: Option<ProfileSource>,
 }
 
 /// Everything that was set.

@@ -116,6 +116,30 @@ pub(crate) async fn patch_user(
     settle(commit, json_response(&*user)).await
 }
 
+/// A person logs in: a federated account shows from now on, and there is one session more.
+pub(crate) async fn log_in(State(platform): Shared, Path(id): Path<String>) -> Result<Response, Refused> {
+    let profile = platform.profile();
+    let (user, commit) = platform.change(|state| {
+        let named = || state.namesake(&id, false).or_else(|| state.namesake(&id, true));
+        let old = state.user(&id).or_else(named);
+        let old = old.ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("no user {id}")))?;
+        if old.status() != "Active" || old.cloud_locked {
+            return Err(Refused(StatusCode::CONFLICT, "the account may not log in".to_owned()));
+        }
+        let collides = !old.is_local() && !profile.local_beside_federated && state.namesake(&old.name, true).is_some();
+        if collides {
+            return Err(Refused(StatusCode::CONFLICT, "a local account has the name".to_owned()));
+        }
+        let user = Arc::new(User {
+            last_login: Timestamp::now().as_millisecond(),
+            sessions: old.sessions + 1,
+            ..User::clone(old)
+        });
+        Ok((vec![Op::User(Arc::clone(&user))], user))
+    })?;
+    settle(commit, json_response(&*user)).await
+}
+
 pub(crate) async fn remove_user(State(platform): Shared, Path(id): Path<String>) -> Result<Response, Refused> {
     let ((), commit) = platform.change(|state| match state.user(&id) {
         None => Err(Refused(StatusCode::NOT_FOUND, format!("no user {id}"))),

@@ -13,7 +13,7 @@ const KEPT: usize = 2000;
 pub struct Call {
     /// When it was answered.
     pub time: Timestamp,
-    /// `Controller/Method`, `entities/localusers`, `token`, or `unknown`.
+    /// `Controller/Method`, `entities/localusers`, `scim:POST /Users`, `token`, or `unknown`.
     pub method: String,
     /// The HTTP status; null: the connection was cut.
     pub status: Option<u16>,
@@ -55,8 +55,9 @@ impl Calls {
         };
     }
 
-    /// Counts a call as it arrives; it is under way until it is logged.
-    pub(crate) fn count(&mut self, method: &'static str, writes: Option<bool>) {
+    /// Counts a call as it arrives, and tells how many others are under way; it is so itself until it is logged.
+    pub(crate) fn count(&mut self, method: &'static str, writes: Option<bool>) -> u64 {
+        let others = self.at_once;
         self.at_once += 1;
         self.most_at_once = self.most_at_once.max(self.at_once);
         *self.by_method.entry(method).or_default() += 1;
@@ -65,6 +66,7 @@ impl Calls {
             Some(false) => self.reads += 1,
             None => {}
         }
+        others
     }
 
     /// Remembers a call that has ended.

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, StatusCode};
@@ -21,7 +21,7 @@ use crate::envelope::json_response;
 use crate::faults::FaultRule;
 use crate::journal::Commit;
 use crate::platform::Platform;
-use crate::profile::Profile;
+use crate::profile::{Profile, ProfileError};
 use crate::records::{Group, User};
 
 pub(crate) type Shared = State<Arc<Platform>>;
@@ -32,9 +32,12 @@ pub(crate) fn router() -> Router<Arc<Platform>> {
         .route("/state", get(show_state))
         .route("/calls", get(show_calls).delete(forget_calls))
         .route("/faults", get(show_faults).post(add_faults).delete(drop_faults))
+        .route("/faults/{at}", delete(drop_fault))
         .route("/profile", get(show_profile).put(put_profile).patch(patch_profile))
+        .route("/profile/{name}", put(name_profile))
         .route("/tokens", delete(revoke_tokens))
         .route("/users", post(by_hand::add_users))
+        .route("/users/{id}/login", post(by_hand::log_in))
         .route(
             "/users/{id}",
             get(by_hand::show_user)
@@ -174,20 +177,51 @@ async fn drop_faults(State(platform): Shared) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
+/// Drops one rule, by its place in the list.
+async fn drop_fault(State(platform): Shared, Path(at): Path<usize>) -> Result<StatusCode, Refused> {
+    if platform.faults().remove(at) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Refused(StatusCode::NOT_FOUND, format!("no fault {at}")))
+    }
+}
+
 async fn show_profile(State(platform): Shared) -> Response {
     json_response(&*platform.profile())
 }
 
-/// Fields left out go back to their defaults.
+/// Fields left out have the values of the profile that `extends` names, or their defaults.
 async fn put_profile(State(platform): Shared, body: Bytes) -> Result<Response, Refused> {
-    platform.set_profile(parse(&body)?);
-    Ok(json_response(&*platform.profile()))
+    behave(&platform, Profile::from_fields(parse(&body)?)).await
 }
 
-/// Fields left out stay as they are.
+/// Fields left out stay as they are, but where `extends` names another profile to start from.
 async fn patch_profile(State(platform): Shared, body: Bytes) -> Result<Response, Refused> {
-    platform.set_profile(overlay::<Profile>(&platform.profile(), parse(&body)?)?);
-    Ok(json_response(&*platform.profile()))
+    let fields: Map<String, Value> = parse(&body)?;
+    let profile = match fields.contains_key("extends") {
+        true => Profile::from_fields(fields),
+        false => platform.profile().overlaid(fields),
+    };
+    behave(&platform, profile).await
+}
+
+/// Takes a profile by its name alone.
+async fn name_profile(State(platform): Shared, Path(name): Path<String>) -> Result<Response, Refused> {
+    let profile = match name.as_str() {
+        "default" => Some(Profile::default()),
+        name => Profile::named(name),
+    };
+    let unknown = || Refused(StatusCode::NOT_FOUND, format!("no profile is called {name}"));
+    behave(&platform, Ok(profile.ok_or_else(unknown)?)).await
+}
+
+async fn behave(platform: &Platform, profile: Result<Profile, ProfileError>) -> Result<Response, Refused> {
+    let profile = profile.map_err(|error| match error {
+        ProfileError::Json(error) => invalid(error.to_string()),
+        other => invalid(other.to_string()),
+    })?;
+    let commit = platform.set_profile(profile);
+    settle(commit, json_response(&*platform.profile())).await
 }
 
 async fn revoke_tokens(State(platform): Shared) -> StatusCode {

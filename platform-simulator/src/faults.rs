@@ -1,5 +1,5 @@
-//! Faults on request: rules that say which call goes wrong, how, how often and how likely.
-//! The first rule that matches and whose dice fall wins. The dice are seeded, so a run can be repeated.
+//! Faults on request: rules that say which call goes wrong, how, how often and how likely. Rules given at run time come
+//! first, behind them those of the profile. The first rule that matches and whose dice fall wins. The dice are seeded, so a run can be repeated.
 //! It decides; `api` carries out.
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -40,7 +40,8 @@ pub enum Fault {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// `Controller/Method`, `Controller/*`, `entities/localusers`, `token`, or `*` for each API call but `token`.
+    /// `Controller/Method`, `Controller/*`, `entities/localusers`, `scim:POST /Users`, `scim:*`, `token`, or `*` for each
+    /// API call but `token`.
     pub method: String,
     /// What goes wrong.
     pub fault: Fault,
@@ -123,15 +124,10 @@ impl FaultRule {
         if method == "token" || self.method.eq_ignore_ascii_case("token") {
             return self.method.eq_ignore_ascii_case(method);
         }
-        match self.method.strip_suffix('*') {
-            Some(prefix) => method
-                .get(..prefix.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
-            None => self.method.eq_ignore_ascii_case(method),
-        }
+        names(&self.method, method)
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         if self.method.is_empty() {
             return Err("method must not be empty".into());
         }
@@ -150,10 +146,22 @@ impl FaultRule {
     }
 }
 
+/// Whether a name, or all that begins as the pattern does before its `*`, is meant; in any letter case.
+pub(crate) fn names(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => name
+            .get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
+        None => pattern.eq_ignore_ascii_case(name),
+    }
+}
+
 /// The rules in force and the dice.
 #[derive(Debug)]
 pub(crate) struct Faults {
     rules: Vec<FaultRule>,
+    /// The profile's.
+    standing: Vec<FaultRule>,
     seed: u64,
     dice: StdRng,
 }
@@ -162,14 +170,20 @@ impl Faults {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             rules: Vec::new(),
+            standing: Vec::new(),
             seed,
             dice: StdRng::seed_from_u64(seed),
         }
     }
 
-    /// The rules in force, used-up ones included.
+    /// The rules given at run time, used-up ones included.
     pub(crate) fn rules(&self) -> &[FaultRule] {
         &self.rules
+    }
+
+    /// Takes over the rules of another profile.
+    pub(crate) fn set_standing(&mut self, rules: Vec<FaultRule>) {
+        self.standing = rules;
     }
 
     /// Puts rules behind those in force; all of them or none.
@@ -182,14 +196,26 @@ impl Faults {
         Ok(())
     }
 
-    /// Drops all rules; the dice start anew.
+    /// Drops the rules given at run time; the dice start anew.
     pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.seed);
+        *self = Self {
+            standing: std::mem::take(&mut self.standing),
+            ..Self::new(self.seed)
+        };
+    }
+
+    /// Drops the rule at this place, if there is one.
+    pub(crate) fn remove(&mut self, at: usize) -> bool {
+        let there = at < self.rules.len();
+        if there {
+            self.rules.remove(at);
+        }
+        there
     }
 
     /// The rule that hits this call, if any.
     pub(crate) fn hit(&mut self, method: &str, body: &[u8]) -> Option<FaultRule> {
-        for rule in &mut self.rules {
+        for rule in self.rules.iter_mut().chain(&mut self.standing) {
             if rule.times == Some(0) || !rule.matches(method) || !rule.is_about(body) {
                 continue;
             }

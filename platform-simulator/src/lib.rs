@@ -13,6 +13,7 @@ mod faults;
 mod journal;
 mod like;
 mod page;
+mod past;
 mod platform;
 mod profile;
 mod query;
@@ -37,7 +38,10 @@ pub use calls::Call;
 pub use faults::{Fault, FaultRule};
 pub use journal::{JournalError, NotDurable};
 pub use platform::{ADMIN_ID, CALLER_ID};
-pub use profile::{ClearWith, ColumnCasing, CreateResult, Profile, RoleWrites, Texts, UnknownPrincipals};
+pub use profile::{
+    ClearWith, ColumnCasing, CreateResult, Denial, NAMES as PROFILE_NAMES, NoSuchProfile, Profile, ProfileError,
+    ProfileSource, RateLimitAnswer, Right, RoleWrites, ScimIds, Texts, UnknownPrincipals,
+};
 pub use records::{Group, Kind, Member, User};
 
 use journal::Journal;
@@ -76,9 +80,9 @@ pub struct Config {
     /// File with the secret of the service user; it wins over the setting above
     #[arg(long, env = "PLATFORM_SIMULATOR_CLIENT_SECRET_FILE")]
     pub client_secret_file: Option<PathBuf>,
-    /// JSON file that says how this tenant behaves; fields left out have their defaults
-    #[arg(long, env = "PLATFORM_SIMULATOR_PROFILE")]
-    pub profile: Option<PathBuf>,
+    /// How this tenant behaves: modern, no-role-writes, heritage, scim-only, federated, hostile, or a JSON file
+    #[arg(long, env = "PLATFORM_SIMULATOR_PROFILE", value_name = "NAME|FILE")]
+    pub profile: Option<ProfileSource>,
     /// Seed of the dice that faults with a probability are thrown with
     #[arg(long, env = "PLATFORM_SIMULATOR_SEED", default_value_t = 1)]
     pub seed: u64,
@@ -152,7 +156,7 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         #[source]
-        source: serde_json::Error,
+        source: ProfileError,
     },
     /// The service user's login name is another account's in the data folder.
     #[error("the login name of the service user is another account's in the data folder")]
@@ -246,10 +250,13 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         return Err(Error::EmptySecret);
     }
     let profile = match &config.profile {
-        Some(path) => serde_json::from_str(&read(path).await?).map_err(|source| Error::Profile {
-            path: path.clone(),
-            source,
-        })?,
+        Some(ProfileSource::File(path)) => {
+            Profile::read(read(path).await?.as_bytes()).map_err(|source| Error::Profile {
+                path: path.clone(),
+                source,
+            })?
+        }
+        Some(ProfileSource::Named(name)) => Profile::named(name).unwrap_or_default(),
         None => Profile::default(),
     };
     let listener = service_runtime::listen(config.listen)

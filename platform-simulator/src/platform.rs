@@ -6,14 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::calls::Calls;
 use crate::faults::Faults;
 use crate::journal::{Commit, Journal};
+use crate::past::Past;
 use crate::profile::Profile;
 use crate::query::QueryCache;
-use crate::records::{EVERYBODY, Kind, Member, SYSADMIN, User};
+use crate::records::{EVERYBODY, Group, Kind, Member, SYSADMIN, User};
 use crate::state::{Op, State};
 use crate::tokens::Tokens;
 
@@ -40,16 +43,20 @@ pub(crate) struct Platform {
     cache: Mutex<QueryCache>,
     rate: Mutex<Rate>,
     old_names: Mutex<HashMap<String, (String, Instant)>>,
+    past: Mutex<Past>,
+    jitter: Mutex<StdRng>,
 }
 
 impl Platform {
     pub(crate) fn new(client: Client, journal: Journal, state: State, profile: Profile, seed: u64) -> Self {
+        let mut faults = Faults::new(seed);
+        faults.set_standing(profile.faults.clone());
         Self {
             client,
             journal,
             state: Mutex::new(state),
             profile: Mutex::new(Arc::new(profile)),
-            faults: Mutex::new(Faults::new(seed)),
+            faults: Mutex::new(faults),
             calls: Mutex::default(),
             tokens: Mutex::default(),
             cache: Mutex::default(),
@@ -59,6 +66,8 @@ impl Platform {
                 at: Instant::now(),
             }),
             old_names: Mutex::default(),
+            past: Mutex::default(),
+            jitter: Mutex::new(StdRng::seed_from_u64(seed)),
         }
     }
 
@@ -81,6 +90,9 @@ impl Platform {
         if !self.journal.takes_changes() {
             return Ok((answer, Commit::failed()));
         }
+        if self.profile().group_lag_ms > 0 {
+            held(&self.past).remember(&state, &ops, self.group_lag());
+        }
         ops.iter().for_each(|op| state.apply(op));
         let commit = self.journal.append(&ops);
         self.journal.compact_when_long(&state);
@@ -92,7 +104,7 @@ impl Platform {
     pub(crate) fn furnish(&self) -> Option<Commit> {
         let result = self.change(|state| match state.user_named(&self.client.id) {
             Some(other) if other.id != CALLER_ID => Err(()),
-            _ => Ok((self.furniture(state), ())),
+            _ => Ok(([self.furniture(state), self.federated(state)].concat(), ())),
         });
         result.ok().map(|((), commit)| commit)
     }
@@ -103,8 +115,9 @@ impl Platform {
         *self.cache() = QueryCache::default();
         self.faults().clear();
         held(&self.old_names).clear();
+        *held(&self.past) = Past::default();
         let empty = State::default();
-        let ops = [vec![Op::Clear], self.furniture(&empty)].concat();
+        let ops = [vec![Op::Clear], self.furniture(&empty), self.federated(&empty)].concat();
         let Ok(((), commit)) = self.change(|_| Ok::<_, std::convert::Infallible>((ops, ())));
         commit
     }
@@ -184,8 +197,56 @@ impl Platform {
         Arc::clone(&held(&self.profile))
     }
 
-    pub(crate) fn set_profile(&self, profile: Profile) {
+    /// Behaves like this from now on; accounts that its federation has from the start are made where they are missing.
+    pub(crate) fn set_profile(&self, profile: Profile) -> Commit {
+        self.faults().set_standing(profile.faults.clone());
         *held(&self.profile) = Arc::new(profile);
+        let Ok(((), commit)) = self.change(|state| Ok::<_, std::convert::Infallible>((self.federated(state), ())));
+        commit
+    }
+
+    /// Makes the accounts that the profile's federation has, where they are missing.
+    fn federated(&self, state: &State) -> Vec<Op> {
+        let profile = self.profile();
+        let missing = profile
+            .federated_accounts
+            .iter()
+            .filter(|name| state.namesake(name, false).is_none());
+        let account = |name: &String| {
+            Op::User(Arc::new(User {
+                id: Uuid::new_v4().to_string(),
+                name: name.clone(),
+                mail: name.clone(),
+                display_name: name.split('@').next().unwrap_or_default().replace('.', " "),
+                state: "None".to_owned(),
+                source_ds: "FDS".to_owned(),
+                create_date: Timestamp::now().as_millisecond(),
+                version: 1,
+                ..User::default()
+            }))
+        };
+        missing.map(account).collect()
+    }
+
+    /// The groups as reports and queries show them now, by id.
+    pub(crate) fn groups_in_reports(&self, state: &State) -> Vec<Arc<Group>> {
+        held(&self.past).groups(state, self.group_lag())
+    }
+
+    fn group_lag(&self) -> Duration {
+        Duration::from_millis(self.profile().group_lag_ms)
+    }
+
+    /// How long a call to this method takes before anything else, with so many others under way.
+    pub(crate) fn latency(&self, method: &str, others: u64) -> Duration {
+        let profile = self.profile();
+        let jitter = match profile.latency_jitter_ms {
+            0 => 0,
+            most => held(&self.jitter).random_range(0..=most),
+        };
+        let load = profile.latency_per_call_ms.saturating_mul(others);
+        let fixed = profile.fixed_latency_ms(method);
+        Duration::from_millis(fixed.saturating_add(jitter).saturating_add(load))
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -204,9 +265,14 @@ impl Platform {
         held(&self.cache)
     }
 
-    /// Takes one call out of this second's allowance; false: too many.
-    pub(crate) fn within_rate(&self, max_rps: u32) -> bool {
-        max_rps == 0 || held(&self.rate).take(f64::from(max_rps), Instant::now())
+    /// Takes one call out of the allowance; false: too many.
+    pub(crate) fn within_rate(&self, profile: &Profile) -> bool {
+        let (per_second, burst) = match (profile.max_rps, profile.rate_burst) {
+            (0, _) => return true,
+            (rate, 0) => (rate, rate),
+            both => both,
+        };
+        held(&self.rate).take(f64::from(per_second), f64::from(burst), Instant::now())
     }
 
     /// Lets readers see this account's old display name for a while longer.
@@ -230,7 +296,7 @@ impl Platform {
     }
 }
 
-/// A bucket that fills with the allowance of a second.
+/// A bucket that fills evenly.
 #[derive(Debug)]
 struct Rate {
     left: f64,
@@ -238,10 +304,10 @@ struct Rate {
 }
 
 impl Rate {
-    fn take(&mut self, per_second: f64, now: Instant) -> bool {
+    fn take(&mut self, per_second: f64, burst: f64, now: Instant) -> bool {
         let passed = now.duration_since(self.at).as_secs_f64();
         self.at = now;
-        self.left = (self.left + passed * per_second).min(per_second);
+        self.left = (self.left + passed * per_second).min(burst);
         let enough = self.left >= 1.0;
         if enough {
             self.left -= 1.0;

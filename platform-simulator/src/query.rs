@@ -122,18 +122,13 @@ fn user_cell(user: &User, column: &str) -> Value {
         "Status" | "StatusEnum" | "StatusDescription" => json!(user.status()),
         "CloudState" => json!(user.state),
         "SourceDs" | "SourceDsType" => json!(user.source_ds),
-        "SourceDsLocalized" | "SourceDsInstance" => {
-            json!(if user.is_local() {
-                "Delinea Directory"
-            } else {
-                "Federated Directory"
-            })
-        }
+        "SourceDsLocalized" | "SourceDsInstance" => json!(user.directory_name()),
         "DirectoryServiceUuid" => json!(user.directory_uuid()),
         "UserType" => json!("User"),
         "PlatformUserMembershipType" => json!("Employee"),
         "ServiceUser" => json!(user.service_user),
         "Visibility" => json!("Visible"),
+        "LastLogin" if user.last_login > 0 => json!(format!("/Date({})/", user.last_login)),
         _ => Value::Null,
     }
 }

@@ -65,6 +65,21 @@ pub struct User {
     pub create_date: i64,
     /// Moves with each change of this account.
     pub version: u64,
+    /// When its person last logged in, in milliseconds since 1970; 0: never.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub last_login: i64,
+    /// How many sessions its person has.
+    #[serde(skip_serializing_if = "no_session")]
+    pub sessions: u64,
+    /// The id that a SCIM client gave it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub external_id: String,
+    /// The given name, which only SCIM clients tell.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub given_name: String,
+    /// The family name, which only SCIM clients tell.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub family_name: String,
 }
 
 impl User {
@@ -78,6 +93,15 @@ impl User {
         if self.is_local() { CDS_UUID } else { FDS_UUID }
     }
 
+    /// The name of the directory it comes from.
+    pub fn directory_name(&self) -> &'static str {
+        if self.is_local() {
+            "Delinea Directory"
+        } else {
+            "Federated Directory"
+        }
+    }
+
     /// The word that reports show for its state.
     pub fn status(&self) -> &str {
         match self.state.as_str() {
@@ -86,6 +110,16 @@ impl User {
             state => state.split(',').next().unwrap_or(state),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(time: &i64) -> bool {
+    *time == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn no_session(sessions: &u64) -> bool {
+    *sessions == 0
 }
 
 /// What kind of principal a member is.

@@ -68,9 +68,13 @@ impl State {
 
     /// The account with this login name: the local one, where a federated one has it too.
     pub(crate) fn user_named(&self, name: &str) -> Option<&Arc<User>> {
-        let mut keys = [true, false].into_iter().map(|local| (fold(name), !local));
-        keys.find_map(|key| self.user_names.get(&key))
-            .and_then(|id| self.users.get(id))
+        self.namesake(name, true).or_else(|| self.namesake(name, false))
+    }
+
+    /// The local or the federated account with this login name.
+    pub(crate) fn namesake(&self, name: &str, local: bool) -> Option<&Arc<User>> {
+        let id = self.user_names.get(&(fold(name), !local))?;
+        self.users.get(id)
     }
 
     /// All accounts, by id.

@@ -1,18 +1,12 @@
-//! The calls that read accounts: one by id or by name, or all local ones as a bare array.
+//! The calls that read one account, by id or by name.
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
-use axum::response::Response;
-use futures_util::stream;
-use http::HeaderValue;
-use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use super::Call;
 use super::users::{known, local, required};
 use crate::envelope::{self, Done, Failure, Outcome};
-use crate::platform::Platform;
 use crate::records::{Group, User};
 
 pub(super) fn get(call: &Call<'_>) -> Outcome {
@@ -23,9 +17,7 @@ pub(super) fn get(call: &Call<'_>) -> Outcome {
 
 pub(super) fn get_by_name(call: &Call<'_>) -> Outcome {
     let name = required(call, "username")?;
-    let found = call
-        .platform
-        .read(|state| state.user_named(&name).filter(|user| user.is_local()).cloned());
+    let found = call.platform.read(|state| state.namesake(&name, true).cloned());
     let user = found.ok_or_else(|| Failure::new(&call.profile.texts.unknown_user, &name))?;
     Ok(Done::read(attributes_of(&call.platform.seen(&user))).about(&user.id))
 }
@@ -59,60 +51,6 @@ pub(super) fn roles_and_rights(call: &Call<'_>) -> Outcome {
     let full_count = call.profile.full_count.then_some(rows.len());
     let columns = ["ID", "Name"].map(str::to_owned);
     Ok(Done::read(envelope::rows("Role", &columns, full_count, rows)).about(&id))
-}
-
-/// All local accounts as one bare JSON array, written piece by piece.
-pub(super) fn list_local(platform: &Platform) -> Response {
-    const PORTION: usize = 500;
-    let users: Vec<(Arc<User>, Vec<Arc<Group>>)> = platform.read(|state| {
-        let local = state.users().filter(|user| user.is_local());
-        local
-            .map(|user| (platform.seen(user), state.groups_of(&user.id).cloned().collect()))
-            .collect()
-    });
-    let portions = users.len().div_ceil(PORTION).max(1);
-    let pieces = stream::iter((0..portions).map(move |n| {
-        let mut text = String::from(if n == 0 { "[" } else { "" });
-        let end = users.len().min((n + 1) * PORTION);
-        for (at, (user, groups)) in users[n * PORTION..end].iter().enumerate() {
-            if n + at > 0 {
-                text.push(',');
-            }
-            text.push_str(&entity(user, groups).to_string());
-        }
-        if n + 1 == portions {
-            text.push(']');
-        }
-        Ok::<_, std::convert::Infallible>(Bytes::from(text))
-    }));
-    let mut response = Response::new(Body::from_stream(pieces));
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/json; charset=utf-8"),
-    );
-    response
-}
-
-fn entity(user: &User, groups: &[Arc<Group>]) -> Value {
-    json!({
-        "Uuid": user.id,
-        "Name": user.name,
-        "DisplayName": user.display_name,
-        "Email": user.mail,
-        "State": user.state,
-        "CloudLockedState": if user.cloud_locked { "Locked" } else { "None" },
-        "Type": "User",
-        "ServiceUser": user.service_user,
-        "Visibility": "Visible",
-        "PlatformUserMembershipType": "Employee",
-        "DistinguishedName": user.name,
-        "DirectoryServiceUuid": user.directory_uuid(),
-        "DirectoryServiceName": user.source_ds,
-        "DirectoryInstanceName": "Delinea Directory",
-        "EffectiveGroups": groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(),
-        "UpdateType": "Full",
-        "Stamp": user.version,
-    })
 }
 
 fn attributes_of(user: &User) -> Value {

@@ -112,6 +112,7 @@ impl Found {
                 Kind::User => state
                     .user(id)
                     .or_else(|| state.user_named(id))
+                    .filter(|user| profile.shows(user))
                     .map(|user| user.id.clone()),
                 Kind::Role => state
                     .group(id)

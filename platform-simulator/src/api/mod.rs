@@ -8,8 +8,10 @@ mod methods;
 mod params;
 mod redrock;
 mod reports;
+mod rest;
 mod roles;
 mod sabotage;
+mod scim;
 mod token;
 mod users;
 
@@ -18,22 +20,22 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use http::header::{AUTHORIZATION, DATE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::MAX_BODY;
 use crate::calls;
-use crate::envelope;
+use crate::envelope::{self, Failure};
 use crate::faults::{Fault, FaultRule};
 use crate::platform::Platform;
-use crate::profile::{Profile, RoleWrites};
+use crate::profile::{Denial, Profile, RateLimitAnswer};
 use crate::server::Scissors;
-use methods::{Effect, REDROCK, Target};
+use methods::{Effect, Target};
 use params::Params;
 
 /// The log keeps no more of what a call calls its object.
@@ -47,8 +49,10 @@ struct Call<'a> {
 }
 
 /// The tenant is up.
-pub(crate) async fn health() -> Response {
-    envelope::json_response(&serde_json::json!({ "healthy": true }))
+pub(crate) async fn health(State(platform): State<Arc<Platform>>) -> Response {
+    let mut response = envelope::json_response(&serde_json::json!({ "healthy": true }));
+    set_clock(&mut response, &platform.profile());
+    response
 }
 
 /// Answers every path that is not the simulator's own.
@@ -62,12 +66,13 @@ pub(crate) async fn serve(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let target = Target::of(&parts);
-    platform.calls().count(target.name(), target.writes());
+    let others = platform.calls().count(target.name(), target.writes());
     let rule = platform.faults().hit(target.name(), &body);
     let mut entry = Entry::new(&platform, target, &parts.headers, rule.as_ref());
-    sleep(Duration::from_millis(platform.profile().latency_ms)).await;
+    sleep(platform.latency(target.name(), others)).await;
 
-    let mut response = match rule.as_ref().and_then(sabotage::instead) {
+    let is_scim = matches!(target, Target::Scim(_));
+    let mut response = match rule.as_ref().and_then(|rule| sabotage::instead(rule, is_scim)) {
         Some(response) => response,
         None => answer(&platform, target, &parts, body, &mut entry).await,
     };
@@ -77,11 +82,11 @@ pub(crate) async fn serve(
             .or((rule.fault == Fault::Slow).then_some(5000))
             .unwrap_or(0);
         sleep(Duration::from_millis(pause)).await;
-        if let Some(wrong) = sabotage::wrong_answer(rule).filter(|_| rule.after) {
+        if let Some(wrong) = sabotage::wrong_answer(rule, is_scim).filter(|_| rule.after) {
             response = wrong;
         }
         match rule.fault {
-            Fault::Failure => entry.call.success = Some(false),
+            Fault::Failure if !is_scim => entry.call.success = Some(false),
             Fault::LostAnswer | Fault::Drop => {
                 scissors.cut();
                 return response;
@@ -94,7 +99,23 @@ pub(crate) async fn serve(
     let transaction = Uuid::new_v4().to_string();
     let transaction = HeaderValue::from_str(&transaction).expect("a UUID is plain ASCII");
     response.headers_mut().insert("X-CFY-TX-ID", transaction);
+    set_clock(&mut response, &platform.profile());
     response
+}
+
+/// Lets the answer say what time it is here.
+fn set_clock(response: &mut Response, profile: &Profile) {
+    if profile.clock_skew_s == 0 {
+        return;
+    }
+    let now = Timestamp::now();
+    let here = now
+        .checked_add(SignedDuration::from_secs(profile.clock_skew_s))
+        .unwrap_or(now);
+    let here = here.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = HeaderValue::from_str(&here) {
+        response.headers_mut().insert(DATE, date);
+    }
 }
 
 async fn answer(platform: &Platform, target: Target, parts: &Parts, body: Bytes, entry: &mut Entry<'_>) -> Response {
@@ -102,25 +123,36 @@ async fn answer(platform: &Platform, target: Target, parts: &Parts, body: Bytes,
     match target {
         Target::Unknown => return StatusCode::NOT_FOUND.into_response(),
         Target::Token => return token::issue(platform, &profile, parts, body).await,
-        Target::LocalUsers | Target::Rpc(_) => {}
+        Target::Scim(_) if !profile.scim => return StatusCode::NOT_FOUND.into_response(),
+        Target::Rest(_) | Target::Rpc(_) | Target::Scim(_) => {}
     }
-    if !platform.within_rate(profile.max_rps) {
-        return (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "1")]).into_response();
+    if !platform.within_rate(&profile) {
+        return too_many(&profile);
     }
     if !bearer(&parts.headers).is_some_and(|token| platform.tokens().is_valid(token)) {
         return unauthorized();
     }
-    let Target::Rpc(method) = target else {
-        return lookup::list_local(platform);
-    };
-    let exposed = match method.effect {
-        Effect::WritesRoles => profile.role_writes == RoleWrites::Rpc,
-        Effect::Reads | Effect::Writes => profile.redrock || method.name != REDROCK,
-    };
-    if !exposed {
+    if !target.exposed(&profile) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let outcome = match Params::parse(&parts.uri, &body) {
+    let right = target.effect().map(Effect::right);
+    let denied = right.is_some_and(|right| profile.missing_permissions.contains(&right));
+    if denied && profile.missing_permission_answer == Denial::NotFound {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let denial = denied.then(|| Failure::new(&profile.texts.denied, target.name()));
+    let method = match target {
+        Target::Rpc(method) => method,
+        Target::Scim(operation) => {
+            let (response, object) = scim::answer(platform, &profile, operation, denial, parts, &body).await;
+            entry.call.object = object.chars().take(MAX_OBJECT).collect();
+            return response;
+        }
+        Target::Rest(rest) => return rest::answer(platform, &profile, rest, denial, parts),
+        Target::Token | Target::Unknown => return StatusCode::NOT_FOUND.into_response(),
+    };
+    let params = denial.map_or_else(|| Params::parse(&parts.uri, &body), Err);
+    let outcome = match params {
         Ok(params) => (method.handle)(&Call {
             platform,
             profile: &profile,
@@ -151,6 +183,17 @@ async fn answer(platform: &Platform, target: Target, parts: &Parts, body: Bytes,
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn too_many(profile: &Profile) -> Response {
+    let status = match profile.rate_limit_answer {
+        RateLimitAnswer::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        RateLimitAnswer::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let retry_after = profile
+        .rate_retry_after_s
+        .map(|seconds| (RETRY_AFTER, seconds.to_string()));
+    (status, AppendHeaders(retry_after.into_iter().collect::<Vec<_>>())).into_response()
 }
 
 fn unauthorized() -> Response {

@@ -27,7 +27,7 @@ pub(super) fn query(call: &Call<'_>) -> Outcome {
     let select = Select::parse(&script).map_err(|reason| Failure::new(&texts.unsupported_query, &reason))?;
     let args = args(call.params.member("Args").unwrap_or(&Value::Null));
     let rows = query::rows(call.platform, script, args.caching, || {
-        call.platform.read(|state| select.run(state))
+        call.platform.read(|state| select.run(call, state))
     });
     Ok(Done::read(query::answer(
         call.platform,
@@ -81,15 +81,22 @@ impl Condition {
 }
 
 impl Select {
-    fn run(&self, state: &State) -> Vec<Row> {
+    fn run(&self, call: &Call<'_>, state: &State) -> Vec<Row> {
         let mut rows: Vec<Row> = match (self.table, self.exact()) {
             (Table::User, Some(("ID", id))) => state.user(id).into_iter().cloned().map(Row::User).collect(),
             (Table::User, Some(("Username", name))) => {
                 state.user_named(name).into_iter().cloned().map(Row::User).collect()
             }
             (Table::User, _) => state.users().map(|user| Row::User(Arc::clone(user))).collect(),
-            (Table::Role, _) => state.groups().map(|group| Row::Group(Arc::clone(group))).collect(),
+            (Table::Role, _) => {
+                let groups = call.platform.groups_in_reports(state);
+                groups.into_iter().map(Row::Group).collect()
+            }
         };
+        rows.retain(|row| match row {
+            Row::User(user) => call.profile.shows(user),
+            Row::Group(_) => true,
+        });
         rows.retain(|row| self.conditions.iter().all(|condition| condition.holds(row)));
         if let Some(((column, _), ascending)) = self.order {
             rows.sort_by_cached_key(|row| row.text(column));

@@ -19,6 +19,9 @@ pub(super) fn run(call: &Call<'_>) -> Outcome {
         .filled("ID")
         .ok_or_else(|| Failure::new(&texts.missing_parameter, "ID"))?;
     let report = fold(&report);
+    if call.profile.hides(&format!("report:{report}")) {
+        return Err(Failure::new(&texts.unknown_report, &report));
+    }
     let sent = call.params.member("Args").unwrap_or(&Value::Null);
     let args = args(sent);
     let parameter = |name: &str| {
@@ -52,11 +55,12 @@ pub(super) fn run(call: &Call<'_>) -> Outcome {
         call.platform.read(|state| match report.as_str() {
             "user_byid" => state
                 .user(&pattern)
+                .filter(|user| call.profile.shows(user))
                 .into_iter()
                 .map(|user| Row::User(Arc::clone(user)))
                 .collect(),
-            "role_searchbyname" => groups(state, &Like::new(&pattern)),
-            _ => users(state, &Like::new(&pattern)),
+            "role_searchbyname" => groups(call, state, &Like::new(&pattern)),
+            _ => users(call, state, &Like::new(&pattern)),
         })
     });
     Ok(Done::read(query::answer(
@@ -69,19 +73,23 @@ pub(super) fn run(call: &Call<'_>) -> Outcome {
 }
 
 /// Accounts whose login name or display name matches, by login name.
-fn users(state: &State, like: &Like) -> Vec<Row> {
+fn users(call: &Call<'_>, state: &State, like: &Like) -> Vec<Row> {
     let matching = state
         .users_by_name()
+        .filter(|(_, user)| call.profile.shows(user))
         .filter(|(name, user)| like.matches(name) || like.matches(&fold(&user.display_name)));
     matching.map(|(_, user)| Row::User(Arc::clone(user))).collect()
 }
 
-fn groups(state: &State, like: &Like) -> Vec<Row> {
-    state
-        .groups_by_name()
+/// Groups whose name matches, by name.
+fn groups(call: &Call<'_>, state: &State, like: &Like) -> Vec<Row> {
+    let groups = call.platform.groups_in_reports(state).into_iter();
+    let mut named: Vec<_> = groups
+        .map(|group| (fold(&group.name), group))
         .filter(|(name, _)| like.matches(name))
-        .map(|(_, group)| Row::Group(Arc::clone(group)))
-        .collect()
+        .collect();
+    named.sort_by(|(one, _), (other, _)| one.cmp(other));
+    named.into_iter().map(|(_, group)| Row::Group(group)).collect()
 }
 
 /// Paging, sorting and freshness as reports and queries are sent them.

@@ -42,10 +42,7 @@ fn create(call: &Call<'_>, with_members: bool) -> Outcome {
         .filled("Name")
         .ok_or_else(|| Failure::new(&profile.texts.missing_parameter, "Name"))?;
     let description = params.text("Description").unwrap_or_default();
-    let mut id = Uuid::new_v4().to_string();
-    if profile.role_id_underscores {
-        id = id.replace('-', "_");
-    }
+    let id = new_id(profile);
     let ((), commit) = call.platform.change(|state| {
         if state.group_named(&name).is_some() {
             return Err(Failure::new(&profile.texts.duplicate_group, &name));
@@ -74,6 +71,15 @@ fn create(call: &Call<'_>, with_members: bool) -> Outcome {
     })
 }
 
+pub(super) fn new_id(profile: &Profile) -> String {
+    let id = Uuid::new_v4().to_string();
+    if profile.role_id_underscores {
+        id.replace('-', "_")
+    } else {
+        id
+    }
+}
+
 pub(super) fn get(call: &Call<'_>) -> Outcome {
     let group = named_group(call)?;
     let role = json!({
@@ -94,10 +100,7 @@ pub(super) fn update(call: &Call<'_>) -> Outcome {
     let new_name = params.filled("NewName");
     let description = params.text("Description");
     edit(call, |state, group| {
-        let taken = |name: &String| state.group_named(name).is_some_and(|other| other.id != group.id);
-        if let Some(name) = new_name.as_ref().filter(|name| taken(name)) {
-            return Err(Failure::new(&profile.texts.duplicate_group, name));
-        }
+        let mut ops = renamed(profile, state, group, new_name, description)?;
         let (mut add, mut remove) = (Found::default(), Found::default());
         for (list, kind) in KINDS {
             let delta = params.member(list);
@@ -110,20 +113,42 @@ pub(super) fn update(call: &Call<'_>) -> Outcome {
             add.resolve(state, profile, kind, &part("Add"))?;
             remove.resolve(state, profile, kind, &part("Delete"))?;
         }
-        let mut ops = Vec::new();
-        let name = new_name.unwrap_or_else(|| group.name.clone());
-        let description = description.unwrap_or_else(|| group.description.clone());
-        if name != group.name || description != group.description {
-            ops.push(Op::Group {
-                id: group.id.clone(),
-                name,
-                description,
-                built_in: false,
-            });
-        }
         ops.extend(delta(group, add.members, remove.members));
         Ok((ops, add.unknown.or(remove.unknown)))
     })
+}
+
+/// The older form, which knows no members.
+pub(super) fn rename(call: &Call<'_>) -> Outcome {
+    let (new_name, description) = (call.params.filled("NewName"), call.params.text("Description"));
+    edit(call, |state, group| {
+        Ok((renamed(call.profile, state, group, new_name, description)?, None))
+    })
+}
+
+/// The operation that gives the group another name or description, where they are others.
+pub(super) fn renamed(
+    profile: &Profile,
+    state: &State,
+    group: &Group,
+    new_name: Option<String>,
+    description: Option<String>,
+) -> Result<Vec<Op>, Failure> {
+    let name = new_name.unwrap_or_else(|| group.name.clone());
+    let description = description.unwrap_or_else(|| group.description.clone());
+    if state.group_named(&name).is_some_and(|other| other.id != group.id) {
+        return Err(Failure::new(&profile.texts.duplicate_group, &name));
+    }
+    if name == group.name && description == group.description {
+        return Ok(Vec::new());
+    }
+    let (id, built_in) = (group.id.clone(), group.built_in);
+    Ok(vec![Op::Group {
+        id,
+        name,
+        description,
+        built_in,
+    }])
 }
 
 pub(super) fn delete(call: &Call<'_>) -> Outcome {
@@ -198,7 +223,7 @@ pub(super) fn named_group(call: &Call<'_>) -> Result<Arc<Group>, Failure> {
     found.ok_or_else(|| Failure::new(&call.profile.texts.unknown_group, &id))
 }
 
-fn changeable<'a>(state: &'a State, profile: &Profile, id: &str) -> Result<&'a Arc<Group>, Failure> {
+pub(super) fn changeable<'a>(state: &'a State, profile: &Profile, id: &str) -> Result<&'a Arc<Group>, Failure> {
     match state.group(id) {
         None => Err(Failure::new(&profile.texts.unknown_group, id)),
         Some(group) if group.built_in => Err(Failure::new(&profile.texts.built_in_group, &group.name)),

@@ -9,18 +9,18 @@ use http::header::{CONTENT_LENGTH, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use tokio::time::sleep;
 
-use super::unauthorized;
+use super::{scim, unauthorized};
 use crate::MAX_BODY;
 use crate::envelope;
 use crate::faults::{Fault, FaultRule};
 
 /// The answer of a fault under which nothing is done; none where the call is carried out first.
-pub(super) fn instead(rule: &FaultRule) -> Option<Response> {
-    if rule.after { None } else { wrong_answer(rule) }
+pub(super) fn instead(rule: &FaultRule, is_scim: bool) -> Option<Response> {
+    if rule.after { None } else { wrong_answer(rule, is_scim) }
 }
 
 /// The answer that takes the place of the right one; none where that is given, mutilated or late.
-pub(super) fn wrong_answer(rule: &FaultRule) -> Option<Response> {
+pub(super) fn wrong_answer(rule: &FaultRule, is_scim: bool) -> Option<Response> {
     let status = |default: StatusCode| {
         rule.status
             .and_then(|code| StatusCode::from_u16(code).ok())
@@ -53,6 +53,9 @@ pub(super) fn wrong_answer(rule: &FaultRule) -> Option<Response> {
         Fault::Drop => Some(StatusCode::NO_CONTENT.into_response()),
         Fault::Failure => {
             let message = rule.message.as_deref().unwrap_or("The operation failed.");
+            if is_scim {
+                return Some(scim::failure(status(StatusCode::BAD_REQUEST), message));
+            }
             let mut answer = envelope::failure(message, rule.error_id.as_deref());
             *answer.status_mut() = status(StatusCode::OK);
             Some(answer)

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Call;
 use super::params::text;
 use crate::envelope::{Done, Failure, Outcome};
-use crate::platform::{ADMIN_ID, CALLER_ID};
+use crate::platform::{ADMIN_ID, CALLER_ID, Platform};
 use crate::profile::{ClearWith, CreateResult, Profile, UnknownPrincipals};
 use crate::records::{EVERYBODY, Kind, Member, User};
 use crate::state::{Op, State};
@@ -59,15 +59,7 @@ pub(super) fn create(call: &Call<'_>) -> Outcome {
         if taken(state, profile, &name).is_some() {
             return Err(Failure::new(&profile.texts.duplicate_user, &name));
         }
-        let member = Member {
-            guid: user.id.clone(),
-            kind: Kind::User,
-        };
-        let everybody = user.in_everybody_role.then(|| Op::Members {
-            group: EVERYBODY.to_owned(),
-            add: vec![member],
-            remove: Vec::new(),
-        });
+        let everybody = user.in_everybody_role.then(|| in_everybody(&user));
         Ok(([Op::User(Arc::new(user))].into_iter().chain(everybody).collect(), ()))
     })?;
     let result = match profile.create_result {
@@ -106,18 +98,34 @@ pub(super) fn change(call: &Call<'_>) -> Outcome {
         }
         Ok((ops, old))
     })?;
-    let lag = Duration::from_millis(profile.display_name_lag_ms);
-    let shown = call
-        .platform
-        .read(|state| state.user(&old.id).map(|user| user.display_name.clone()));
-    if !lag.is_zero() && shown.is_some_and(|shown| shown != old.display_name) {
-        call.platform.hold_back_display_name(&old.id, &old.display_name, lag);
-    }
+    hold_back(call.platform, profile, &old);
     Ok(Done {
         result: Value::Null,
         object: old.id.clone(),
         commit,
     })
+}
+
+/// The operation that puts a new account into the group of everybody.
+pub(super) fn in_everybody(user: &User) -> Op {
+    let member = Member {
+        guid: user.id.clone(),
+        kind: Kind::User,
+    };
+    Op::Members {
+        group: EVERYBODY.to_owned(),
+        add: vec![member],
+        remove: Vec::new(),
+    }
+}
+
+/// Lets readers see the old display name for a while, where it has changed and the profile says so.
+pub(super) fn hold_back(platform: &Platform, profile: &Profile, old: &User) {
+    let lag = Duration::from_millis(profile.display_name_lag_ms);
+    let shown = platform.read(|state| state.user(&old.id).map(|user| user.display_name.clone()));
+    if !lag.is_zero() && shown.is_some_and(|shown| shown != old.display_name) {
+        platform.hold_back_display_name(&old.id, &old.display_name, lag);
+    }
 }
 
 pub(super) fn set_state(call: &Call<'_>) -> Outcome {
@@ -137,12 +145,11 @@ pub(super) fn set_state(call: &Call<'_>) -> Outcome {
         if old.id == ADMIN_ID && words != ["None"] {
             return Err(Failure::new(&profile.texts.system_administrator, &old.name));
         }
-        let user = User {
-            state: words.join(","),
-            ..User::clone(old)
-        };
-        Ok((changed(old, user), old.id.clone()))
+        let stays_locked = words == ["None"] && !profile.none_clears_locked && old.state.contains("Locked");
+        let words = if stays_locked { vec!["Locked"] } else { words };
+        Ok((in_state(profile, old, words.join(",")), old.id.clone()))
     })?;
+    end_tokens(call.platform, profile, &id);
     Ok(Done {
         result: Value::Null,
         object: id,
@@ -150,27 +157,82 @@ pub(super) fn set_state(call: &Call<'_>) -> Outcome {
     })
 }
 
+/// The call of a sibling product: only whether the account is enabled.
+pub(super) fn change_state(call: &Call<'_>) -> Outcome {
+    let profile = call.profile;
+    let id = required(call, "ID")?;
+    let enabled = call.params.flag("Enabled").ok_or_else(|| missing(profile, "Enabled"))?;
+    let (id, commit) = call.platform.change(|state| {
+        let old = local(state, profile, &id)?;
+        if old.id == ADMIN_ID && !enabled {
+            return Err(Failure::new(&profile.texts.system_administrator, &old.name));
+        }
+        Ok((
+            in_state(profile, old, enabled_state(&old.state, enabled)),
+            old.id.clone(),
+        ))
+    })?;
+    end_tokens(call.platform, profile, &id);
+    Ok(Done {
+        result: Value::Null,
+        object: id,
+        commit,
+    })
+}
+
+/// The state with or without `Disabled`; the other words stay.
+pub(super) fn enabled_state(state: &str, enabled: bool) -> String {
+    let others = state
+        .split(',')
+        .filter(|word| !matches!(*word, "None" | "Disabled" | ""));
+    let words: Vec<_> = others.chain((!enabled).then_some("Disabled")).collect();
+    if words.is_empty() {
+        "None".to_owned()
+    } else {
+        words.join(",")
+    }
+}
+
+/// The operation that puts the account into this state, where it is in another.
+fn in_state(profile: &Profile, old: &User, state: String) -> Vec<Op> {
+    let ends = profile.disabling_ends_sessions && state.contains("Disabled");
+    let user = User {
+        state,
+        sessions: if ends { 0 } else { old.sessions },
+        ..User::clone(old)
+    };
+    changed(old, user)
+}
+
+/// A service user that was disabled or locked has no token any more, where the profile says so.
+pub(super) fn end_tokens(platform: &Platform, profile: &Profile, id: &str) {
+    let is_out = |caller: &Arc<User>| {
+        caller.cloud_locked || (profile.disabling_ends_sessions && caller.state.contains("Disabled"))
+    };
+    if id == CALLER_ID && platform.read(|state| state.user(id).is_some_and(is_out)) {
+        platform.tokens().revoke_all();
+    }
+}
+
 pub(super) fn remove_many(call: &Call<'_>) -> Outcome {
     if call.params.member("Users").is_none() {
         return Err(missing(call.profile, "Users"));
     }
-    remove(call, &call.params.list("Users"), |state, id| state.user(id).cloned())
+    remove(call, &call.params.list("Users"), State::user)
 }
 
 pub(super) fn remove_one(call: &Call<'_>) -> Outcome {
     let id = call.params.filled("ID").ok_or_else(|| missing(call.profile, "ID"))?;
-    remove(call, &[id], |state, id| {
-        state.user(id).or_else(|| state.user_named(id)).cloned()
-    })
+    remove(call, &[id], |state, id| state.user(id).or_else(|| state.user_named(id)))
 }
 
 /// Fails as a whole where the caller is among them.
-fn remove(call: &Call<'_>, ids: &[String], find: impl Fn(&State, &str) -> Option<Arc<User>>) -> Outcome {
+fn remove(call: &Call<'_>, ids: &[String], find: impl for<'a> Fn(&'a State, &str) -> Option<&'a Arc<User>>) -> Outcome {
     let profile = call.profile;
     let (unknown, commit) = call.platform.change(|state| {
         let (mut ops, mut unknown) = (Vec::new(), None);
         for id in ids {
-            match find(state, id) {
+            match find(state, id).filter(|user| profile.shows(user)) {
                 None if profile.unknown_principals == UnknownPrincipals::FailBatch => {
                     return Err(Failure::new(&profile.texts.unknown_user, id));
                 }
@@ -212,10 +274,12 @@ pub(super) fn set_cloud_lock(call: &Call<'_>) -> Outcome {
         }
         let user = User {
             cloud_locked: lock,
+            sessions: if lock { 0 } else { old.sessions },
             ..User::clone(old)
         };
         Ok((changed(old, user), old.id.clone()))
     })?;
+    end_tokens(call.platform, call.profile, &id);
     Ok(Done {
         result: json!(true),
         object: id,
@@ -254,7 +318,7 @@ fn edit(user: &mut User, call: &Call<'_>) {
 }
 
 /// The operation that makes the change, or none where there is no difference.
-fn changed(old: &User, mut new: User) -> Vec<Op> {
+pub(super) fn changed(old: &User, mut new: User) -> Vec<Op> {
     if *old == new {
         return Vec::new();
     }
@@ -265,6 +329,7 @@ fn changed(old: &User, mut new: User) -> Vec<Op> {
 pub(super) fn known<'a>(state: &'a State, profile: &Profile, id: &str) -> Result<&'a Arc<User>, Failure> {
     state
         .user(id)
+        .filter(|user| profile.shows(user))
         .ok_or_else(|| Failure::new(&profile.texts.unknown_user, id))
 }
 
@@ -286,13 +351,13 @@ fn missing(profile: &Profile, name: &str) -> Failure {
 }
 
 /// The account that has the name already.
-fn taken<'a>(state: &'a State, profile: &Profile, name: &str) -> Option<&'a Arc<User>> {
+pub(super) fn taken<'a>(state: &'a State, profile: &Profile, name: &str) -> Option<&'a Arc<User>> {
     state
         .user_named(name)
-        .filter(|user| user.is_local() || !profile.local_beside_federated)
+        .filter(|user| user.is_local() || (!profile.local_beside_federated && profile.shows(user)))
 }
 
-fn check_suffix(profile: &Profile, name: &str) -> Result<(), Failure> {
+pub(super) fn check_suffix(profile: &Profile, name: &str) -> Result<(), Failure> {
     let suffix = name
         .rsplit_once('@')
         .filter(|(user, _)| !user.is_empty())
@@ -306,11 +371,15 @@ fn check_suffix(profile: &Profile, name: &str) -> Result<(), Failure> {
 
 /// Long enough, with small and capital letters and a digit.
 fn check_password(call: &Call<'_>, wanted: bool) -> Result<(), Failure> {
-    let strong = match call.params.filled("Password") {
+    check_policy(call.profile, call.params.filled("Password"), wanted)
+}
+
+pub(super) fn check_policy(profile: &Profile, password: Option<String>, wanted: bool) -> Result<(), Failure> {
+    let strong = match password {
         None => !wanted,
         Some(password) => {
             let has = |kind: fn(char) -> bool| password.chars().any(kind);
-            password.chars().count() >= call.profile.password_min_length
+            password.chars().count() >= profile.password_min_length
                 && has(char::is_lowercase)
                 && has(char::is_uppercase)
                 && has(char::is_numeric)
@@ -319,6 +388,6 @@ fn check_password(call: &Call<'_>, wanted: bool) -> Result<(), Failure> {
     if strong {
         Ok(())
     } else {
-        Err(Failure::new(&call.profile.texts.weak_password, ""))
+        Err(Failure::new(&profile.texts.weak_password, ""))
     }
 }

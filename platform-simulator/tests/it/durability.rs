@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use super::*;
-use platform_simulator::{Error, JournalError};
+use platform_simulator::{Error, JournalError, ProfileSource};
 
 fn kept(folder: &tempfile::TempDir) -> Config {
     Config {
@@ -120,7 +120,7 @@ async fn a_bad_profile_file_stops_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("profile.json");
     let config = Config {
-        profile: Some(path.clone()),
+        profile: Some(ProfileSource::File(path.clone())),
         ..Config::ephemeral()
     };
     assert!(matches!(start(config.clone()).await.unwrap_err(), Error::File { .. }));

@@ -4,8 +4,12 @@
 mod control;
 mod durability;
 mod faults;
+mod permissions;
 mod process;
+mod profiles;
 mod roles;
+mod scim_groups;
+mod scim_users;
 mod search;
 mod token;
 mod users;
@@ -83,6 +87,22 @@ impl Sim {
             .json(&body)
             .send()
             .await
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        let request = self.client.get(self.url(path)).bearer_auth(&self.token);
+        request.send().await.unwrap()
+    }
+
+    /// A call over SCIM; a null body is none.
+    async fn scim(&self, verb: &str, path: &str, body: Value) -> Response {
+        let url = self.url(&format!("/scim/v2/{path}"));
+        let mut request = self.client.request(verb.parse().unwrap(), url).bearer_auth(&self.token);
+        if !body.is_null() {
+            let kind = "application/scim+json";
+            request = request.header("content-type", kind).body(body.to_string());
+        }
+        request.send().await.unwrap()
     }
 
     /// The envelope of a call that got through.
