@@ -5,18 +5,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::calls::Calls;
 use crate::faults::Faults;
+use crate::furniture::{federated, furniture};
 use crate::journal::{Commit, Journal};
 use crate::past::Past;
 use crate::profile::Profile;
 use crate::query::QueryCache;
-use crate::records::{EVERYBODY, Group, Kind, Member, SYSADMIN, User};
+use crate::records::{Group, User};
 use crate::state::{Op, State};
 use crate::tokens::Tokens;
 
@@ -104,7 +103,10 @@ impl Platform {
     pub(crate) fn furnish(&self) -> Option<Commit> {
         let result = self.change(|state| match state.user_named(&self.client.id) {
             Some(other) if other.id != CALLER_ID => Err(()),
-            _ => Ok(([self.furniture(state), self.federated(state)].concat(), ())),
+            _ => Ok((
+                [furniture(&self.client.id, state), federated(&self.profile(), state)].concat(),
+                (),
+            )),
         });
         result.ok().map(|((), commit)| commit)
     }
@@ -117,80 +119,14 @@ impl Platform {
         held(&self.old_names).clear();
         *held(&self.past) = Past::default();
         let empty = State::default();
-        let ops = [vec![Op::Clear], self.furniture(&empty), self.federated(&empty)].concat();
+        let ops = [
+            vec![Op::Clear],
+            furniture(&self.client.id, &empty),
+            federated(&self.profile(), &empty),
+        ]
+        .concat();
         let Ok(((), commit)) = self.change(|_| Ok::<_, std::convert::Infallible>((ops, ())));
         commit
-    }
-
-    fn furniture(&self, state: &State) -> Vec<Op> {
-        let suffix = self
-            .client
-            .id
-            .rsplit_once('@')
-            .map_or("example.com", |(_, suffix)| suffix);
-        let account = |id: &str, name: String, display_name: &str, service_user| User {
-            id: id.to_owned(),
-            mail: name.clone(),
-            name,
-            display_name: display_name.to_owned(),
-            state: "None".to_owned(),
-            service_user,
-            oauth_client: service_user,
-            source_ds: "CDS".to_owned(),
-            built_in: true,
-            create_date: Timestamp::now().as_millisecond(),
-            version: 1,
-            ..User::default()
-        };
-        let group = |id: &str, name: &str, description: &str| Op::Group {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            description: description.to_owned(),
-            built_in: true,
-        };
-        let mut ops = Vec::new();
-        if state.group(EVERYBODY).is_none() {
-            ops.push(group(EVERYBODY, "Everybody", "All users"));
-        }
-        if state.group(SYSADMIN).is_none() {
-            ops.push(group(SYSADMIN, "System Administrator", "Full access to the tenant"));
-        }
-        match state.user(CALLER_ID) {
-            // The settings name the service user; what an old folder calls it is of no use to anybody.
-            Some(caller) if caller.name != self.client.id => {
-                let caller = User {
-                    name: self.client.id.clone(),
-                    mail: self.client.id.clone(),
-                    version: caller.version + 1,
-                    ..User::clone(caller)
-                };
-                ops.push(Op::User(Arc::new(caller)));
-            }
-            Some(_) => {}
-            None => {
-                let caller = account(CALLER_ID, self.client.id.clone(), "SCIM Gateway", true);
-                ops.push(Op::User(Arc::new(caller)));
-            }
-        }
-        if state.user(ADMIN_ID).is_none() {
-            let admin = account(ADMIN_ID, format!("cloudadmin@{suffix}"), "Cloud Administrator", false);
-            ops.push(Op::User(Arc::new(User {
-                in_everybody_role: true,
-                ..admin
-            })));
-            let member = Member {
-                guid: ADMIN_ID.to_owned(),
-                kind: Kind::User,
-            };
-            for group in [EVERYBODY, SYSADMIN] {
-                ops.push(Op::Members {
-                    group: group.to_owned(),
-                    add: vec![member.clone()],
-                    remove: Vec::new(),
-                });
-            }
-        }
-        ops
     }
 
     pub(crate) fn profile(&self) -> Arc<Profile> {
@@ -201,31 +137,9 @@ impl Platform {
     pub(crate) fn set_profile(&self, profile: Profile) -> Commit {
         self.faults().set_standing(profile.faults.clone());
         *held(&self.profile) = Arc::new(profile);
-        let Ok(((), commit)) = self.change(|state| Ok::<_, std::convert::Infallible>((self.federated(state), ())));
+        let Ok(((), commit)) =
+            self.change(|state| Ok::<_, std::convert::Infallible>((federated(&self.profile(), state), ())));
         commit
-    }
-
-    /// Makes the accounts that the profile's federation has, where they are missing.
-    fn federated(&self, state: &State) -> Vec<Op> {
-        let profile = self.profile();
-        let missing = profile
-            .federated_accounts
-            .iter()
-            .filter(|name| state.namesake(name, false).is_none());
-        let account = |name: &String| {
-            Op::User(Arc::new(User {
-                id: Uuid::new_v4().to_string(),
-                name: name.clone(),
-                mail: name.clone(),
-                display_name: name.split('@').next().unwrap_or_default().replace('.', " "),
-                state: "None".to_owned(),
-                source_ds: "FDS".to_owned(),
-                create_date: Timestamp::now().as_millisecond(),
-                version: 1,
-                ..User::default()
-            }))
-        };
-        missing.map(account).collect()
     }
 
     /// The groups as reports and queries show them now, by id.
@@ -319,4 +233,54 @@ impl Rate {
 /// A panic under a lock fails its own request; the data stays usable, since changes are applied whole.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn platform(profile: Profile, seed: u64) -> Platform {
+        let client = Client {
+            id: "gateway@example.com".to_owned(),
+            secret: "secret".to_owned(),
+        };
+        Platform::new(client, Journal::memory(), State::default(), profile, seed)
+    }
+
+    #[test]
+    fn jitter_is_spread_evenly_and_follows_from_the_seed() {
+        let profile = Profile {
+            latency_ms: 10,
+            latency_jitter_ms: 100,
+            latency_per_call_ms: 1000,
+            ..Profile::default()
+        };
+        let draw = |seed| {
+            let platform = platform(profile.clone(), seed);
+            (0..200)
+                .map(|_| platform.latency("A/B", 2).as_millis())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7), draw(8));
+        assert!(draw(7).iter().all(|ms| (2010..=2110).contains(ms)));
+        let high = draw(7).into_iter().filter(|ms| *ms >= 2060).count();
+        assert!((60..140).contains(&high), "{high} of 200 in the upper half");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_allowance_fills_evenly_up_to_the_burst() {
+        let profile = Profile {
+            max_rps: 10,
+            rate_burst: 3,
+            ..Profile::default()
+        };
+        let platform = platform(profile.clone(), 1);
+        let taken = || (0..20).filter(|_| platform.within_rate(&profile)).count();
+        assert_eq!(taken(), 3);
+        tokio::time::advance(Duration::from_millis(200)).await;
+        assert_eq!(taken(), 2);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(taken(), 3);
+    }
 }

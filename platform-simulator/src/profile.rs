@@ -15,7 +15,8 @@ use crate::faults::{FaultRule, names};
 use crate::records::User;
 
 pub use choices::{
-    ClearWith, ColumnCasing, CreateResult, Denial, RateLimitAnswer, Right, RoleWrites, ScimIds, UnknownPrincipals,
+    ClearWith, ColumnCasing, CreateResult, Denial, GroupMapping, RateLimitAnswer, Right, RoleWrites, ScimIds,
+    UnknownPrincipals,
 };
 pub use named::{NAMES, ProfileError};
 pub use source::{NoSuchProfile, ProfileSource};
@@ -67,6 +68,8 @@ pub struct Profile {
     pub federation: bool,
     /// Login names that the federation has from the start; accounts are made for them.
     pub federated_accounts: Vec<String>,
+    /// Which values of the federation's groups stand for which groups of the tenant.
+    pub group_mappings: Vec<GroupMapping>,
     /// Whether a federated account is invisible until its person has logged in once.
     pub federated_hidden_until_login: bool,
     /// Whether a local account may have the login name of a federated one.
@@ -145,6 +148,7 @@ impl Default for Profile {
             suffixes: Vec::new(),
             federation: false,
             federated_accounts: Vec::new(),
+            group_mappings: Vec::new(),
             federated_hidden_until_login: false,
             local_beside_federated: true,
             display_name_lag_ms: 0,

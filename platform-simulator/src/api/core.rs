@@ -100,3 +100,8 @@ pub(super) fn federations(call: &Call<'_>) -> Outcome {
         rows,
     )))
 }
+
+/// Which values of the outer directory's groups stand for which groups here.
+pub(super) fn group_mappings(call: &Call<'_>) -> Outcome {
+    Ok(Done::read(json!({ "Mappings": call.profile.group_mappings })))
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Call;
-use super::users::{known, local, required};
+use super::rules::{known, local, required};
 use crate::envelope::{self, Done, Failure, Outcome};
 use crate::records::{Group, User};
 
@@ -38,6 +38,22 @@ pub(super) fn is_cloud_locked(call: &Call<'_>) -> Outcome {
     let id = required(call, "user")?;
     let user = call.platform.read(|state| known(state, call.profile, &id).cloned())?;
     Ok(Done::read(json!(user.cloud_locked)).about(&user.id))
+}
+
+/// Everything about one account at once.
+pub(super) fn info(call: &Call<'_>) -> Outcome {
+    let id = required(call, "ID")?;
+    let (user, groups) = call.platform.read(|state| {
+        let user = known(state, call.profile, &id)?;
+        let groups = state
+            .groups_of(&user.id)
+            .map(|group| json!({ "ID": group.id, "Name": group.name }));
+        Ok::<_, Failure>((Arc::clone(user), groups.collect::<Vec<_>>()))
+    })?;
+    let mut attributes = attributes_of(&call.platform.seen(&user));
+    attributes["Roles"] = json!(groups);
+    attributes["CloudLocked"] = json!(user.cloud_locked);
+    Ok(Done::read(attributes).about(&user.id))
 }
 
 /// The groups that an account is in directly.

@@ -4,7 +4,7 @@ use http::request::Parts;
 
 use super::rest::Rest;
 use super::scim::Operation;
-use super::{Call, core, lookup, members, redrock, reports, roles, users};
+use super::{Call, core, directory, lookup, members, redrock, removals, reports, roles, states, users};
 use crate::envelope::Outcome;
 use crate::profile::{Profile, Right, RoleWrites};
 
@@ -71,8 +71,8 @@ const fn method(name: &'static str, effect: Effect, handle: fn(&Call<'_>) -> Out
 const METHODS: &[Method] = &[
     method("CDirectoryService/CreateUser", Effect::Writes, users::create),
     method("CDirectoryService/ChangeUser", Effect::Writes, users::change),
-    method("CDirectoryService/SetUserState", Effect::Writes, users::set_state),
-    method(CHANGE_USER_STATE, Effect::Writes, users::change_state),
+    method("CDirectoryService/SetUserState", Effect::Writes, states::set_state),
+    method(CHANGE_USER_STATE, Effect::Writes, states::change_state),
     method("CDirectoryService/GetUser", Effect::Reads, lookup::get),
     method("CDirectoryService/GetUserByName", Effect::Reads, lookup::get_by_name),
     method("UserMgmt/GetUserAttributes", Effect::Reads, lookup::attributes),
@@ -81,14 +81,24 @@ const METHODS: &[Method] = &[
         Effect::Reads,
         lookup::roles_and_rights,
     ),
-    method("UserMgmt/RemoveUsers", Effect::Writes, users::remove_many),
-    method("UserMgmt/RemoveUser", Effect::Writes, users::remove_one),
-    method("UserMgmt/SetCloudLock", Effect::Writes, users::set_cloud_lock),
+    method("CDirectoryService/GetUsers", Effect::Reads, directory::all_local),
+    method("UserMgmt/GetUserInfo", Effect::Reads, lookup::info),
+    method("UserMgmt/DirectoryServiceQuery", Effect::Reads, directory::query),
+    method("UserMgmt/ResetUserPassword", Effect::Writes, users::reset_password),
+    method("UserMgmt/RemoveUsers", Effect::Writes, removals::remove_many),
+    method("UserMgmt/RemoveUser", Effect::Writes, removals::remove_one),
+    method("UserMgmt/SetCloudLock", Effect::Writes, states::set_cloud_lock),
     method("UserMgmt/IsUserCloudLocked", Effect::Reads, lookup::is_cloud_locked),
     method("Core/GeneratePassword", Effect::Reads, core::generate_password),
     method("Core/GetCdsAliasesForTenant", Effect::Reads, core::aliases),
+    method("Core/GetAliasesForTenant", Effect::Reads, core::aliases),
     method("Core/GetDirectoryServices", Effect::Reads, core::directory_services),
     method("Federation/GetFederations", Effect::Reads, core::federations),
+    method(
+        "Federation/GetGlobalGroupAssertionMappings",
+        Effect::Reads,
+        core::group_mappings,
+    ),
     method("Report/RunReport", Effect::Reads, reports::run),
     method(REDROCK, Effect::Reads, redrock::query),
     method("Roles/StoreRole", Effect::WritesRoles(Family::Roles), roles::store),

@@ -2,16 +2,20 @@
 //! What `methods` does not list is a bare 404, as on a real tenant.
 
 mod core;
+mod directory;
 mod lookup;
 mod members;
 mod methods;
 mod params;
 mod redrock;
+mod removals;
 mod reports;
 mod rest;
 mod roles;
+mod rules;
 mod sabotage;
 mod scim;
+mod states;
 mod token;
 mod users;
 

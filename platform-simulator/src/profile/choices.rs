@@ -1,4 +1,4 @@
-//! The fields of a profile that are one of a few words.
+//! The fields of a profile that are one of a few words, or a pair.
 
 use serde::{Deserialize, Serialize};
 
@@ -106,4 +106,14 @@ pub enum ClearWith {
     Null,
     /// Either.
     Both,
+}
+
+/// A value of an outer directory's group, and the group that it stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct GroupMapping {
+    /// The value that the identity provider sends.
+    pub attribute_value: String,
+    /// The name of the group.
+    pub group_name: String,
 }

@@ -2,17 +2,20 @@
 #![allow(clippy::unwrap_used, reason = "what a test calls may fail the test")]
 
 mod control;
+mod directory;
 mod durability;
 mod faults;
 mod permissions;
 mod process;
 mod profiles;
+mod rest;
 mod roles;
 mod scim_groups;
 mod scim_users;
 mod search;
 mod token;
 mod users;
+mod weather;
 
 use platform_simulator::{Config, FaultRule, Profile, Running, start};
 use reqwest::{Client, Response, StatusCode};

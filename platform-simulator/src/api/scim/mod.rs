@@ -2,10 +2,12 @@
 //! shape of its answers (RFC 7644). It is the other side of what a client speaks and shares no code with one.
 
 mod discovery;
+mod document;
 mod filter;
 mod groups;
 mod ids;
 mod list;
+mod membership;
 mod patch;
 mod users;
 
