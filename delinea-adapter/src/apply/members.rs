@@ -219,7 +219,10 @@ impl Tenant {
             };
             match self.platform.counterpart(change.id(), backend).await {
                 Ok(id) => members.push(part(&id)),
-                Err(failure) if !failure.is_about_object() => return Err(failure),
+                // Whom only an interface knows that is there no more cannot be found: that is no reason to keep others waiting.
+                Err(failure) if !(failure.is_about_object() || matches!(failure, Failure::NotExposed { .. })) => {
+                    return Err(failure);
+                }
                 Err(failure) if change.is_in() || failure.class() != Some(Class::NotFound) => {
                     refused.push(part(change.id()).refused(failure.words()));
                 }

@@ -57,6 +57,98 @@ async fn a_tenant_that_has_everything_is_found_so_without_a_change() {
     assert_eq!(after["caller_edits"], 0);
 }
 
+/// What is not `ok` in each kind of tenant; `tls` never is, for the simulator is reached by http.
+#[tokio::test]
+async fn each_kind_of_tenant_is_found_to_be_what_it_is() {
+    use Severity::{Error, Unknown, Warning};
+    let tenants: [(&str, &[(&str, Severity)], &[(&str, &str)]); 5] = [
+        (
+            "modern",
+            &[("identity_provider", Warning), ("suffixes", Unknown)],
+            &[
+                ("Roles/UpdateRole", "exposed"),
+                ("SaasManage/AddUsersAndGroupsToRole", "not_exposed"),
+                ("RedRock/Query", "not_exposed"),
+                ("scim GET /ServiceProviderConfig", "not_exposed"),
+            ],
+        ),
+        (
+            "no-role-writes",
+            &[("identity_provider", Warning), ("suffixes", Unknown)],
+            &[
+                ("Roles/UpdateRole", "not_exposed"),
+                ("SaasManage/AddUsersAndGroupsToRole", "not_exposed"),
+                ("CDirectoryService/ChangeUser", "exposed"),
+                ("scim GET /ServiceProviderConfig", "exposed"),
+            ],
+        ),
+        (
+            "heritage",
+            &[
+                ("identity_provider", Warning),
+                ("suffixes", Unknown),
+                ("manage_groups", Warning),
+            ],
+            &[
+                ("Roles/UpdateRole", "not_exposed"),
+                ("SaasManage/AddUsersAndGroupsToRole", "exposed"),
+                ("CDirectoryService/SetUserState", "not_exposed"),
+                ("CDirectoryService/ChangeUserState", "exposed"),
+                ("entities/localusers", "not_exposed"),
+            ],
+        ),
+        (
+            "scim-only",
+            &[
+                ("service_user", Unknown),
+                ("view_permissions", Warning),
+                ("state_call", Warning),
+                ("identity_provider", Unknown),
+                ("directory_policy", Error),
+                ("suffixes", Unknown),
+            ],
+            &[
+                ("CDirectoryService/ChangeUser", "not_exposed"),
+                ("scim GET /ServiceProviderConfig", "exposed"),
+            ],
+        ),
+        (
+            "federated",
+            &[("directory_policy", Error)],
+            &[("Roles/UpdateRole", "exposed")],
+        ),
+    ];
+    for (profile, wrong, calls) in tenants {
+        let world = World::of(profile, &[]).await;
+        let answer = checked(&world, &[]).await;
+        for Finding { name, message, .. } in &answer.findings {
+            let expected = wrong
+                .iter()
+                .find(|(wrong, _)| wrong == name)
+                .map(|(_, severity)| *severity);
+            let expected = expected.unwrap_or(if name == "tls" { Warning } else { Severity::Ok });
+            assert_eq!(found(&answer, name), expected, "{profile} {name}: {message}");
+        }
+        for (method, state) in calls {
+            let call = answer.calls.iter().find(|call| call.method == *method).unwrap();
+            assert_eq!(call.state, *state, "{profile} {method}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_where_everything_goes_wrong_gets_findings_all_the_same() {
+    let world = World::of("hostile", &["--platform-timeout=5s"]).await;
+    let answer = checked(&world, &[]).await;
+    assert!(
+        answer
+            .findings
+            .iter()
+            .all(|finding| finding.severity() != Severity::Unspecified)
+    );
+    assert_eq!(answer.findings[0].name, "tenant");
+}
+
 #[tokio::test]
 async fn what_a_tenant_lacks_is_a_finding_with_what_to_do() {
     let world = World::with(&["--default-suffix=nowhere.example"]).await;

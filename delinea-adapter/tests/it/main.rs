@@ -10,5 +10,6 @@ mod groups;
 mod leavers;
 mod lists;
 mod plans;
+mod profiles;
 mod tenant;
 mod world;

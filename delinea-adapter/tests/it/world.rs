@@ -73,10 +73,17 @@ impl World {
 
     /// A world whose adapter has these settings.
     pub(crate) async fn with(arguments: &[&str]) -> Self {
+        Self::of("", arguments).await
+    }
+
+    /// A world whose Platform behaves as a profile says, and whose adapter has these settings.
+    pub(crate) async fn of(profile: &str, arguments: &[&str]) -> Self {
         service_runtime::install_crypto_provider();
-        let platform = platform_simulator::start(platform_simulator::Config::ephemeral())
-            .await
-            .unwrap();
+        let config = platform_simulator::Config {
+            profile: (!profile.is_empty()).then(|| profile.parse().unwrap()),
+            ..platform_simulator::Config::ephemeral()
+        };
+        let platform = platform_simulator::start(config).await.unwrap();
         let url = platform.url();
         let base = [
             "adapter",
@@ -413,9 +420,10 @@ pub(crate) fn confirmed(intents: &Intents, found: &Found) -> Intents {
 }
 
 pub(crate) fn link(id: &str) -> Link {
+    let backend = if id.starts_with("scim:") { "scim" } else { "rpc" };
     Link {
         platform_id: id.to_owned(),
-        backend: "rpc".to_owned(),
+        backend: backend.to_owned(),
     }
 }
 
