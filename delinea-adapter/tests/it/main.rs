@@ -5,8 +5,11 @@
 mod accounts;
 mod adoption;
 mod check;
+mod fallbacks;
 mod faults;
+
 mod groups;
+mod interfaces;
 mod leavers;
 mod lists;
 mod plans;

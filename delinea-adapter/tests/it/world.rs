@@ -6,8 +6,8 @@ use clap::{Args, Command, FromArgMatches};
 use delinea_adapter::Config;
 use proto::{
     adapter::v1::{
-        Adoption, ApplyGroupRequest, ApplyUserRequest, Found, GroupApplied, IntentRequired, Intents, Link,
-        PlanGroupRequest, PlanUserRequest, Planned, Removal, RemovalMode, UserApplied,
+        Adoption, ApplyGroupRequest, ApplyUserRequest, CheckPlatformRequest, Found, GroupApplied, IntentRequired,
+        Intents, Link, PlanGroupRequest, PlanUserRequest, Planned, Removal, RemovalMode, UserApplied,
         adapter_service_client::AdapterServiceClient, apply_group_request, apply_group_response, apply_user_request,
         apply_user_response, plan_group_response, plan_user_response,
     },
@@ -134,6 +134,17 @@ impl World {
 
     pub(crate) async fn profile(&self, fields: Value) {
         self.sim("PATCH", "profile", fields).await;
+    }
+
+    /// Makes the Platform another kind of tenant, and has the adapter ask it anew what it exposes.
+    pub(crate) async fn becomes(&self, fields: Value) {
+        self.profile(fields).await;
+        let request = CheckPlatformRequest {
+            tenant: "default".to_owned(),
+            suffixes: Vec::new(),
+        };
+        self.client.clone().check_platform(request).await.unwrap();
+        self.sim("DELETE", "calls", Value::Null).await;
     }
 
     pub(crate) async fn fault(&self, rule: Value) {

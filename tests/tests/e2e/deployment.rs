@@ -5,6 +5,7 @@
 //! deployment to itself; dropped, everything ends.
 
 mod platform;
+mod profile;
 mod scim;
 
 use std::{net::SocketAddr, time::Duration};
@@ -114,6 +115,7 @@ impl Setup {
             "--read-back-timeout=1s".to_owned(),
             "--read-back-interval=20ms".to_owned(),
         ];
+        flags.extend(profile::adapter_flags());
         flags.extend(self.adapter);
         let adapter = delinea_adapter::start(settings(&flags)).await.unwrap();
         // The tenant has been asked what it exposes: from here on there are a test's own calls only.
@@ -178,6 +180,7 @@ fn simulator(folder: &TempDir, listen: SocketAddr) -> platform_simulator::Config
     platform_simulator::Config {
         listen,
         data_dir: Some(folder.path().join("platform")),
+        profile: profile::of_this_run(folder.path()),
         ..platform_simulator::Config::default()
     }
 }
