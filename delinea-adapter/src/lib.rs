@@ -14,6 +14,7 @@ mod mapping;
 mod metrics;
 mod password;
 mod platform;
+mod record;
 mod service;
 
 use std::{error::Error as StdError, sync::Arc, time::Duration};
@@ -77,7 +78,7 @@ impl Service for DelineaAdapter {
 
     fn commands() -> Vec<clap::Command> {
         let shared = |command| PlatformConfig::augment_args(command);
-        vec![shared(check_command::command())]
+        vec![shared(check_command::command()), shared(record::command())]
     }
 
     async fn run_command(name: &str, arguments: &clap::ArgMatches, _: Config) -> Result<(), Box<dyn StdError>> {
@@ -85,7 +86,7 @@ impl Service for DelineaAdapter {
         config.check()?;
         match name {
             check_command::NAME => check_command::run(arguments, config).await,
-            _ => Ok(()),
+            _ => record::run(arguments, config).await,
         }
     }
 }

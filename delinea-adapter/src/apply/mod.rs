@@ -29,6 +29,7 @@ use crate::{
     error::{ApplyError, Kind},
     mapping,
     platform::{Connection, failure::Failure, same_id, same_name},
+    record::Recorder,
 };
 
 /// One Platform tenant, and the rules for it.
@@ -102,8 +103,17 @@ impl Standing<'_> {
 impl Tenant {
     /// A tenant by these settings; nothing is called yet.
     pub(crate) fn new(config: Arc<PlatformConfig>) -> Result<Self, Error> {
+        Self::with(config, None)
+    }
+
+    /// The same, whose exchanges with the Platform are recorded.
+    pub(crate) fn recorded(config: Arc<PlatformConfig>, recorder: &Recorder) -> Result<Self, Error> {
+        Self::with(config, Some(recorder))
+    }
+
+    fn with(config: Arc<PlatformConfig>, recorder: Option<&Recorder>) -> Result<Self, Error> {
         Ok(Self {
-            platform: Arc::new(Connection::new(&config)?),
+            platform: Arc::new(Connection::new(&config, recorder)?),
             config,
             suffixes_in_use: Arc::default(),
         })

@@ -132,7 +132,7 @@ impl Probe<'_> {
             why: failure.words(),
         })?;
         match account {
-            Some(account) if account.states.is_disabled() == !active => Ok(()),
+            Some(account) if account.states.is_disabled() != active => Ok(()),
             _ => Err(Failed {
                 step,
                 why: "the tenant said that it was done, and it is not seen".to_owned(),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::{sync::Semaphore, time::Instant};
 use tracing::{Instrument as _, Span, field};
 
-use crate::{Error, config::PlatformConfig, metrics::Metrics};
+use crate::{Error, config::PlatformConfig, metrics::Metrics, record::Recorder};
 
 use super::{
     envelope,
@@ -57,8 +57,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(config: &PlatformConfig, metrics: Metrics) -> Result<Self, Error> {
+    pub(crate) fn new(config: &PlatformConfig, metrics: Metrics, recorder: Option<&Recorder>) -> Result<Self, Error> {
         let transport = Transport::new(config.platform_timeout, config.is_beside_us()).map_err(Error::HttpClient)?;
+        let transport = match recorder {
+            Some(recorder) => transport.recorded(recorder),
+            None => transport,
+        };
         let scim_path = config.backends.scim_base_path.trim_matches('/');
         Ok(Self {
             scim_base: format!("{}/{scim_path}", config.base_url()?).parse().map_err(|_| {

@@ -27,6 +27,7 @@ use crate::{
     Error,
     config::{BackendConfig, PlatformConfig},
     metrics::Metrics,
+    record::Recorder,
 };
 
 use client::Client;
@@ -52,10 +53,10 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// A connection by these settings; nothing is called yet.
-    pub(crate) fn new(config: &PlatformConfig) -> Result<Self, Error> {
+    /// A connection by these settings, whose exchanges a recorder takes in if there is one; nothing is called yet.
+    pub(crate) fn new(config: &PlatformConfig, recorder: Option<&Recorder>) -> Result<Self, Error> {
         let metrics = Metrics::new();
-        let client = Arc::new(Client::new(config, metrics.clone())?);
+        let client = Arc::new(Client::new(config, metrics.clone(), recorder)?);
         Ok(Self {
             rpc: rpc::Rpc::new(config, Arc::clone(&client)),
             scim: scim::Scim::new(Arc::clone(&client), usize::from(config.page_size)),

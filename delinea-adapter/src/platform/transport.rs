@@ -6,6 +6,8 @@ use http::{Method, StatusCode, Version, header::DATE};
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Url, redirect::Policy};
 
+use crate::record::Recorder;
+
 use super::{
     failure::{Failure, Trouble},
     retry_after,
@@ -21,6 +23,7 @@ const MAX_TRANSACTION: usize = 128;
 pub(crate) struct Transport {
     http: Client,
     timeout: Duration,
+    recorder: Option<Recorder>,
 }
 
 /// An answer, read to its end.
@@ -55,7 +58,19 @@ impl Transport {
             builder = builder.no_proxy();
         }
         let http = builder.build()?;
-        Ok(Self { http, timeout })
+        Ok(Self {
+            http,
+            timeout,
+            recorder: None,
+        })
+    }
+
+    /// The same transport, whose exchanges are recorded.
+    pub(crate) fn recorded(self, recorder: &Recorder) -> Self {
+        Self {
+            recorder: Some(recorder.clone()),
+            ..self
+        }
     }
 
     /// A POST to `url`, to be filled in.
@@ -96,7 +111,9 @@ impl Transport {
         limit: usize,
     ) -> Result<Answer, Failure> {
         let failed = |error| failure(method, error);
-        let mut response = request.timeout(self.timeout).send().await.map_err(failed)?;
+        let request = request.timeout(self.timeout).build().map_err(failed)?;
+        let sent = self.recorder.as_ref().and_then(|_| request.try_clone());
+        let mut response = self.http.execute(request).await.map_err(failed)?;
         let status = response.status();
         let retry_after = retry_after::of(response.headers(), Timestamp::now());
         let transaction = response
@@ -111,12 +128,16 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer {
+        let answer = Answer {
             status,
             retry_after,
             transaction,
             body,
-        })
+        };
+        if let (Some(recorder), Some(sent)) = (&self.recorder, &sent) {
+            recorder.exchange(sent, &answer);
+        }
+        Ok(answer)
     }
 }
 

@@ -57,11 +57,18 @@ async fn a_tenant_that_has_everything_is_found_so_without_a_change() {
     assert_eq!(after["caller_edits"], 0);
 }
 
+/// A profile, what is not `ok` in it, and what some calls are found to be.
+type Kind = (
+    &'static str,
+    &'static [(&'static str, Severity)],
+    &'static [(&'static str, &'static str)],
+);
+
 /// What is not `ok` in each kind of tenant; `tls` never is, for the simulator is reached by http.
 #[tokio::test]
 async fn each_kind_of_tenant_is_found_to_be_what_it_is() {
     use Severity::{Error, Unknown, Warning};
-    let tenants: [(&str, &[(&str, Severity)], &[(&str, &str)]); 5] = [
+    let tenants: [Kind; 5] = [
         (
             "modern",
             &[("identity_provider", Warning), ("suffixes", Unknown)],

@@ -54,7 +54,13 @@ async fn an_account_is_disabled_by_the_call_of_the_settings() {
             json!(true),
             json!(false),
         ),
-        ("scim", "scim:PATCH /Users/{id}", "State", json!("Disabled"), json!("None")),
+        (
+            "scim",
+            "scim:PATCH /Users/{id}",
+            "State",
+            json!("Disabled"),
+            json!("None"),
+        ),
     ] {
         let world = World::with(&[&format!("--state-call={setting}")]).await;
         world

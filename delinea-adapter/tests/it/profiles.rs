@@ -1,12 +1,13 @@
 //! One life of accounts and a group, over each kind of tenant: whatever interfaces it has, the same comes of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proto::{
     adapter::v1::{ApplyGroupRequest, ApplyUserRequest, GroupApplied, Intents, RemovalMode, UserApplied},
     resource::v1::User,
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use crate::world::{
@@ -71,6 +72,10 @@ struct Life {
 
 impl Life {
     async fn of(profile: &str, arguments: &[&str]) -> Self {
+        Box::pin(Self::live(profile, arguments)).await
+    }
+
+    async fn live(profile: &str, arguments: &[&str]) -> Self {
         let world = World::of(profile, arguments).await;
         let strangers = [json!({"Name": "stranger@example.com", "Mail": "s@example.com", "DisplayName": "Stranger"})];
         world.strangers(json!(strangers)).await;

@@ -1,0 +1,474 @@
+//! What is replaced in a transcript, and by what. The same value is replaced by the same one everywhere, so that an id that was
+//! created is still the id that is read; shapes stay (a UUID is a UUID, underscores and all), for they are what a transcript is
+//! for. What is not known to be harmless is replaced.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use super::Exchange;
+
+/// Members whose texts are the protocol's, not a person's: names of states, kinds, reports and errors.
+const PROTOCOL: &[&str] = &[
+    "type",
+    "roletype",
+    "state",
+    "status",
+    "statusenum",
+    "statusdescription",
+    "cloudstate",
+    "cloudlockedstate",
+    "sourceds",
+    "sourcedstype",
+    "service",
+    "errorid",
+    "errorcode",
+    "messageid",
+    "usertype",
+    "platformusermembershiptype",
+    "visibility",
+    "scope",
+    "granttype",
+    "tokentype",
+    "sortby",
+    "label",
+    "schemas",
+    "op",
+    "scimtype",
+    "error",
+    "resourcetype",
+    "columntype",
+    "authenticationschemes",
+    "specuri",
+    "documentationuri",
+    "key",
+    "version",
+    "preferredculture",
+];
+
+/// Members that are sentences: their words stay, what they quote does not.
+const SENTENCES: &[&str] = &["message", "exception", "detail", "errordescription", "script", "filter"];
+
+/// Members that are secret, whatever they hold.
+const SECRETS: &[&str] = &[
+    "accesstoken",
+    "refreshtoken",
+    "idtoken",
+    "password",
+    "clientsecret",
+    "secret",
+    "newpassword",
+];
+
+/// Words that may begin a sentence, or stand in one with a capital letter.
+const WORDS: &[&str] = &[
+    "A",
+    "An",
+    "The",
+    "You",
+    "Your",
+    "This",
+    "It",
+    "No",
+    "Not",
+    "User",
+    "Users",
+    "Role",
+    "Roles",
+    "Group",
+    "Account",
+    "Name",
+    "Password",
+    "Login",
+    "Suffix",
+    "Access",
+    "Denied",
+    "Invalid",
+    "Error",
+    "Principal",
+    "Directory",
+    "Object",
+    "Reference",
+    "Please",
+    "Request",
+    "Permission",
+    "Report",
+    "Query",
+    "Unable",
+    "Cannot",
+    "Failed",
+    "Unknown",
+    "Unauthorized",
+    "Bad",
+    "Everybody",
+    "System",
+    "Administrator",
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "LIKE",
+    "ORDER",
+    "BY",
+    "AND",
+    "ID",
+    "Username",
+    "OR",
+    "HTTP",
+    "API",
+];
+
+/// Reports, and the directories that are the same on every tenant.
+const KNOWN: &[&str] = &[
+    "user_searchbyname",
+    "role_searchbyname",
+    "user_byid",
+    "user_all",
+    "searchString",
+    "orderby",
+    "userid",
+    "%",
+    "Everybody",
+    "System Administrator",
+    "sysadmin",
+    "09B9A9B0-6CE8-465F-AB03-65766D33B05E",
+    "C30B30B1-0B46-49AC-8D99-F6279EED7999",
+    "Unassigned",
+    "None",
+    "xpmheadless",
+    "client_credentials",
+];
+
+/// Replaces, and remembers what by what.
+#[derive(Debug, Default)]
+pub(super) struct Scrubber {
+    replaced: HashMap<String, String>,
+    ids: usize,
+    names: usize,
+    domains: usize,
+    texts: usize,
+}
+
+impl Scrubber {
+    /// The exchange with everything replaced that is not the protocol's.
+    pub(super) fn exchange(&mut self, exchange: Exchange) -> Exchange {
+        Exchange {
+            path: self.path(&exchange.path),
+            request: self.value("", exchange.request),
+            body: match exchange.body {
+                Value::String(text) => Value::from(self.sentence(&text)),
+                body => self.value("", body),
+            },
+            ..exchange
+        }
+    }
+
+    fn value(&mut self, name: &str, value: Value) -> Value {
+        match value {
+            Value::Object(object) => {
+                // A parameter says its own name.
+                let parameter =
+                    object.get("Name").and_then(Value::as_str).is_some() && object.contains_key("ColumnType");
+                let replaced: Map<String, Value> = object
+                    .into_iter()
+                    .map(|(key, value)| {
+                        let value = match parameter && key == "Name" {
+                            true => value,
+                            false => self.value(&key, value),
+                        };
+                        (self.key(key), value)
+                    })
+                    .collect();
+                Value::Object(replaced)
+            }
+            Value::Array(list) => Value::Array(list.into_iter().map(|value| self.value(name, value)).collect()),
+            Value::String(text) => Value::from(self.text(name, text)),
+            other => other,
+        }
+    }
+
+    /// A name of a member is the protocol's, unless it is an id or an address.
+    fn key(&mut self, key: String) -> String {
+        if key.contains('@') || is_uuid(&key) {
+            self.replace(&key)
+        } else {
+            key
+        }
+    }
+
+    fn text(&mut self, name: &str, text: String) -> String {
+        let plain: String = name
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_lowercase();
+        let is_in = |list: &[&str]| list.contains(&plain.as_str());
+        match () {
+            () if text.is_empty() => text,
+            () if is_in(SECRETS) => "scrubbed".to_owned(),
+            () if is_in(PROTOCOL) && !text.contains('@') => text,
+            () if is_in(SENTENCES) => self.sentence(&text),
+            () => self.replace(&text),
+        }
+    }
+
+    /// A value replaced as a whole, wildcards around it aside.
+    fn replace(&mut self, text: &str) -> String {
+        if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(text))
+            || text.parse::<f64>().is_ok_and(|_| text.len() < 5)
+        {
+            return text.to_owned();
+        }
+        let inner = text.trim_matches('%');
+        if inner.len() < text.len() && !inner.is_empty() {
+            let replaced = self.replace(inner);
+            return text.replace(inner, &replaced);
+        }
+        if let Some(known) = self.replaced.get(&text.to_lowercase()) {
+            return known.clone();
+        }
+        let replaced = self.invent(text);
+        self.replaced.insert(text.to_lowercase(), replaced.clone());
+        replaced
+    }
+
+    /// Something of the same shape.
+    fn invent(&mut self, text: &str) -> String {
+        if is_uuid(text) {
+            self.ids += 1;
+            let id = format!("00000000-0000-4000-8000-{:012}", self.ids);
+            return if text.contains('_') { id.replace('-', "_") } else { id };
+        }
+        if let Some((_, domain)) = text
+            .rsplit_once('@')
+            .filter(|(name, domain)| !name.is_empty() && !domain.is_empty())
+        {
+            self.names += 1;
+            let name = format!("user-{}", self.names);
+            return format!("{name}@{}", self.domain(domain));
+        }
+        if let Some(date) = text.strip_prefix("/Date(") {
+            return if date.starts_with('-') {
+                text.to_owned()
+            } else {
+                "/Date(1767225600000)/".to_owned()
+            };
+        }
+        if text.parse::<jiff::Timestamp>().is_ok() {
+            return "2026-01-01T00:00:00Z".to_owned();
+        }
+        if text.contains('.') && !text.contains(' ') && !text.contains('/') {
+            return self.domain(text);
+        }
+        self.texts += 1;
+        format!("text-{}", self.texts)
+    }
+
+    fn domain(&mut self, domain: &str) -> String {
+        let key = format!("domain {}", domain.to_lowercase());
+        if let Some(known) = self.replaced.get(&key) {
+            return known.clone();
+        }
+        self.domains += 1;
+        let replaced = format!("domain-{}.example", self.domains);
+        self.replaced.insert(key, replaced.clone());
+        replaced
+    }
+
+    /// A sentence, with what it quotes or names replaced: what was replaced elsewhere, addresses, ids and numbers, and words with a
+    /// capital letter that are not the protocol's.
+    fn sentence(&mut self, text: &str) -> String {
+        const LONGEST: usize = 500;
+        let mut text: String = text.chars().take(LONGEST).collect();
+        let mut known: Vec<_> = self
+            .replaced
+            .iter()
+            .filter(|(key, _)| !key.starts_with("domain "))
+            .collect();
+        known.sort_by_key(|(original, _)| std::cmp::Reverse(original.len()));
+        for (original, replaced) in known {
+            if original.len() > 2 {
+                text = replace_ignoring_case(&text, original, replaced);
+            }
+        }
+        let words: Vec<String> = text.split(' ').map(|word| self.word(word)).collect();
+        words.join(" ")
+    }
+
+    fn word(&mut self, word: &str) -> String {
+        let core = word.trim_matches(|c: char| !c.is_alphanumeric());
+        if core.is_empty() || word.contains("-4000-8000-") || core.starts_with("user-") || core.starts_with("text-") {
+            return word.to_owned();
+        }
+        let harmless = core.chars().all(|c| c.is_ascii_lowercase() || c == '\'' || c == '-') || WORDS.contains(&core);
+        if harmless {
+            return word.to_owned();
+        }
+        let replaced = if core.contains('@') || is_uuid(core) {
+            self.replace(core)
+        } else {
+            "X".to_owned()
+        };
+        word.replace(core, &replaced)
+    }
+
+    fn path(&mut self, path: &str) -> String {
+        let (path, query) = path
+            .split_once('?')
+            .map_or((path, None), |(path, query)| (path, Some(query)));
+        let segments: Vec<String> = path
+            .split('/')
+            .map(|segment| {
+                let is_name = segment.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') && !is_uuid(segment);
+                if segment.is_empty()
+                    || is_name && !segment.chars().any(|c| c.is_ascii_digit())
+                    || segment == "v2"
+                    || segment == "oauth2"
+                {
+                    segment.to_owned()
+                } else {
+                    self.replace(segment)
+                }
+            })
+            .collect();
+        let mut scrubbed = segments.join("/");
+        if let Some(query) = query {
+            let url = reqwest::Url::parse(&format!("query:?{query}"));
+            let pairs: Vec<(String, String)> = url
+                .iter()
+                .flat_map(|url| url.query_pairs())
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect();
+            let scrubbed_pairs = pairs.into_iter().map(|(name, value)| {
+                let value = match name.as_str() {
+                    "filter" => self.sentence(&value),
+                    "user" | "id" => self.replace(&value),
+                    _ => value,
+                };
+                (name, value)
+            });
+            let Ok(mut url) = reqwest::Url::parse("query:") else {
+                return scrubbed;
+            };
+            url.query_pairs_mut().extend_pairs(scrubbed_pairs);
+            scrubbed = format!("{scrubbed}?{}", url.query().unwrap_or_default());
+        }
+        scrubbed
+    }
+}
+
+/// A UUID, with dashes or underscores.
+fn is_uuid(text: &str) -> bool {
+    uuid::Uuid::parse_str(&text.replace('_', "-")).is_ok()
+}
+
+fn replace_ignoring_case(text: &str, original: &str, replaced: &str) -> String {
+    let lower = text.to_lowercase();
+    // Where lower case has another length, positions do not match: then nothing of the text is kept.
+    if lower.len() != text.len() {
+        return if lower.contains(original) {
+            "X".to_owned()
+        } else {
+            text.to_owned()
+        };
+    }
+    let mut result = String::with_capacity(text.len());
+    let mut from = 0;
+    while let Some(at) = lower[from..].find(original) {
+        result.push_str(&text[from..from + at]);
+        result.push_str(replaced);
+        from += at + original.len();
+    }
+    result.push_str(&text[from..]);
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn scrubbed(request: Value, body: Value) -> Exchange {
+        Scrubber::default().exchange(Exchange {
+            method: "POST".to_owned(),
+            path: "/identity/api/CDirectoryService/CreateUser".to_owned(),
+            request,
+            status: 200,
+            headers: Map::new(),
+            body,
+        })
+    }
+
+    #[test]
+    fn the_protocol_stays_and_persons_go() {
+        let id = "5CA1AB1E-1111-4222-8333-444455556666";
+        let exchange = scrubbed(
+            json!({"Name": "anna.berg@corp.example", "Mail": "Anna.Berg@corp.example", "Password": "s3cret", "OauthClient": false}),
+            json!({
+                "success": false, "Result": {"ID": id, "_RowKey": id.replace('-', "_"), "DisplayName": "Anna Berg", "State": "Disabled",
+                "CreateDate": "/Date(1600000000000)/", "LastLogin": "/Date(-62135596800000)/"},
+                "Message": "The user name anna.berg@corp.example is already in use by Berta.", "MessageID": "_I18N_Duplicate",
+            }),
+        );
+        let text = serde_json::to_string(&exchange).unwrap();
+        for gone in ["anna", "Anna", "Berg", "Berta", "corp", "s3cret", "5CA1AB1E"] {
+            assert!(!text.contains(gone), "{gone}: {text}");
+        }
+        assert_eq!(
+            exchange.request["Name"], exchange.request["Mail"],
+            "the same value stays the same"
+        );
+        assert_eq!(exchange.body["Result"]["State"], "Disabled");
+        assert_eq!(exchange.body["MessageID"], "_I18N_Duplicate");
+        assert_eq!(
+            exchange.body["Message"],
+            "The user name user-1@domain-1.example is already in use by X."
+        );
+        assert!(is_uuid(exchange.body["Result"]["ID"].as_str().unwrap()));
+        assert!(exchange.body["Result"]["_RowKey"].as_str().unwrap().contains('_'));
+        assert_eq!(exchange.path, "/identity/api/CDirectoryService/CreateUser");
+    }
+
+    #[test]
+    fn what_a_search_is_for_keeps_its_wildcards() {
+        let exchange = scrubbed(
+            json!({"ID": "user_searchbyname", "Args": {"Parameters": [{"Name": "searchString", "Value": "%anna@x.example%", "ColumnType": 12}]}}),
+            json!({"success": true}),
+        );
+        assert_eq!(exchange.request["ID"], "user_searchbyname");
+        assert_eq!(
+            exchange.request["Args"]["Parameters"][0]["Value"],
+            "%user-1@domain-1.example%"
+        );
+        assert_eq!(exchange.request["Args"]["Parameters"][0]["Name"], "searchString");
+    }
+
+    #[test]
+    fn ids_in_paths_go_and_names_of_methods_stay() {
+        let mut scrubber = Scrubber::default();
+        let path = scrubber
+            .path("/scim/v2/Users/5ca1ab1e-1111-4222-8333-444455556666?count=1&filter=userName+eq+%22Anna%40x%22");
+        assert!(
+            path.starts_with("/scim/v2/Users/00000000-") && path.contains("count=1"),
+            "{path}"
+        );
+        assert!(!path.to_lowercase().contains("anna"), "{path}");
+        assert_eq!(
+            scrubber.path("/identity/api/oauth2/token/xpmplatform"),
+            "/identity/api/oauth2/token/xpmplatform"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_of_a_person_comes_through(name in "[A-Z][a-z]{4,9}zq", key in "(Name|DisplayName|Mail|OfficeNumber|x)") {
+            let exchange = scrubbed(
+                json!({key.as_str(): name, "Mail": format!("{name}@{name}.example")}),
+                json!({"success": false, "Message": format!("User {name} ({name}@{name}.example) is not there"), "Result": [name]}),
+            );
+            let text = serde_json::to_string(&exchange).unwrap().to_lowercase();
+            prop_assert!(!text.contains(&name.to_lowercase()), "{text}");
+        }
+    }
+}
