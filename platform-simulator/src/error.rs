@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::journal::{JournalError, NotDurable};
 use crate::profile::ProfileError;
+use crate::replay::ReplayError;
 
 /// Why the simulated Platform did not start or did not stop.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,9 @@ pub enum Error {
         #[source]
         source: ProfileError,
     },
+    /// The transcript cannot be replayed.
+    #[error("the transcript cannot be replayed")]
+    Replay(#[source] ReplayError),
     /// The service user's login name is another account's in the data folder.
     #[error("the login name of the service user is another account's in the data folder")]
     NameTaken,
@@ -62,7 +66,7 @@ impl Error {
     pub fn is_setting(&self) -> bool {
         matches!(
             self,
-            Self::File { .. } | Self::EmptySecret | Self::Profile { .. } | Self::NameTaken
+            Self::File { .. } | Self::EmptySecret | Self::Profile { .. } | Self::Replay(_) | Self::NameTaken
         )
     }
 }

@@ -20,6 +20,7 @@ mod platform;
 mod profile;
 mod query;
 mod records;
+mod replay;
 mod server;
 mod state;
 mod tokens;
@@ -46,9 +47,11 @@ pub use profile::{
     ProfileError, ProfileSource, RateLimitAnswer, Right, RoleWrites, ScimIds, Texts, UnknownPrincipals,
 };
 pub use records::{Group, Kind, Member, User};
+pub use replay::ReplayError;
 
 use journal::Journal;
 use platform::{Client, Platform};
+use replay::Replay;
 use server::{Doors, Scissors};
 use state::State;
 
@@ -86,6 +89,9 @@ pub struct Config {
     /// How this tenant behaves: modern, no-role-writes, heritage, scim-only, federated, hostile, or a JSON file
     #[arg(long, env = "PLATFORM_SIMULATOR_PROFILE", value_name = "NAME|FILE")]
     pub profile: Option<ProfileSource>,
+    /// Transcript of a real tenant (a file, or a folder of .jsonl files) whose answers are given in place of simulated ones
+    #[arg(long, env = "PLATFORM_SIMULATOR_REPLAY", value_name = "PATH")]
+    pub replay: Option<PathBuf>,
     /// Seed of the dice that faults with a probability are thrown with
     #[arg(long, env = "PLATFORM_SIMULATOR_SEED", default_value_t = 1)]
     pub seed: u64,
@@ -110,6 +116,7 @@ impl Default for Config {
             client_secret: "simulated-secret".to_owned(),
             client_secret_file: None,
             profile: None,
+            replay: None,
             seed: 1,
         }
     }
@@ -123,6 +130,7 @@ impl std::fmt::Debug for Config {
             .field("client_id", &self.client_id)
             .field("client_secret_file", &self.client_secret_file)
             .field("profile", &self.profile)
+            .field("replay", &self.replay)
             .field("seed", &self.seed)
             .finish_non_exhaustive()
     }
@@ -202,6 +210,17 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         Some(ProfileSource::Named(name)) => Profile::named(name).unwrap_or_default(),
         None => Profile::default(),
     };
+    let replay = match config.replay {
+        Some(path) => tokio::task::spawn_blocking(move || Replay::read(&path))
+            .await
+            .map_err(Error::Task)?
+            .map(Some)
+            .map_err(Error::Replay)?,
+        None => None,
+    };
+    if let Some(replay) = &replay {
+        tracing::info!(exchanges = replay.len(), "answers come from a transcript");
+    }
     let listener = service_runtime::listen(config.listen)
         .await
         .map_err(|source| Error::Listen {
@@ -223,7 +242,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         id: config.client_id,
         secret,
     };
-    let platform = Arc::new(Platform::new(client, journal, state, profile, config.seed));
+    let platform = Arc::new(Platform::new(client, journal, state, profile, replay, config.seed));
     platform
         .furnish()
         .ok_or(Error::NameTaken)?

@@ -16,6 +16,7 @@ use crate::past::Past;
 use crate::profile::Profile;
 use crate::query::QueryCache;
 use crate::records::{Group, User};
+use crate::replay::Replay;
 use crate::state::{Op, State};
 use crate::tokens::Tokens;
 
@@ -34,6 +35,7 @@ pub(crate) struct Client {
 pub(crate) struct Platform {
     pub(crate) client: Client,
     pub(crate) journal: Journal,
+    replay: Option<Mutex<Replay>>,
     state: Mutex<State>,
     profile: Mutex<Arc<Profile>>,
     faults: Mutex<Faults>,
@@ -47,12 +49,20 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    pub(crate) fn new(client: Client, journal: Journal, state: State, profile: Profile, seed: u64) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        journal: Journal,
+        state: State,
+        profile: Profile,
+        replay: Option<Replay>,
+        seed: u64,
+    ) -> Self {
         let mut faults = Faults::new(seed);
         faults.set_standing(profile.faults.clone());
         Self {
             client,
             journal,
+            replay: replay.map(Mutex::new),
             state: Mutex::new(state),
             profile: Mutex::new(Arc::new(profile)),
             faults: Mutex::new(faults),
@@ -163,6 +173,11 @@ impl Platform {
         Duration::from_millis(fixed.saturating_add(jitter).saturating_add(load))
     }
 
+    /// The transcript that takes the place of the simulated tenant, where there is one.
+    pub(crate) fn replay(&self) -> Option<MutexGuard<'_, Replay>> {
+        self.replay.as_ref().map(held)
+    }
+
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
         held(&self.faults)
     }
@@ -244,7 +259,7 @@ mod tests {
             id: "gateway@example.com".to_owned(),
             secret: "secret".to_owned(),
         };
-        Platform::new(client, Journal::memory(), State::default(), profile, seed)
+        Platform::new(client, Journal::memory(), State::default(), profile, None, seed)
     }
 
     #[test]

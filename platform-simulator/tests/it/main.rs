@@ -8,6 +8,7 @@ mod faults;
 mod permissions;
 mod process;
 mod profiles;
+mod replay;
 mod rest;
 mod roles;
 mod scim_groups;
