@@ -20,6 +20,7 @@ use crate::calls::Call;
 use crate::envelope::json_response;
 use crate::faults::FaultRule;
 use crate::journal::Commit;
+use crate::page;
 use crate::platform::Platform;
 use crate::profile::{Profile, ProfileError};
 use crate::records::{Group, User};
@@ -48,6 +49,8 @@ pub(crate) fn router() -> Router<Arc<Platform>> {
         .route("/groups/{id}/members", post(by_hand::add_members))
         .route("/groups/{id}", get(by_hand::show_group).delete(by_hand::remove_group))
         .route("/reset", post(reset))
+        .route("/group/{id}", get(page::group::show))
+        .nest("/forms", page::forms::router())
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "no such path") })
         .layer(middleware::from_fn(not_from_elsewhere))
 }

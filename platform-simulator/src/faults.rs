@@ -36,6 +36,22 @@ pub enum Fault {
     Failure,
 }
 
+impl Fault {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Throttle,
+        Self::Error,
+        Self::Unavailable,
+        Self::Slow,
+        Self::LostAnswer,
+        Self::Bare404,
+        Self::Html,
+        Self::Truncated,
+        Self::Unauthorized,
+        Self::Drop,
+        Self::Failure,
+    ];
+}
+
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -179,6 +195,11 @@ impl Faults {
     /// The rules given at run time, used-up ones included.
     pub(crate) fn rules(&self) -> &[FaultRule] {
         &self.rules
+    }
+
+    /// The profile's rules.
+    pub(crate) fn standing(&self) -> &[FaultRule] {
+        &self.standing
     }
 
     /// Takes over the rules of another profile.

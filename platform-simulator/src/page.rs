@@ -1,5 +1,9 @@
-//! `/_sim` for a person: counts, accounts, groups, recent calls and faults on one page that needs nothing from elsewhere.
-//! Everything shown is escaped by the template; searching and paging happen here.
+//! `/_sim` for a person: the profile in force, faults, accounts, groups and recent calls on one page that needs nothing from
+//! elsewhere. Everything shown is escaped by the template; searching and paging happen here.
+
+pub(crate) mod forms;
+pub(crate) mod group;
+mod lines;
 
 use std::sync::Arc;
 
@@ -9,17 +13,17 @@ use axum::response::{Html, IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::calls::Call;
-use crate::faults::FaultRule;
 use crate::like::Like;
-use crate::platform::{CALLER_ID, Platform};
-use crate::records::{Group, Kind, User, fold};
-use crate::state::State as Tenant;
+use crate::platform::Platform;
+use crate::profile::{NAMES, Profile};
+use crate::records::{User, fold};
+use lines::{CallLine, FaultLine, GroupLine, UserLine};
 
 const USERS_SHOWN: usize = 25;
 const GROUPS_SHOWN: usize = 25;
-const MEMBERS_SHOWN: usize = 12;
-const CALLS_SHOWN: usize = 25;
+const CALLS_SHOWN: usize = 50;
+/// What the page calls the profile without a name.
+const DEFAULT: &str = "default";
 
 /// What the person asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -27,13 +31,39 @@ const CALLS_SHOWN: usize = 25;
 pub(crate) struct Asked {
     q: String,
     page: usize,
+    calls: String,
+    failed: String,
+}
+
+impl Asked {
+    /// The question without the page, as it stands in a link.
+    fn query(&self) -> String {
+        let parts = [
+            ("q", self.q.trim()),
+            ("calls", self.calls.trim()),
+            ("failed", &self.failed),
+        ];
+        let parts = parts.into_iter().filter(|(_, value)| !value.is_empty());
+        let parts: Vec<_> = parts
+            .map(|(name, value)| format!("{name}={}", percent_encode(value)))
+            .collect();
+        parts.join("&")
+    }
 }
 
 #[derive(Template)]
 #[template(path = "sim.html")]
 struct Page {
     q: String,
-    q_encoded: String,
+    query: String,
+    calls_like: String,
+    calls_filtered: bool,
+    failed: bool,
+    names: Vec<String>,
+    kinds: Vec<String>,
+    profile: String,
+    fields: Vec<String>,
+    replayed: usize,
     users: usize,
     groups: usize,
     reads: u64,
@@ -49,46 +79,13 @@ struct Page {
     faults: Vec<FaultLine>,
 }
 
-struct UserLine {
-    name: String,
-    display_name: String,
-    mail: String,
-    status: String,
-    note: &'static str,
-    id: String,
-}
-
-struct GroupLine {
-    name: String,
-    description: String,
-    built_in: bool,
-    count: usize,
-    members: Vec<String>,
-    more: usize,
-    id: String,
-}
-
-struct CallLine {
-    time: String,
-    method: String,
-    object: String,
-    verdict: String,
-    good: bool,
-    fault: String,
-    duration_ms: u64,
-}
-
-struct FaultLine {
-    method: String,
-    fault: String,
-    left: String,
-    probability: String,
-    hits: u64,
-}
-
 /// Answers with the page.
 pub(crate) async fn show(State(platform): State<Arc<Platform>>, Query(asked): Query<Asked>) -> Response {
-    match page(&platform, &asked).render() {
+    rendered(&page(&platform, &asked))
+}
+
+fn rendered(page: &impl Template) -> Response {
+    match page.render() {
         Ok(text) => Html(text).into_response(),
         Err(error) => {
             tracing::error!(%error, "the page cannot be rendered");
@@ -98,13 +95,18 @@ pub(crate) async fn show(State(platform): State<Arc<Platform>>, Query(asked): Qu
 }
 
 fn page(platform: &Platform, asked: &Asked) -> Page {
-    let calls: Vec<_> = platform.calls().recent().take(CALLS_SHOWN).map(call_line).collect();
-    let (reads, writes) = {
+    let failed = !asked.failed.is_empty();
+    let calls_like = Like::Contains(fold(asked.calls.trim()));
+    let (reads, writes, calls) = {
         let calls = platform.calls();
-        (calls.reads, calls.writes)
+        let lines = calls.recent().map(CallLine::of);
+        let wanted = lines.filter(|line| line.matches(&calls_like) && !(failed && line.good));
+        (calls.reads, calls.writes, wanted.take(CALLS_SHOWN).collect())
     };
-    let faults = platform.faults().rules().iter().map(fault_line).collect();
+    let profile = platform.profile();
     let like = Like::Contains(fold(asked.q.trim()));
+    let replayed = platform.replay().map_or(0, |replay| replay.len());
+    let faults = FaultLine::all(&platform.faults());
     platform.read(|state| {
         let users: Vec<_> = state
             .users_by_name()
@@ -121,7 +123,15 @@ fn page(platform: &Platform, asked: &Asked) -> Page {
         let shown_groups = groups.iter().skip((page - 1) * GROUPS_SHOWN).take(GROUPS_SHOWN);
         Page {
             q: asked.q.trim().to_owned(),
-            q_encoded: percent_encode(asked.q.trim()),
+            query: asked.query(),
+            calls_like: asked.calls.trim().to_owned(),
+            calls_filtered: failed || !asked.calls.trim().is_empty(),
+            failed,
+            names: [DEFAULT].into_iter().chain(NAMES).map(str::to_owned).collect(),
+            kinds: forms::kinds(),
+            profile: profile.extends.clone().unwrap_or_else(|| DEFAULT.to_owned()),
+            fields: lines::differences(&profile, &Profile::default()),
+            replayed,
             users: state.users().len(),
             groups: state.groups().len(),
             reads,
@@ -129,8 +139,8 @@ fn page(platform: &Platform, asked: &Asked) -> Page {
             caller_edits: state.caller_edits,
             found_users: users.len(),
             found_groups: groups.len(),
-            shown_users: shown.map(|(_, user)| user_line(user)).collect(),
-            shown_groups: shown_groups.map(|(_, group)| group_line(state, group)).collect(),
+            shown_users: shown.map(|(_, user)| UserLine::of(user, &profile)).collect(),
+            shown_groups: shown_groups.map(|(_, group)| GroupLine::of(state, group)).collect(),
             page,
             pages,
             calls,
@@ -146,75 +156,7 @@ fn user_matches(like: &Like, name: &str, user: &User) -> bool {
         || like.matches(&fold(&user.id))
 }
 
-fn user_line(user: &User) -> UserLine {
-    let note = match user {
-        user if user.id == CALLER_ID => "caller",
-        user if user.service_user => "service user",
-        user if user.built_in => "built-in",
-        user if !user.is_local() => "federated",
-        _ => "",
-    };
-    UserLine {
-        name: user.name.clone(),
-        display_name: user.display_name.clone(),
-        mail: user.mail.clone(),
-        status: user.status().to_owned(),
-        note,
-        id: user.id.clone(),
-    }
-}
-
-fn group_line(state: &Tenant, group: &Group) -> GroupLine {
-    let name_of = |kind, guid: &str| match kind {
-        Kind::User => state.user(guid).map(|user| user.name.clone()),
-        Kind::Group | Kind::Role => state.group(guid).map(|group| group.name.clone()),
-    };
-    let members = group.members.iter().take(MEMBERS_SHOWN);
-    let members: Vec<_> = members
-        .map(|member| name_of(member.kind, &member.guid).unwrap_or_else(|| member.guid.clone()))
-        .collect();
-    GroupLine {
-        name: group.name.clone(),
-        description: group.description.clone(),
-        built_in: group.built_in,
-        count: group.members.len(),
-        more: group.members.len() - members.len(),
-        members,
-        id: group.id.clone(),
-    }
-}
-
-fn call_line(call: &Call) -> CallLine {
-    let (verdict, good) = match (call.status, call.success) {
-        (None, _) => ("cut".to_owned(), false),
-        (Some(200), Some(false)) => ("failed".to_owned(), false),
-        (Some(status @ 200..=299), _) => (status.to_string(), true),
-        (Some(status), _) => (status.to_string(), false),
-    };
-    CallLine {
-        time: call.time.strftime("%H:%M:%S%.3f").to_string(),
-        method: call.method.clone(),
-        object: call.object.clone(),
-        verdict,
-        good,
-        fault: call.fault.clone().unwrap_or_default(),
-        duration_ms: call.duration_ms,
-    }
-}
-
-fn fault_line(rule: &FaultRule) -> FaultLine {
-    FaultLine {
-        method: rule.method.clone(),
-        fault: rule.name(),
-        left: rule
-            .times
-            .map_or_else(|| "always".to_owned(), |times| format!("{times} left")),
-        probability: format!("{:.0} %", rule.probability * 100.0),
-        hits: rule.hits,
-    }
-}
-
-/// Text as it stands in a query string.
+/// Text as it stands in a path or a query string.
 fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

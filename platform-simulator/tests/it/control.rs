@@ -164,40 +164,6 @@ async fn the_profile_is_replaced_or_patched() {
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
 }
 
-#[tokio::test]
-async fn the_page_shows_the_tenant_and_escapes_it() {
-    let sim = Sim::start().await;
-    let users: Vec<_> = (0..60)
-        .map(|n| json!({ "Name": format!("u{n:02}@example.com") }))
-        .collect();
-    sim.client
-        .post(sim.url("/_sim/users"))
-        .json(&users)
-        .send()
-        .await
-        .unwrap();
-    let evil = json!({ "Name": "<script>@example.com", "DisplayName": "\"><img src=x>" });
-    sim.client
-        .post(sim.url("/_sim/users"))
-        .json(&evil)
-        .send()
-        .await
-        .unwrap();
-    let page = async |query: &str| {
-        let answer = sim.client.get(sim.url(&format!("/_sim{query}"))).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        answer.text().await.unwrap()
-    };
-    let first = page("").await;
-    assert!(first.contains("u00@example.com") && !first.contains("u59@example.com"));
-    assert!(!first.contains("<script>@") && !first.contains("<img src=x>"));
-    assert!(page("?page=3").await.contains("u59@example.com"));
-    assert!(page("?page=999").await.contains("u59@example.com"));
-    let found = page("?q=U17").await;
-    assert!(found.contains("u17@example.com") && !found.contains("u18@example.com"));
-    assert!(page("?q=%22%3E%3Cimg").await.contains("value=\"&#34;&#62;&#60;img\""));
-}
-
 /// A browser tells where a request comes from; a page of another site cannot send JSON without being allowed to.
 #[tokio::test]
 async fn pages_of_other_sites_cannot_steer_it() {

@@ -5,6 +5,7 @@ mod control;
 mod directory;
 mod durability;
 mod faults;
+mod page;
 mod permissions;
 mod process;
 mod profiles;
