@@ -51,7 +51,7 @@ pub struct Options {
         default_value = "127.0.0.1:8090"
     )]
     pub platform_simulator_listen: SocketAddr,
-    /// How the simulated tenant behaves: modern, no-role-writes, heritage, scim-only, federated, hostile, or a JSON file.
+    /// How the simulated tenant behaves: default, modern, no-role-writes, heritage, scim-only, federated, hostile, or a JSON file.
     #[arg(long, env = "PLATFORM_SIMULATOR_PROFILE", value_name = "NAME|FILE")]
     pub platform_simulator_profile: Option<ProfileSource>,
 }

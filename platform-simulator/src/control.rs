@@ -210,12 +210,8 @@ async fn patch_profile(State(platform): Shared, body: Bytes) -> Result<Response,
 
 /// Takes a profile by its name alone.
 async fn name_profile(State(platform): Shared, Path(name): Path<String>) -> Result<Response, Refused> {
-    let profile = match name.as_str() {
-        "default" => Some(Profile::default()),
-        name => Profile::named(name),
-    };
     let unknown = || Refused(StatusCode::NOT_FOUND, format!("no profile is called {name}"));
-    behave(&platform, Ok(profile.ok_or_else(unknown)?)).await
+    behave(&platform, Ok(Profile::named(&name).ok_or_else(unknown)?)).await
 }
 
 async fn behave(platform: &Platform, profile: Result<Profile, ProfileError>) -> Result<Response, Refused> {

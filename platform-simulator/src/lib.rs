@@ -19,6 +19,8 @@ mod past;
 mod platform;
 mod profile;
 mod query;
+#[cfg(test)]
+mod readme;
 mod records;
 mod replay;
 mod server;
@@ -43,8 +45,9 @@ pub use faults::{Fault, FaultRule};
 pub use journal::{JournalError, NotDurable};
 pub use platform::{ADMIN_ID, CALLER_ID};
 pub use profile::{
-    ClearWith, ColumnCasing, CreateResult, Denial, GroupMapping, NAMES as PROFILE_NAMES, NoSuchProfile, Profile,
-    ProfileError, ProfileSource, RateLimitAnswer, Right, RoleWrites, ScimIds, Texts, UnknownPrincipals,
+    ClearWith, ColumnCasing, CreateResult, DEFAULT as DEFAULT_PROFILE, Denial, GroupMapping, NAMES as PROFILE_NAMES,
+    NoSuchProfile, Profile, ProfileError, ProfileSource, RateLimitAnswer, Right, RoleWrites, ScimIds, Texts,
+    UnknownPrincipals,
 };
 pub use records::{Group, Kind, Member, User};
 pub use replay::ReplayError;
@@ -86,7 +89,7 @@ pub struct Config {
     /// File with the secret of the service user; it wins over the setting above
     #[arg(long, env = "PLATFORM_SIMULATOR_CLIENT_SECRET_FILE")]
     pub client_secret_file: Option<PathBuf>,
-    /// How this tenant behaves: modern, no-role-writes, heritage, scim-only, federated, hostile, or a JSON file
+    /// How this tenant behaves: default, modern, no-role-writes, heritage, scim-only, federated, hostile, or a JSON file
     #[arg(long, env = "PLATFORM_SIMULATOR_PROFILE", value_name = "NAME|FILE")]
     pub profile: Option<ProfileSource>,
     /// Transcript of a real tenant (a file, or a folder of .jsonl files) whose answers are given in place of simulated ones

@@ -15,15 +15,13 @@ use serde::Deserialize;
 
 use crate::like::Like;
 use crate::platform::Platform;
-use crate::profile::{NAMES, Profile};
+use crate::profile::{DEFAULT, NAMES, Profile};
 use crate::records::{User, fold};
 use lines::{CallLine, FaultLine, GroupLine, UserLine};
 
 const USERS_SHOWN: usize = 25;
 const GROUPS_SHOWN: usize = 25;
 const CALLS_SHOWN: usize = 50;
-/// What the page calls the profile without a name.
-const DEFAULT: &str = "default";
 
 /// What the person asked for.
 #[derive(Debug, Default, Deserialize)]

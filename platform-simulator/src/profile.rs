@@ -18,7 +18,7 @@ pub use choices::{
     ClearWith, ColumnCasing, CreateResult, Denial, GroupMapping, RateLimitAnswer, Right, RoleWrites, ScimIds,
     UnknownPrincipals,
 };
-pub use named::{NAMES, ProfileError};
+pub use named::{DEFAULT, NAMES, ProfileError};
 pub use source::{NoSuchProfile, ProfileSource};
 pub use texts::Texts;
 

@@ -68,7 +68,7 @@ const fn method(name: &'static str, effect: Effect, handle: fn(&Call<'_>) -> Out
     Method { name, effect, handle }
 }
 
-const METHODS: &[Method] = &[
+pub(super) const METHODS: &[Method] = &[
     method("CDirectoryService/CreateUser", Effect::Writes, users::create),
     method("CDirectoryService/ChangeUser", Effect::Writes, users::change),
     method("CDirectoryService/SetUserState", Effect::Writes, states::set_state),

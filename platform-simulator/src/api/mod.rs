@@ -253,3 +253,28 @@ impl Drop for Entry<'_> {
         self.platform.calls().log(self.call.clone());
     }
 }
+
+/// The names of all calls, as the log, faults and profiles know them, but for the token's.
+#[cfg(test)]
+pub(crate) fn names() -> Vec<&'static str> {
+    const KINDS: [&str; 5] = ["ServiceProviderConfig", "ResourceTypes", "Schemas", "Users", "Groups"];
+    let requests = ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().flat_map(|verb| {
+        let segments = KINDS.into_iter().flat_map(|kind| [vec![kind], vec![kind, "id"]]);
+        segments.map(move |segments| (verb, segments))
+    });
+    let scim = requests.filter_map(|(verb, segments)| {
+        let operation = scim::Operation::of(&verb.parse().ok()?, &segments);
+        (operation != scim::Operation::Unknown).then(|| operation.name())
+    });
+    let rest: [&[&str]; 4] = [
+        &["entities", "localusers"],
+        &["entities", "xpmusers"],
+        &["users"],
+        &["users", "id"],
+    ];
+    let rest = rest
+        .into_iter()
+        .filter_map(|segments| Some(rest::Rest::of(segments)?.name()));
+    let rpc = methods::METHODS.iter().map(|method| method.name);
+    rpc.chain(rest).chain(scim).collect()
+}

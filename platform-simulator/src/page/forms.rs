@@ -9,7 +9,6 @@ use axum::routing::post;
 use axum::{Form, Router};
 use serde::Deserialize;
 
-use super::DEFAULT;
 use crate::by_hand;
 use crate::control::{Refused, Shared, invalid, settle};
 use crate::faults::{Fault, FaultRule};
@@ -42,11 +41,7 @@ struct Named {
 }
 
 async fn switch_profile(State(platform): Shared, Form(named): Form<Named>) -> Result<Response, Refused> {
-    let profile = match named.name.as_str() {
-        DEFAULT => Some(Profile::default()),
-        name => Profile::named(name),
-    };
-    let profile = profile.ok_or_else(|| invalid(format!("no profile is called {}", named.name)))?;
+    let profile = Profile::named(&named.name).ok_or_else(|| invalid(format!("no profile is called {}", named.name)))?;
     let commit = platform.set_profile(profile);
     settle(commit, back()).await
 }

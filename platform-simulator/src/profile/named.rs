@@ -15,6 +15,9 @@ pub const NAMES: [&str; 6] = [
     "hostile",
 ];
 
+/// The name of the profile that starts from nothing.
+pub const DEFAULT: &str = "default";
+
 /// Why a profile cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
@@ -22,7 +25,7 @@ pub enum ProfileError {
     #[error("it cannot be read")]
     Json(#[from] serde_json::Error),
     /// `extends` is not a name.
-    #[error("extends must be one of {}, or null", NAMES.join(", "))]
+    #[error("extends must be one of {DEFAULT}, {}, or null", NAMES.join(", "))]
     UnknownName,
     /// One of its faults makes no sense.
     #[error("faults: {0}")]
@@ -36,6 +39,7 @@ impl Profile {
     /// The profile of this name.
     pub fn named(name: &str) -> Option<Self> {
         let profile = match name {
+            DEFAULT => return Some(Self::default()),
             "modern" => modern(),
             "no-role-writes" => Self {
                 role_writes: RoleWrites::NotExposed,
@@ -205,6 +209,7 @@ mod tests {
             assert_eq!(read(&json!({ "extends": name })).unwrap(), profile, "{name}");
         }
         assert!(Profile::named("Modern").is_none());
+        assert_eq!(Profile::named(DEFAULT), Some(Profile::default()));
         assert_eq!(read(&json!({})).unwrap(), Profile::default());
     }
 

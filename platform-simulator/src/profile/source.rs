@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::named::NAMES;
+use super::named::{DEFAULT, NAMES};
 
 /// A named profile or a file with one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum ProfileSource {
 
 /// A word that is neither a name nor a file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no profile is called {0}, and no file either; the names are {names}", names = NAMES.join(", "))]
+#[error("no profile is called {0}, and no file either; the names are {DEFAULT}, {names}", names = NAMES.join(", "))]
 pub struct NoSuchProfile(String);
 
 impl FromStr for ProfileSource {
@@ -29,7 +29,7 @@ impl FromStr for ProfileSource {
         if looks_like_a_path || path.is_file() {
             return Ok(Self::File(path.to_owned()));
         }
-        match NAMES.into_iter().find(|name| *name == text) {
+        match [DEFAULT].into_iter().chain(NAMES).find(|name| *name == text) {
             Some(name) => Ok(Self::Named(name)),
             None => Err(NoSuchProfile(text.to_owned())),
         }
