@@ -17,8 +17,8 @@ use uuid::Uuid;
 use crate::control::{OneOrMany, Refused, Shared, invalid, overlay, parse, settle};
 use crate::envelope::json_response;
 use crate::platform::CALLER_ID;
-use crate::records::{EVERYBODY, Kind, Member, User, fold};
-use crate::state::Op;
+use crate::records::{EVERYBODY, Group, Kind, Member, User, fold};
+use crate::state::{Op, State as Tenant};
 
 /// Accounts that were there before; all of them or none.
 pub(crate) async fn add_users(State(platform): Shared, body: Bytes) -> Result<Response, Refused> {
@@ -225,9 +225,6 @@ pub(crate) async fn add_members(
 ) -> Result<Response, Refused> {
     let add: Vec<Member> = parse::<OneOrMany>(&body)?.read()?;
     let ((), commit) = platform.change(|state| {
-        let group = state
-            .group(&id)
-            .ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("no group {id}")))?;
         let exists = |member: &&Member| match member.kind {
             Kind::User => state.user(&member.guid).is_some(),
             Kind::Role => state.group(&member.guid).is_some(),
@@ -236,11 +233,62 @@ pub(crate) async fn add_members(
         if let Some(nobody) = add.iter().find(|member| !exists(member)) {
             return Err(invalid(format!("no principal {}", nobody.guid)));
         }
-        let group = group.id.clone();
-        let remove = Vec::new();
+        let (group, remove) = (known_group(state, &id)?.id.clone(), Vec::new());
         Ok((vec![Op::Members { group, add, remove }], ()))
     })?;
     settle(commit, StatusCode::NO_CONTENT.into_response()).await
+}
+
+/// Takes members out. Whoever is none stays out.
+pub(crate) async fn remove_members(
+    State(platform): Shared,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let mut remove: Vec<Member> = parse::<OneOrMany>(&body)?.read()?;
+    let ((), commit) = platform.change(|state| {
+        let group = known_group(state, &id)?;
+        remove.retain(|member| group.members.contains(member));
+        let (group, add) = (group.id.clone(), Vec::new());
+        Ok::<_, Refused>((vec![Op::Members { group, add, remove }], ()))
+    })?;
+    settle(commit, StatusCode::NO_CONTENT.into_response()).await
+}
+
+/// Another name or description for a group.
+pub(crate) async fn patch_group(
+    State(platform): Shared,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let ChangedGroup { name, description } = parse(&body)?;
+    let ((), commit) = platform.change(|state| {
+        let group = known_group(state, &id)?;
+        let name = name.unwrap_or_else(|| group.name.clone());
+        if state.group_named(&name).is_some_and(|other| other.id != group.id) {
+            return Err(invalid(format!("a group {name} exists")));
+        }
+        let changed = Op::Group {
+            id: group.id.clone(),
+            name,
+            description: description.unwrap_or_else(|| group.description.clone()),
+            built_in: group.built_in,
+        };
+        Ok((vec![changed], ()))
+    })?;
+    settle(commit, StatusCode::NO_CONTENT.into_response()).await
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ChangedGroup {
+    name: Option<String>,
+    description: Option<String>,
+}
+
+fn known_group<'a>(state: &'a Tenant, id: &str) -> Result<&'a Arc<Group>, Refused> {
+    let group = state.group(id);
+    group.ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("no group {id}")))
 }
 
 pub(crate) async fn show_group(State(platform): Shared, Path(id): Path<String>) -> Result<Response, Refused> {

@@ -46,8 +46,16 @@ pub(crate) fn router() -> Router<Arc<Platform>> {
                 .delete(by_hand::remove_user),
         )
         .route("/groups", post(by_hand::add_groups))
-        .route("/groups/{id}/members", post(by_hand::add_members))
-        .route("/groups/{id}", get(by_hand::show_group).delete(by_hand::remove_group))
+        .route(
+            "/groups/{id}/members",
+            post(by_hand::add_members).delete(by_hand::remove_members),
+        )
+        .route(
+            "/groups/{id}",
+            get(by_hand::show_group)
+                .patch(by_hand::patch_group)
+                .delete(by_hand::remove_group),
+        )
         .route("/reset", post(reset))
         .route("/group/{id}", get(page::group::show))
         .nest("/forms", page::forms::router())

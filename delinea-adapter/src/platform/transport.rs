@@ -124,6 +124,9 @@ impl Transport {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > limit {
+                if let (Some(recorder), Some(sent)) = (&self.recorder, &sent) {
+                    recorder.cut(sent, status);
+                }
                 return Err(Failure::unavailable(method, Trouble::TooLong));
             }
             body.extend_from_slice(&chunk);

@@ -12,6 +12,7 @@ use std::{
 };
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -30,6 +31,9 @@ const OUT: &str = "out";
 const WRITE_PROBE: &str = "write-probe";
 /// More exchanges are not kept; a check makes a few dozen.
 const MOST: usize = 10_000;
+
+/// The header that marks an answer of which nothing was kept.
+const CUT: &str = "x-recorded-cut";
 
 /// One exchange, as a line of the transcript has it.
 #[derive(Clone, Debug, Serialize)]
@@ -54,20 +58,30 @@ pub(crate) struct Recorder(Arc<Mutex<Vec<Exchange>>>);
 impl Recorder {
     /// Takes one in.
     pub(crate) fn exchange(&self, request: &reqwest::Request, answer: &Answer) {
-        let url = request.url();
-        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let sent = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
         let mut headers = Map::new();
         if let Some(wait) = answer.retry_after {
             headers.insert("retry-after".to_owned(), wait.as_secs().to_string().into());
         }
+        self.keep(request, answer.status, headers, parsed(&answer.body));
+    }
+
+    /// Takes in that a list came which was not read to its end: that it was there, and nothing of it.
+    pub(crate) fn cut(&self, request: &reqwest::Request, status: StatusCode) {
+        let headers = Map::from_iter([(CUT.to_owned(), Value::from("true"))]);
+        self.keep(request, status, headers, json!([]));
+    }
+
+    fn keep(&self, request: &reqwest::Request, status: StatusCode, headers: Map<String, Value>, body: Value) {
+        let url = request.url();
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let sent = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
         let exchange = Exchange {
             method: request.method().to_string(),
             path: format!("{}{query}", url.path()),
             request: parsed(sent),
-            status: answer.status.as_u16(),
+            status: status.as_u16(),
             headers,
-            body: parsed(&answer.body),
+            body,
         };
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < MOST {

@@ -43,7 +43,6 @@ const PROTOCOL: &[&str] = &[
     "authenticationschemes",
     "specuri",
     "documentationuri",
-    "key",
     "version",
     "preferredculture",
 ];
@@ -175,6 +174,8 @@ impl Scrubber {
 
     fn value(&mut self, name: &str, value: Value) -> Value {
         match value {
+            // The columns of a list: names of members, and nothing of what stands in them.
+            columns if name.eq_ignore_ascii_case("Columns") => columns,
             Value::Object(object) => {
                 // A parameter says its own name.
                 let parameter =

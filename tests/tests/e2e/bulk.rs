@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::deployment::{Answer, Deployment, Scim, Setup, group, patch, user};
+use crate::deployment::{Answer, Deployment, Scim, Setup, group, patch, profile, user};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const ODILE: &str = "odile@kestrel.example";
@@ -100,7 +100,9 @@ async fn users_and_their_group_arrive_in_reverse_order() {
     let members = it.platform.members(RACK).await;
     assert!(members.iter().eq(["late@kestrel.example", ODILE]), "{members:?}");
     let account = it.platform.account(ODILE).await;
-    assert_eq!(it.platform.account(MARC).await["ReportsTo"], account["ID"]);
+    if profile::holds_managers() {
+        assert_eq!(it.platform.account(MARC).await["ReportsTo"], account["ID"]);
+    }
 }
 
 #[tokio::test]
@@ -124,7 +126,9 @@ async fn users_who_manage_each_other_are_created() {
     );
     it.settled().await;
     let (odile, marc) = (it.platform.account(ODILE).await, it.platform.account(MARC).await);
-    assert_eq!((&odile["ReportsTo"], &marc["ReportsTo"]), (&marc["ID"], &odile["ID"]));
+    if profile::holds_managers() {
+        assert_eq!((&odile["ReportsTo"], &marc["ReportsTo"]), (&marc["ID"], &odile["ID"]));
+    }
 }
 
 #[tokio::test]

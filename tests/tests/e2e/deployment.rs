@@ -5,7 +5,7 @@
 //! deployment to itself; dropped, everything ends.
 
 mod platform;
-mod profile;
+pub(crate) mod profile;
 mod scim;
 
 use std::{net::SocketAddr, time::Duration};

@@ -32,5 +32,6 @@ mod replicas;
 mod rfc;
 mod schemas;
 mod search;
+mod tenant_check;
 mod traces;
 mod users;

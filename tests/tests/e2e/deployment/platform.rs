@@ -6,6 +6,8 @@ use http::Method;
 use reqwest::Client;
 use serde_json::{Value, json};
 
+use super::profile;
+
 /// The control side of a simulated Platform.
 pub(crate) struct Platform {
     http: Client,
@@ -138,11 +140,16 @@ impl Platform {
 
     /// How often a method was called.
     pub(crate) async fn calls_of(&self, method: &str) -> u64 {
-        self.state().await["calls"][method].as_u64().unwrap_or_default()
+        self.state().await["calls"][profile::call(method)]
+            .as_u64()
+            .unwrap_or_default()
     }
 
     /// Makes calls go wrong.
-    pub(crate) async fn fault(&self, rule: Value) {
+    pub(crate) async fn fault(&self, mut rule: Value) {
+        if let Some(method) = rule["method"].as_str() {
+            rule["method"] = profile::call(method).into();
+        }
         self.control(Method::POST, "faults", &rule).await;
     }
 
@@ -179,37 +186,24 @@ impl Platform {
         ids(&self.control(Method::POST, "groups", &body).await).remove(0)
     }
 
-    /// Puts an account into a group, by their ids, through the Platform's own API.
+    /// Puts an account into a group by hand.
     pub(crate) async fn put_in(&self, group: &str, account: &str) {
-        self.update_role(json!({"Name": group, "Users": {"Add": [account], "Delete": []}}))
+        let member = json!([{"Guid": account, "Type": "User"}]);
+        self.control(Method::POST, &format!("groups/{group}/members"), &member)
             .await;
     }
 
     /// Takes an account out of a group by hand.
     pub(crate) async fn take_out(&self, group: &str, account: &str) {
-        self.update_role(json!({"Name": group, "Users": {"Add": [], "Delete": [account]}}))
+        let member = json!([{"Guid": account, "Type": "User"}]);
+        self.control(Method::DELETE, &format!("groups/{group}/members"), &member)
             .await;
     }
 
     /// Gives a group another name by hand.
     pub(crate) async fn rename_group(&self, group: &str, name: &str) {
-        self.update_role(json!({"Name": group, "NewName": name})).await;
-    }
-
-    async fn update_role(&self, body: Value) {
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_id", "scim-gateway@example.com"),
-            ("client_secret", "simulated-secret"),
-            ("scope", "xpmheadless"),
-        ];
-        let token = format!("{}/identity/api/oauth2/token/xpmplatform", self.url);
-        let token = self.http.post(token).form(&form).send().await.unwrap();
-        let token: Value = token.json().await.unwrap();
-        let call = self.http.post(format!("{}/identity/api/Roles/UpdateRole", self.url));
-        let call = call.bearer_auth(token["access_token"].as_str().unwrap());
-        let answer: Value = call.json(&body).send().await.unwrap().json().await.unwrap();
-        assert_eq!(answer["success"], true, "{answer}");
+        self.control(Method::PATCH, &format!("groups/{group}"), &json!({"Name": name}))
+            .await;
     }
 
     /// Deletes an account by hand.

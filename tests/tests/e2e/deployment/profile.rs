@@ -17,6 +17,45 @@ pub(super) fn of_this_run(folder: &Path) -> Option<ProfileSource> {
     Some(ProfileSource::File(file))
 }
 
+/// The call that does in this run's tenant what the named one does by default: what goes wrong, or is counted, is what happens
+/// there, by whichever interface.
+pub(crate) fn call(method: &str) -> &str {
+    let profile = name().unwrap_or_default();
+    let scim_users = profile == "scim-only";
+    let scim_groups = scim_users || profile == "no-role-writes";
+    match (method, profile.as_str()) {
+        ("CDirectoryService/CreateUser", _) if scim_users => "scim:POST /Users",
+        ("CDirectoryService/ChangeUser" | "CDirectoryService/SetUserState", _) if scim_users => {
+            "scim:PATCH /Users/{id}"
+        }
+        ("UserMgmt/GetUserAttributes", _) if scim_users => "scim:GET /Users/{id}",
+        ("UserMgmt/RemoveUsers", _) if scim_users => "scim:DELETE /Users/{id}",
+        ("Report/RunReport", _) if scim_users => "scim:GET /Users",
+        ("CDirectoryService/*" | "UserMgmt/*", _) if scim_users => "scim:*",
+        ("Roles/StoreRole", _) if scim_groups => "scim:POST /Groups",
+        ("Roles/UpdateRole" | "Roles/*", _) if scim_groups => "scim:PATCH /Groups/{id}",
+        ("SaasManage/DeleteRole", _) if scim_groups => "scim:DELETE /Groups/{id}",
+        ("Roles/StoreRole", "heritage") => "SaasManage/StoreRole",
+        ("Roles/UpdateRole", "heritage") => "SaasManage/AddUsersAndGroupsToRole",
+        ("Roles/*", "heritage") => "SaasManage/*",
+        ("CDirectoryService/SetUserState", "heritage") => "CDirectoryService/ChangeUserState",
+        _ => method,
+    }
+}
+
+/// The id of an account as its link has it.
+pub(crate) fn kept(id: &str) -> String {
+    match name().as_deref() {
+        Some("scim-only") => format!("scim:{id}"),
+        _ => id.to_owned(),
+    }
+}
+
+/// Whether accounts have a manager: the SCIM endpoint holds none.
+pub(crate) fn holds_managers() -> bool {
+    name().as_deref() != Some("scim-only")
+}
+
 /// What an administrator of such a tenant sets: where there is a federation, or that cannot be told, somebody has decided.
 pub(super) fn adapter_flags() -> Vec<String> {
     let decided = matches!(name().as_deref(), Some("federated" | "scim-only"));

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{ODILE, at};
-use crate::deployment::{Deployment, Setup, user};
+use crate::deployment::{Deployment, Setup, profile, user};
 
 #[tokio::test]
 async fn never_means_refused_and_listed_with_the_reason() {
@@ -160,8 +160,8 @@ async fn listed_takes_those_on_the_list_and_no_others() {
     );
     it.settled().await;
     assert_eq!(
-        it.delivery(&listed).await.unwrap().platform_id.as_deref(),
-        Some(strangers[0].as_str())
+        it.delivery(&listed).await.unwrap().platform_id,
+        Some(profile::kept(&strangers[0]))
     );
     assert_eq!(it.platform.account(ODILE).await["DisplayName"], "The person odile");
     let refused = it.refused().await;
@@ -199,8 +199,8 @@ async fn an_account_of_ours_is_never_taken_for_another_of_ours() {
         [&second]
     );
     assert_eq!(
-        it.delivery(&first).await.unwrap().platform_id.as_deref(),
-        Some(account.as_str())
+        it.delivery(&first).await.unwrap().platform_id,
+        Some(profile::kept(&account))
     );
     assert_eq!(it.platform.accounts().await.len(), 1);
     // Repaired by a person: the first gets its name back, then the second has room.
