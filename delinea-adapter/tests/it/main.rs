@@ -5,6 +5,7 @@
 mod accounts;
 mod adoption;
 mod check;
+mod documented;
 mod fallbacks;
 mod faults;
 
