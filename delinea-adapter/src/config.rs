@@ -99,7 +99,7 @@ pub struct PlatformConfig {
     #[arg(long, env = "PLATFORM_TIMEOUT", value_name = "DURATION", default_value = "30s",
           value_parser = parse_duration)]
     pub platform_timeout: Duration,
-    /// How many calls may be under way at once.
+    /// How many calls all adapters of the tenant have under way at once; each has at least one.
     #[arg(long, env = "MAX_CONCURRENCY", value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_concurrency: u16,
@@ -107,7 +107,11 @@ pub struct PlatformConfig {
     /// takes what the simulated Platform's profile says.
     #[arg(long, env = "MAX_RPS", value_name = "N")]
     pub max_rps: Option<u32>,
-    /// How many adapters serve the tenant; each takes its share of MAX_RPS.
+    /// Whether calls go out slower, and fewer at once, while the Platform has too much to do (429, 503, slow answers); never more
+    /// than MAX_RPS and MAX_CONCURRENCY.
+    #[arg(long, env = "PACE_ADAPTS", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub pace_adapts: bool,
+    /// How many adapters serve the tenant; each takes its share of MAX_RPS and MAX_CONCURRENCY.
     #[arg(long, env = "ADAPTER_REPLICAS", value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u16).range(1..))]
     pub adapter_replicas: u16,
@@ -384,6 +388,7 @@ pub(crate) mod tests {
             (100, 500, 4)
         );
         assert_eq!((config.calls_a_second(), config.adapter_replicas), (5, 1));
+        assert!(config.pace_adapts);
         assert_eq!(
             (config.read_back_timeout, config.read_back_interval),
             (Duration::from_secs(30), Duration::from_secs(1))

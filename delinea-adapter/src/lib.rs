@@ -8,6 +8,7 @@ mod apply;
 mod check;
 mod check_command;
 mod config;
+mod deadline;
 mod error;
 mod list;
 mod mapping;

@@ -21,6 +21,9 @@ pub(crate) struct Metrics {
     tokens: Counter<u64>,
     read_backs: Counter<u64>,
     capabilities: Gauge<u64>,
+    rate: Gauge<f64>,
+    concurrency: Gauge<u64>,
+    slow_downs: Counter<u64>,
 }
 
 impl Metrics {
@@ -48,6 +51,19 @@ impl Metrics {
             capabilities: meter
                 .u64_gauge("platform.capability")
                 .with_description("1 for the state in which the last probe found a call, 0 for its other states")
+                .build(),
+            rate: meter
+                .f64_gauge("platform.pace.rate")
+                .with_unit("{call}/s")
+                .with_description("How many calls a second go out at most; 0 where there is no limit")
+                .build(),
+            concurrency: meter
+                .u64_gauge("platform.pace.concurrency")
+                .with_description("How many calls are under way at most")
+                .build(),
+            slow_downs: meter
+                .u64_counter("platform.pace.slow_downs")
+                .with_description("Times that calls were made slower or fewer at once, by cause")
                 .build(),
         }
     }
@@ -77,5 +93,20 @@ impl Metrics {
         let outcome = if found { "found" } else { "not_found" };
         self.read_backs
             .add(1, &[KeyValue::new("method", method), KeyValue::new("outcome", outcome)]);
+    }
+
+    /// So many calls a second go out at most; 0 is no limit.
+    pub(crate) fn rate(&self, calls_a_second: f64) {
+        self.rate.record(calls_a_second, &[]);
+    }
+
+    /// So many calls are under way at most.
+    pub(crate) fn concurrency(&self, at_once: usize) {
+        self.concurrency.record(at_once as u64, &[]);
+    }
+
+    /// Calls are made slower or fewer at once.
+    pub(crate) fn slow_down(&self, cause: &'static str) {
+        self.slow_downs.add(1, &[KeyValue::new("cause", cause)]);
     }
 }

@@ -14,7 +14,7 @@ use proto::adapter::v1::{
     apply_user_response, plan_group_response, plan_user_response,
 };
 use service_runtime::{Chain, time_allowed};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 use tracing::Instrument as _;
@@ -22,6 +22,7 @@ use tracing::Instrument as _;
 use crate::{
     apply::{Applied, Batch, Outcome, Plan, Standing, Steps, Tenant},
     check,
+    deadline,
     error::ApplyError,
     list,
     mapping::{self, Desired},
@@ -169,7 +170,9 @@ fn time_to_work<T>(request: &Request<T>) -> Option<Duration> {
 async fn within<T>(time: Option<Duration>, work: impl Future<Output = Result<T, ApplyError>>) -> Result<T, ApplyError> {
     match time {
         None => work.await,
-        Some(time) => timeout(time, work).await.unwrap_or(Err(ApplyError::OutOfTime)),
+        Some(time) => deadline::within(time, work)
+            .await
+            .unwrap_or(Err(ApplyError::OutOfTime)),
     }
 }
 

@@ -9,7 +9,7 @@ use http::{
 };
 use reqwest::{RequestBuilder, Url};
 use serde_json::{Value, json};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 use tracing::{Instrument as _, Span, field};
 
 use crate::{Error, config::PlatformConfig, metrics::Metrics, record::Recorder};
@@ -18,7 +18,7 @@ use super::{
     envelope,
     exposure::Exposure,
     failure::{Class, Failure, Trouble},
-    pace::Pace,
+    pace::{NoTurn, Pace},
     scim,
     token::{Token, Tokens},
     transport::{Answer, Transport},
@@ -50,7 +50,6 @@ pub(crate) struct Client {
     health_url: String,
     exposure: Exposure,
     tokens: Tokens,
-    turns: Semaphore,
     pace: Pace,
     headers: HeaderMap,
     metrics: Metrics,
@@ -73,8 +72,7 @@ impl Client {
             base: format!("{}/{}", config.base_url()?, config.identity_base_path.trim_matches('/')),
             tokens: Tokens::new(config, transport.clone(), metrics.clone())?,
             transport,
-            turns: Semaphore::new(usize::from(config.max_concurrency)),
-            pace: Pace::new(config.calls_a_second(), config.adapter_replicas),
+            pace: Pace::new(config, metrics.clone()),
             headers: config.headers(),
             metrics,
         })
@@ -259,15 +257,20 @@ impl Client {
         method: &'static str,
         call: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        // The semaphore is never closed; were it, the call would go ahead without a turn.
-        let _turn = self.turns.acquire().await.ok();
-        if let Err(wait) = self.pace.turn().await {
-            self.metrics.call(method, "paused", Duration::ZERO);
-            return Err(Failure::Throttled {
-                method,
-                retry_after: Some(wait),
-            });
-        }
+        let _turn = match self.pace.turn().await {
+            Ok(turn) => turn,
+            Err(NoTurn::Paused(wait)) => {
+                self.metrics.call(method, "paused", Duration::ZERO);
+                return Err(Failure::Throttled {
+                    method,
+                    retry_after: Some(wait),
+                });
+            }
+            Err(NoTurn::TooLate) => {
+                self.metrics.call(method, "no_turn", Duration::ZERO);
+                return Err(Failure::unavailable(method, Trouble::NoTurn));
+            }
+        };
         let span = tracing::info_span!(
             "platform call",
             otel.name = method,
@@ -332,12 +335,8 @@ impl Client {
         let mut headers = self.headers.clone();
         service_runtime::trace_context::inject(&mut headers);
         let request = request.headers(headers).header(AUTHORIZATION, &*token.0);
-        let answer = self.transport.exchange(method, request, limit).await?;
-        if answer.status == StatusCode::TOO_MANY_REQUESTS
-            && let Some(pause) = answer.retry_after
-        {
-            self.pace.pause(pause);
-        }
+        let sent = self.pace.sent(method);
+        let answer = sent.ended(self.transport.exchange(method, request, limit).await)?;
         let span = Span::current();
         span.record("http.response.status_code", answer.status.as_u16());
         if let Some(transaction) = &answer.transaction {

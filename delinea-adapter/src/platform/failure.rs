@@ -78,6 +78,8 @@ pub(crate) enum Class {
 /// Why there was no verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
+    /// No turn came for the call while its caller waited: it was not sent.
+    NoTurn,
     /// No connection came about.
     Connect,
     /// No answer came in time.
@@ -99,6 +101,7 @@ pub(crate) enum Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoTurn => f.write_str("other calls went before it for too long"),
             Self::Connect => f.write_str("it cannot be reached"),
             Self::Timeout => f.write_str("no answer came in time"),
             Self::Cut => f.write_str("the connection was cut"),
@@ -146,7 +149,7 @@ impl Failure {
         Self::Unavailable {
             method,
             trouble,
-            in_doubt: trouble != Trouble::Connect,
+            in_doubt: !matches!(trouble, Trouble::NoTurn | Trouble::Connect),
             retry_after: None,
             source: None,
         }

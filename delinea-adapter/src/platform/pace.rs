@@ -1,176 +1,255 @@
-//! How fast calls go out: so many a second, evenly, with a second's allowance saved up at most; and none for as long as the
-//! Platform asked. It knows time only, not what is called.
+//! How fast calls to a tenant go out, and how many at once: never more than the settings say, less while the Platform has too
+//! much to do, and nothing for as long as it asked. It knows time and what answers say of the Platform's load, not what is called.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
+mod concurrency;
+mod rate;
+
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::{
+    sync::SemaphorePermit,
+    time::{Instant, sleep_until, timeout_at},
 };
 
-use tokio::time::{Instant, sleep_until};
+use self::{concurrency::Concurrency, rate::Rate};
+use super::{
+    failure::{Failure, Trouble},
+    transport::Answer,
+};
+use crate::{config::PlatformConfig, deadline, metrics::Metrics};
 
-/// A pause up to this long is waited for; who would have to wait longer is told when to come back.
-const WORTH_WAITING: Duration = Duration::from_secs(2);
 /// How long a call that can wait does so at most, in favour of others.
 const MOST_YIELDED: Duration = Duration::from_secs(30);
-/// How much of the allowance is saved up while nothing is called.
-const SAVED: Duration = Duration::from_secs(1);
+/// With less time left than this, a call is not sent: its caller would be gone before the answer, and its outcome in doubt.
+const LEAST_TIME: Duration = Duration::from_millis(250);
+/// A longer answer is a list's, whose time depends on its length.
+const ABOUT_ONE_OBJECT: usize = 64 << 10;
 
 /// The pace of all calls to one tenant.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// The time between two calls; `None` sets no limit.
-    interval: Option<Duration>,
-    state: Mutex<State>,
+    rate: Rate,
+    concurrency: Concurrency,
+    metrics: Metrics,
 }
 
+/// Why a call does not get its turn. Nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoTurn {
+    /// The Platform asked for a pause, which lasts so much longer.
+    Paused(Duration),
+    /// It would come when its caller is gone, or nearly.
+    TooLate,
+}
+
+/// Why calls go out slower, or fewer at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// 429: too many calls.
+    Throttled,
+    /// 503: too much to do.
+    Unavailable,
+    /// Answers take several times as long as they did.
+    Latency,
+    /// An answer did not come in time.
+    Timeout,
+}
+
+impl Cause {
+    /// The cause's name, in logs and metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Unavailable => "unavailable",
+            Self::Latency => "latency",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// What became of a limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Change<T> {
+    /// It is lower; `first` where it was as set before.
+    Lower { now: T, first: bool },
+    /// It is higher, and not yet as set.
+    Higher(T),
+    /// It is as set again.
+    AsSet,
+}
+
+/// A call's turn: for as long as it is kept, the call is one of those under way.
 #[derive(Debug)]
-struct State {
-    /// When the next call may go out, were nothing saved up.
-    next: Instant,
-    /// When the next call that can wait may go out.
-    next_spare: Instant,
-    /// Until when nothing goes out.
-    paused_until: Option<Instant>,
+pub(crate) struct Turn<'a> {
+    place: Option<SemaphorePermit<'a>>,
+    concurrency: &'a Concurrency,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.concurrency.leave(place);
+        }
+    }
+}
+
+/// A request that was sent. Dropped without an end, it was given up by its caller.
+#[derive(Debug)]
+pub(crate) struct Sent<'a> {
+    pace: &'a Pace,
+    method: &'static str,
+    at: Instant,
+    ended: bool,
 }
 
 impl Pace {
-    /// A pace of so many calls a second, shared evenly by so many processes; 0 sets no limit.
-    pub(crate) fn new(per_second: u32, processes: u16) -> Self {
-        let interval = (per_second > 0).then(|| Duration::from_secs(1) * u32::from(processes.max(1)) / per_second);
-        let state = State {
-            next: Instant::now(),
-            next_spare: Instant::now(),
-            paused_until: None,
-        };
+    /// The pace that the settings give one of the tenant's adapters.
+    pub(crate) fn new(config: &PlatformConfig, metrics: Metrics) -> Self {
+        let adapters = config.adapter_replicas.max(1);
+        let share = f64::from(config.calls_a_second()) / f64::from(adapters);
+        let at_once = usize::from((config.max_concurrency / adapters).max(1));
+        let adapts = config.pace_adapts;
+        metrics.rate(share);
+        metrics.concurrency(at_once);
         Self {
-            interval,
-            state: Mutex::new(state),
+            rate: Rate::new(Some(share).filter(|share| *share > 0.0), adapts),
+            concurrency: Concurrency::new(at_once, adapts),
+            metrics,
         }
     }
 
-    /// Waits until a call may go out; or gives how long that would take, where it is not worth waiting for.
-    pub(crate) async fn turn(&self) -> Result<(), Duration> {
-        let at = self.reserve(Instant::now())?;
-        sleep_until(at).await;
-        Ok(())
+    /// Waits until a call may go out, where that is worth waiting for and its caller is still there then.
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>, NoTurn> {
+        let latest = deadline::present().map(|end| end.checked_sub(LEAST_TIME).unwrap_or(end));
+        let place = match latest {
+            Some(latest) => timeout_at(latest, self.concurrency.enter())
+                .await
+                .map_err(|_| NoTurn::TooLate)?,
+            None => self.concurrency.enter().await,
+        };
+        let turn = Turn {
+            place,
+            concurrency: &self.concurrency,
+        };
+        let mut at = self.rate.reserve(Instant::now(), latest)?;
+        // A pause that comes meanwhile is for who waits already, too.
+        while at > Instant::now() {
+            sleep_until(at).await;
+            at = self.rate.unless_paused(Instant::now(), latest)?;
+        }
+        Ok(turn)
     }
 
     /// Waits until a call that can wait holds no other up: nobody waits for a turn, and every second turn is left free. That
     /// comes to an end, however much is called; then comes the call's turn like any other's.
     pub(crate) async fn spare(&self) {
         let latest = Instant::now() + MOST_YIELDED;
-        while let Err(until) = self.reserve_spare(Instant::now(), latest) {
+        while let Err(until) = self.rate.reserve_spare(Instant::now(), latest) {
             sleep_until(until).await;
         }
     }
 
-    /// Takes a spare moment, if now is one; else gives when to look again.
-    fn reserve_spare(&self, now: Instant, latest: Instant) -> Result<(), Instant> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = state.next_spare;
-        if self.interval.is_some() {
-            free = free.max(state.next);
+    /// A request goes out now.
+    pub(crate) fn sent(&self, method: &'static str) -> Sent<'_> {
+        Sent {
+            pace: self,
+            method,
+            at: Instant::now(),
+            ended: false,
         }
-        let free = state.paused_until.map_or(free, |until| free.max(until));
-        if free > now && now < latest {
-            return Err(free.min(latest));
-        }
-        if let Some(interval) = self.interval {
-            state.next_spare = now + 2 * interval;
-        }
-        Ok(())
     }
 
-    /// Lets nothing out for a while.
-    pub(crate) fn pause(&self, pause: Duration) {
-        let until = Instant::now() + pause;
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.paused_until = state.paused_until.max(Some(until));
-    }
-
-    /// When the next call may go out; that moment is taken.
-    fn reserve(&self, now: Instant) -> Result<Instant, Duration> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut at = now;
-        if let Some(until) = state.paused_until {
-            let left = until.saturating_duration_since(now);
-            if left > WORTH_WAITING {
-                return Err(left);
+    fn too_many(&self, cause: Cause) {
+        if let Some(Change::Lower { now, first }) = self.rate.lower(Instant::now()) {
+            self.metrics.slow_down(cause.name());
+            self.metrics.rate(now);
+            if first {
+                let cause = cause.name();
+                tracing::warn!(cause, calls_a_second = now, "the Platform has too much to do; calls go out slower");
             }
-            at += left;
         }
-        if let Some(interval) = self.interval {
-            let saved = SAVED.saturating_sub(interval);
-            let earliest = at.checked_sub(saved).unwrap_or(at);
-            let slot = state.next.max(earliest);
-            state.next = slot + interval;
-            at = at.max(slot);
+    }
+
+    fn too_slow(&self, cause: Cause) {
+        if let Some(Change::Lower { now, first }) = self.concurrency.lower(Instant::now()) {
+            self.metrics.slow_down(cause.name());
+            self.metrics.concurrency(now);
+            if first {
+                let cause = cause.name();
+                tracing::warn!(cause, at_once = now, "the Platform is slow; fewer calls are made at once");
+            }
         }
-        Ok(at)
+    }
+
+    /// The Platform gave an answer that says nothing of too much to do.
+    fn went_well(&self) {
+        let now = Instant::now();
+        match self.rate.raise(now) {
+            Some(Change::Higher(rate)) => self.metrics.rate(rate),
+            Some(_) => {
+                self.metrics.rate(self.rate.as_set());
+                tracing::info!("calls go out as fast as is set again");
+            }
+            None => {}
+        }
+        match self.concurrency.raise(now) {
+            Some(Change::Higher(at_once)) => self.metrics.concurrency(at_once),
+            Some(_) => {
+                self.metrics.concurrency(self.concurrency.as_set());
+                tracing::info!("as many calls as is set are made at once again");
+            }
+            None => {}
+        }
+    }
+}
+
+impl Sent<'_> {
+    /// Learns from what became of the request, and hands it on.
+    pub(crate) fn ended(mut self, result: Result<Answer, Failure>) -> Result<Answer, Failure> {
+        self.ended = true;
+        match &result {
+            Ok(answer) => self.learn(answer),
+            Err(Failure::Unavailable {
+                trouble: Trouble::Timeout,
+                ..
+            }) => self.pace.too_slow(Cause::Timeout),
+            // A connection that failed says nothing of the load.
+            Err(_) => {}
+        }
+        result
+    }
+
+    fn learn(&self, answer: &Answer) {
+        match answer.status {
+            StatusCode::TOO_MANY_REQUESTS => {
+                if let Some(pause) = answer.retry_after {
+                    self.pace.rate.pause(Instant::now() + pause);
+                }
+                self.pace.too_many(Cause::Throttled);
+            }
+            StatusCode::SERVICE_UNAVAILABLE => self.pace.too_many(Cause::Unavailable),
+            _ => {
+                let is_small = answer.body.len() <= ABOUT_ONE_OBJECT;
+                let now = Instant::now();
+                if is_small && self.pace.concurrency.is_slow(now, self.method, now.duration_since(self.at)) {
+                    self.pace.too_slow(Cause::Latency);
+                } else {
+                    self.pace.went_well();
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        let waited = self.at.elapsed();
+        if !self.ended && self.pace.concurrency.was_long(self.method, waited) {
+            self.pace.too_slow(Cause::Timeout);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// How long each of so many calls waits that come at once.
-    fn waits(pace: &Pace, now: Instant, calls: usize) -> Vec<u128> {
-        let wait = |_| pace.reserve(now).unwrap().duration_since(now).as_millis();
-        (0..calls).map(wait).collect()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_go_out_evenly_after_what_was_saved_up() {
-        let now = Instant::now();
-        let pace = Pace::new(5, 1);
-        assert_eq!(waits(&pace, now + SAVED, 7), [0, 0, 0, 0, 0, 200, 400]);
-        let later = now + Duration::from_secs(60);
-        assert_eq!(waits(&pace, later, 6), [0, 0, 0, 0, 0, 200], "no more than a second's");
-        let half = Pace::new(5, 2);
-        assert_eq!(waits(&half, now + SAVED, 4), [0, 0, 200, 600]);
-        assert_eq!(waits(&Pace::new(0, 1), now, 100), [0; 100]);
-        assert_eq!(waits(&Pace::new(1, 1), now + SAVED, 3), [0, 1000, 2000]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_that_can_wait_leave_every_second_turn_free_and_yield() {
-        let pace = Pace::new(10, 1);
-        let began = Instant::now();
-        for _ in 0..5 {
-            pace.spare().await;
-        }
-        assert_eq!(began.elapsed(), Duration::from_millis(800), "half of ten a second");
-        // Who waits for a turn goes first.
-        tokio::time::sleep(SAVED).await;
-        let now = Instant::now();
-        waits(&pace, now, 30);
-        pace.spare().await;
-        let waited = now.elapsed();
-        assert!(waited >= Duration::from_millis(1_900), "{waited:?}");
-        // But nobody waits for ever.
-        let now = Instant::now();
-        waits(&pace, now, 10_000);
-        pace.spare().await;
-        assert_eq!(now.elapsed(), MOST_YIELDED);
-        let free = Pace::new(0, 1);
-        let now = Instant::now();
-        free.spare().await;
-        assert_eq!(now.elapsed(), Duration::ZERO);
-        free.pause(Duration::from_secs(3));
-        free.spare().await;
-        assert_eq!(now.elapsed(), Duration::from_secs(3));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_holds_everything_up() {
-        let pace = Pace::new(0, 1);
-        pace.pause(Duration::from_secs(1));
-        let began = Instant::now();
-        pace.turn().await.unwrap();
-        assert_eq!(began.elapsed(), Duration::from_secs(1));
-        pace.pause(Duration::from_secs(30));
-        pace.pause(Duration::from_secs(1));
-        assert_eq!(pace.turn().await, Err(Duration::from_secs(30)));
-    }
-}
+mod tests;
