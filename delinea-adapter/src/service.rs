@@ -170,9 +170,7 @@ fn time_to_work<T>(request: &Request<T>) -> Option<Duration> {
 async fn within<T>(time: Option<Duration>, work: impl Future<Output = Result<T, ApplyError>>) -> Result<T, ApplyError> {
     match time {
         None => work.await,
-        Some(time) => deadline::within(time, work)
-            .await
-            .unwrap_or(Err(ApplyError::OutOfTime)),
+        Some(time) => deadline::within(time, work).await.unwrap_or(Err(ApplyError::OutOfTime)),
     }
 }
 

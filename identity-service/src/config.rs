@@ -221,6 +221,11 @@ pub struct DriftConfig {
     /// repaired.
     #[arg(long, env = "FOREIGN_MEMBERS", value_enum, default_value_t = ForeignMembers::Keep)]
     pub foreign_members: ForeignMembers,
+    /// The share of a list, in percent, of which more must be missing to raise an alarm: what that concerns is then not repaired, and
+    /// of a list of users or groups no removal is delivered. 0 takes any that are missing; 100 raises none for what is missing.
+    #[arg(long, env = "DRIFT_ALARM_SHARE", value_name = "PERCENT", default_value_t = 20,
+          value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub drift_alarm_share: u8,
 }
 
 /// See [`DriftConfig::foreign_members`].

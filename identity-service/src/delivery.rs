@@ -8,6 +8,7 @@ mod apply;
 mod backoff;
 mod breaker;
 mod clock;
+mod doubt;
 mod dry_run;
 mod ending;
 mod groups;
@@ -248,7 +249,9 @@ impl Relay {
                 version,
                 trace_id: trace_context::trace_id().map(|id| id.to_string()),
             };
-            self.store.settle(&claim, &tried, settlement, Timestamp::now()).await
+            let doubted = doubt::held(&settlement);
+            self.store.settle(&claim, &tried, settlement, Timestamp::now()).await?;
+            if doubted { self.let_go(&claim).await } else { Ok(()) }
         };
         if let Err(error) = settled.instrument(span).await {
             // The lease ends by itself and the work is taken again.
@@ -285,9 +288,19 @@ impl Relay {
             return Ok((None, Settlement::Applied(Applied::default())));
         };
         let version = order.record.as_ref().map(|record| record.version);
+        let braked = self.doubtful(claim, &order).await?;
+        let claim = braked.as_ref().unwrap_or(claim);
         // A brake on removals lets a user's account be disabled.
-        if claim.braked.is_some() && !(claim.kind == Kind::User && claim.braked == Some(Brake::Removals)) {
-            return Ok((version, Settlement::Held(Held::default())));
+        let may_disable = matches!(claim.braked, Some(Brake::Removals | Brake::Alarm)) && claim.kind == Kind::User;
+        if claim.braked.is_some() && !may_disable {
+            let brake = braked.and_then(|claim| claim.braked);
+            return Ok((
+                version,
+                Settlement::Held(Held {
+                    brake,
+                    ..Held::default()
+                }),
+            ));
         }
         let settlement = match claim.kind {
             Kind::User => self.deliver_user(claim, order).await?,

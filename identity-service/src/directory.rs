@@ -306,6 +306,8 @@ fn braked(tenant: &Tenant, kind: Kind, id: ResourceId, brake: Brake) {
             scim.tenant = %tenant, scim.resource.type = kind, scim.resource.id = %id, delivery.brake = what,
             "more are deactivated than MAX_DEACTIVATIONS_PER_HOUR: {kind} {id} is held as it is, until somebody releases it"
         ),
+        // It comes on with a delivery, which tells it.
+        Brake::Alarm => {}
         Brake::Removals => tracing::warn!(
             scim.tenant = %tenant, scim.resource.type = kind, scim.resource.id = %id, delivery.brake = what,
             "more is removed than MAX_REMOVALS_PER_HOUR: what is left of {kind} {id} is held, until somebody releases it"

@@ -34,7 +34,7 @@ use crate::{
     config::ForeignMembers,
     id::Tenant,
     metrics,
-    store::{Origin, Store, StoreError},
+    store::{Brake, Origin, Store, StoreError, Work, WorkState},
     wake::Wake,
 };
 
@@ -60,6 +60,8 @@ struct Shared {
     /// How much the clocks of replicas may differ.
     margin: Duration,
     foreign_members: ForeignMembers,
+    /// The share of a list that must differ to raise an alarm, in percent.
+    alarm_share: u64,
     tenants: Mutex<HashMap<Tenant, Arc<Comparisons>>>,
 }
 
@@ -77,13 +79,15 @@ struct Comparisons {
 pub struct UnderWay;
 
 impl Drift {
-    /// A comparison of what is in a store with what an adapter lists. Clocks of replicas may differ by less than `margin`.
+    /// A comparison of what is in a store with what an adapter lists. Clocks of replicas may differ by less than `margin`. More than
+    /// `alarm_share` percent of a list that differ raise an alarm.
     pub fn new(
         store: Arc<dyn Store>,
         adapter: AdapterServiceClient<Connection>,
         wake: Wake,
         margin: Duration,
         foreign_members: ForeignMembers,
+        alarm_share: u8,
     ) -> Self {
         Self(Arc::new(Shared {
             store,
@@ -91,6 +95,7 @@ impl Drift {
             wake,
             margin,
             foreign_members,
+            alarm_share: u64::from(alarm_share),
             tenants: Mutex::default(),
         }))
     }
@@ -110,12 +115,19 @@ impl Drift {
         };
         let mut run = Run::new(&self.0, tenant, repair, (origin, tell), Timestamp::now());
         let outcome = Box::pin(run.all()).await;
-        let report = finish(run, &outcome);
-        if let Err(error) = self.keep(tenant, &report).await {
+        let asker = run.origin.clone();
+        let (report, kept) = self.finish(run, &outcome).await;
+        if let Err(error) = kept {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 scim.tenant = %tenant,
                 "what came of the comparison cannot be kept; the last one is shown on"
+            );
+        } else if let Err(error) = self.let_go(tenant, &report, asker.as_ref()).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                scim.tenant = %tenant,
+                "what the alarm held cannot be let go; the next comparison tries it again"
             );
         }
         *comparisons.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
@@ -133,6 +145,49 @@ impl Drift {
             (Some(own), _) => Some(own),
             (None, kept) => kept.map(Arc::new),
         })
+    }
+
+    /// Ends a comparison: says what came of it, and keeps that.
+    async fn finish(&self, run: Run<'_>, outcome: &Result<(), Stopped>) -> (Arc<Report>, Result<(), StoreError>) {
+        let despite_alarm = run.repair == Repair::DespiteAlarm;
+        let (tenant, mut report) = run.into_report();
+        report.failure = outcome.as_ref().err().map(Stopped::words);
+        let before = last_summary(&*self.0.store, &tenant).await;
+        let known = before.as_ref().ok().and_then(Option::as_ref);
+        report.end(
+            Timestamp::now(),
+            despite_alarm,
+            known.and_then(|known| known.doubted_since),
+        );
+        say(&tenant, &report, outcome);
+        let kept = match before {
+            // What is not known may be a doubt: it is not written over.
+            Err(error) => Err(error),
+            Ok(_) => self.keep(&tenant, &report).await,
+        };
+        (Arc::new(report), kept)
+    }
+
+    /// Lets go on what was held for a doubt that is no more. Whatever an earlier end of a doubt left is let go, too.
+    async fn let_go(&self, tenant: &Tenant, report: &Report, origin: Option<&Origin>) -> Result<(), StoreError> {
+        if report.doubted_since.is_some() {
+            return Ok(());
+        }
+        let (store, mut after) = (&self.0.store, None);
+        loop {
+            let page = store
+                .deliveries(tenant, Some(WorkState::Held), after, run::PAGE)
+                .await?;
+            let of_alarm = |work: &Work| work.braked == Some(Brake::Alarm);
+            for held in page.iter().filter(|held| held.work.as_ref().is_some_and(of_alarm)) {
+                store.release(tenant, held.id, origin, Timestamp::now()).await?;
+                self.0.wake.ring();
+            }
+            match page.last() {
+                Some(last) if page.len() == run::PAGE => after = Some(last.id),
+                _ => return Ok(()),
+            }
+        }
     }
 
     async fn keep(&self, tenant: &Tenant, report: &Report) -> Result<(), StoreError> {
@@ -155,12 +210,15 @@ pub(crate) async fn last_summary(store: &dyn Store, tenant: &Tenant) -> Result<O
     Ok(kept.and_then(|summary| serde_json::from_str(&summary).ok()))
 }
 
-/// Ends a comparison: says what came of it, in the report, the log and the metrics.
-fn finish(run: Run<'_>, outcome: &Result<(), Stopped>) -> Arc<Report> {
-    let (tenant, mut report) = run.into_report();
-    report.finished = Some(Timestamp::now());
+/// Whether nothing of a tenant is to be removed from the Platform, because a list of what is there is not believed.
+pub(crate) async fn is_doubted(store: &dyn Store, tenant: &Tenant) -> Result<bool, StoreError> {
+    let last = last_summary(store, tenant).await?;
+    Ok(last.is_some_and(|last| last.doubted_since.is_some()))
+}
+
+/// Says what came of a comparison, in the log and the metrics.
+fn say(tenant: &Tenant, report: &Report, outcome: &Result<(), Stopped>) {
     if let Err(stopped) = outcome {
-        report.failure = Some(stopped.words());
         tracing::warn!(
             error = stopped as &dyn std::error::Error,
             scim.tenant = %tenant,
@@ -177,6 +235,13 @@ fn finish(run: Run<'_>, outcome: &Result<(), Stopped>) -> Arc<Report> {
              what that concerns is not repaired before a person has looked"
         );
     }
+    if let Some(since) = report.doubted_since {
+        tracing::error!(
+            scim.tenant = %tenant, %since,
+            "ALARM: the Platform's list of users or groups is not believed: no account and no group is removed before a later \
+             comparison raises no alarm, or a person has looked"
+        );
+    }
     tracing::info!(
         scim.tenant = %tenant,
         changed = counts.changed, gone = counts.gone, members_missing = counts.members_missing,
@@ -185,6 +250,5 @@ fn finish(run: Run<'_>, outcome: &Result<(), Stopped>) -> Arc<Report> {
         users = counts.users, groups = counts.groups, whole = outcome.is_ok(),
         "compared with the Platform"
     );
-    metrics::compared(&tenant, &report);
-    Arc::new(report)
+    metrics::compared(tenant, report);
 }

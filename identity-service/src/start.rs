@@ -175,6 +175,7 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
         } else {
             config.drift.foreign_members
         },
+        config.drift.drift_alarm_share,
     );
     let schedule = Schedule {
         drift: drift.clone(),

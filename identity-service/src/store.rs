@@ -142,7 +142,7 @@ pub trait Store: Send + Sync + 'static {
     /// resource at a time, so another loses it, unless its delivery is under way.
     async fn record_intent(&self, claim: &Claim, name: &str) -> Result<Intent, StoreError>;
 
-    /// Lets what is held go on: it is due now, and its brake does not hold it again; logs who did. `false` when nothing of it
+    /// Lets what is held go on: it is due now, and no brake holds it again; logs who did. `false` when nothing of it
     /// is held.
     async fn release(
         &self,

@@ -137,6 +137,7 @@ fn brake(delivery: &Delivery) -> &'static str {
         Brake::Unspecified => "",
         Brake::Removals => "removals",
         Brake::Deactivations => "deactivations",
+        Brake::Alarm => "alarm",
     }
 }
 

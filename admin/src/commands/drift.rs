@@ -398,6 +398,12 @@ fn shown(summary: &DriftSummary, repairs: bool) -> String {
     for alarm in alarms(summary) {
         lines.push(("ALARM", format!("{alarm}; see whether that is so before you repair it")));
     }
+    if summary.removals_held_since.is_some() {
+        lines.push((
+            "held",
+            "no account and no group is removed meanwhile (see `admin held`)".to_owned(),
+        ));
+    }
     pairs(&lines)
 }
 

@@ -23,7 +23,7 @@ pub(crate) async fn status(service: &Service, output: &Output, arguments: &Statu
     } else {
         output.text(&shown(&service.tenant, &summary, Timestamp::now()))?;
     }
-    let is_alarmed = summary.drift.as_ref().is_some_and(|drift| !drift.alarms.is_empty());
+    let is_alarmed = summary.drift.as_ref().is_some_and(is_alarming);
     let stands_still = summary.pause.is_some() || summary.dry_run;
     let needs_somebody = summary.refused > 0 || summary.held > 0 || stands_still || is_alarmed;
     if arguments.check && needs_somebody {
@@ -65,6 +65,11 @@ fn shown(tenant: &str, summary: &SummarizeDeliveriesResponse, now: Timestamp) ->
     ])
 }
 
+/// Whether a list is not believed, by the last comparison or by one before that none took back.
+fn is_alarming(last: &DriftSummary) -> bool {
+    !last.alarms.is_empty() || last.removals_held_since.is_some()
+}
+
 /// `2 differences 3h ago  (see `admin drift plan`)`.
 fn drift(last: Option<&DriftSummary>, now: Timestamp) -> String {
     let Some(last) = last else {
@@ -73,11 +78,11 @@ fn drift(last: Option<&DriftSummary>, now: Timestamp) -> String {
     let ago = format!("{} ago", age(last.finished_at.as_ref(), now));
     let see = "(see `admin drift plan`)";
     let open = left(last);
-    match (&last.failure, last.alarms.is_empty(), open) {
-        (_, false, _) => format!("ALARM {ago}  {see}"),
+    match (&last.failure, is_alarming(last), open) {
+        (_, true, _) => format!("ALARM {ago}  {see}"),
         (Some(_), ..) => format!("comparison failed {ago}  {see}"),
-        (None, true, ..=0) => format!("none {ago}"),
-        (None, true, open) => format!("{open} differences {ago}  {see}"),
+        (None, false, ..=0) => format!("none {ago}"),
+        (None, false, open) => format!("{open} differences {ago}  {see}"),
     }
 }
 
@@ -141,6 +146,9 @@ drift       2 differences 1h ago  (see `admin drift plan`)
             drift(Some(&last), now),
             "comparison failed 1h ago  (see `admin drift plan`)"
         );
+        last.removals_held_since = Some(prost_types::Timestamp::default());
+        assert_eq!(drift(Some(&last), now), "ALARM 1h ago  (see `admin drift plan`)");
+        last.removals_held_since = None;
         last.alarms.push(proto::identity::v1::DriftAlarm::default());
         assert_eq!(drift(Some(&last), now), "ALARM 1h ago  (see `admin drift plan`)");
         assert_eq!(drift(None, now), "not compared yet");

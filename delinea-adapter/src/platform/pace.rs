@@ -166,7 +166,11 @@ impl Pace {
             self.metrics.rate(now);
             if first {
                 let cause = cause.name();
-                tracing::warn!(cause, calls_a_second = now, "the Platform has too much to do; calls go out slower");
+                tracing::warn!(
+                    cause,
+                    calls_a_second = now,
+                    "the Platform has too much to do; calls go out slower"
+                );
             }
         }
     }
@@ -177,7 +181,11 @@ impl Pace {
             self.metrics.concurrency(now);
             if first {
                 let cause = cause.name();
-                tracing::warn!(cause, at_once = now, "the Platform is slow; fewer calls are made at once");
+                tracing::warn!(
+                    cause,
+                    at_once = now,
+                    "the Platform is slow; fewer calls are made at once"
+                );
             }
         }
     }
@@ -232,7 +240,12 @@ impl Sent<'_> {
             _ => {
                 let is_small = answer.body.len() <= ABOUT_ONE_OBJECT;
                 let now = Instant::now();
-                if is_small && self.pace.concurrency.is_slow(now, self.method, now.duration_since(self.at)) {
+                if is_small
+                    && self
+                        .pace
+                        .concurrency
+                        .is_slow(now, self.method, now.duration_since(self.at))
+                {
                     self.pace.too_slow(Cause::Latency);
                 } else {
                     self.pace.went_well();

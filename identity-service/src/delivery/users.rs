@@ -76,7 +76,7 @@ impl Relay {
             Outcome::Applied(applied) if claim.braked.is_some() && applied.link.is_some() => Settlement::Held(Held {
                 object: applied.link.map(|link| (link.platform_id, link.backend)),
                 disabled,
-                failure: None,
+                brake: claim.braked,
             }),
             Outcome::Applied(applied) => Settlement::Applied(Applied {
                 object: applied.link.map(|link| (link.platform_id, link.backend)),

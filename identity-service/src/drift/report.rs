@@ -121,6 +121,9 @@ pub struct Report {
     pub differences: Vec<Difference>,
     /// How many there were beyond that.
     pub not_kept: u64,
+    /// Since when a list of users or groups is not believed, so that no account and no group is removed.
+    #[serde(default)]
+    pub doubted_since: Option<Timestamp>,
 }
 
 impl Report {
@@ -135,6 +138,7 @@ impl Report {
             alarms: Vec::new(),
             differences: Vec::new(),
             not_kept: 0,
+            doubted_since: None,
         }
     }
 
@@ -166,16 +170,30 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Ends it: whether lists are doubted, also on account of what was found `before`. Only a comparison that came to its end, and a
+    /// person who repairs despite the alarm, take a doubt back.
+    pub(super) fn end(&mut self, now: Timestamp, despite_alarm: bool, before: Option<Timestamp>) {
+        self.finished = Some(now);
+        let raised = self.alarms.iter().any(|alarm| alarm.group.is_none());
+        let is_whole = self.failure.is_none();
+        self.doubted_since = match (raised, is_whole) {
+            (_, true) if despite_alarm => None,
+            (false, true) => None,
+            (true, _) => before.or(Some(now)),
+            (false, false) => before,
+        };
+    }
+}
+
 /// How many of all users or groups must be missing, at least, to raise an alarm.
 pub(super) const MANY: u64 = 5;
 /// The same of one group's members: a group is small, and changed by hand, more often.
 pub(super) const MANY_MEMBERS: u64 = 20;
-/// The share that must be missing to raise one, in percent.
-const MANY_PERCENT: u64 = 20;
 
-/// Whether so much of a list differs, and at least so many, that it is not believed.
-pub(super) fn is_sharp(differing: u64, of: u64, many: u64) -> bool {
-    differing >= many && differing.saturating_mul(100) > of.saturating_mul(MANY_PERCENT)
+/// Whether more than that share of a list differs, in percent, and at least so many, so that it is not believed.
+pub(super) fn is_sharp(differing: u64, of: u64, many: u64, share: u64) -> bool {
+    differing >= many && differing.saturating_mul(100) > of.saturating_mul(share)
 }
 
 #[cfg(test)]
@@ -194,9 +212,50 @@ mod tests {
             (200, 1_000, false),
             (201, 1_000, true),
         ] {
-            assert_eq!(is_sharp(differing, of, 20), sharp, "{differing} of {of}");
+            assert_eq!(is_sharp(differing, of, 20, 20), sharp, "{differing} of {of}");
         }
-        assert!(is_sharp(5, 5, MANY) && !is_sharp(4, 4, MANY) && !is_sharp(5, 25, MANY));
+        assert!(is_sharp(5, 5, MANY, 20) && !is_sharp(4, 4, MANY, 20) && !is_sharp(5, 25, MANY, 20));
+        for (differing, share, sharp) in [
+            (5, 0, true),
+            (4, 0, false),
+            (5, 4, true),
+            (5, 5, false),
+            (100, 100, false),
+        ] {
+            assert_eq!(is_sharp(differing, 100, MANY, share), sharp, "{differing} by {share} %");
+        }
+    }
+
+    #[test]
+    fn a_doubt_stands_until_a_whole_comparison_or_a_person_takes_it_back() {
+        let [before, now] = [1, 2].map(|second| Timestamp::from_second(second).unwrap());
+        let alarm = |group| Alarm {
+            kind: id::Kind::User,
+            group,
+            linked: 30,
+            missing: 10,
+            extra: 0,
+        };
+        let (users, members) = (alarm(None), alarm(Some(ResourceId::generate())));
+        for (alarms, fails, despite, known, doubted) in [
+            (vec![], false, false, None, None),
+            (vec![users.clone()], false, false, None, Some(now)),
+            (vec![users.clone()], false, false, Some(before), Some(before)),
+            (vec![users.clone()], true, false, None, Some(now)),
+            (vec![], true, false, Some(before), Some(before)),
+            (vec![], true, true, Some(before), Some(before)),
+            (vec![], false, false, Some(before), None),
+            (vec![members.clone()], false, false, None, None),
+            (vec![members, users.clone()], false, false, None, Some(now)),
+            (vec![users], false, true, Some(before), None),
+        ] {
+            let mut report = Report::new(Timestamp::UNIX_EPOCH, despite, false);
+            let case = format!("{alarms:?} {fails} {despite} {known:?}");
+            report.alarms = alarms;
+            report.failure = fails.then(|| "it broke off".to_owned());
+            report.end(now, despite, known);
+            assert_eq!((report.finished, report.doubted_since), (Some(now), doubted), "{case}");
+        }
     }
 
     #[test]

@@ -190,7 +190,8 @@ impl<'a> Run<'a> {
         extra: u64,
     ) -> bool {
         let many = if group.is_some() { MANY_MEMBERS } else { MANY };
-        let sharp = is_sharp(missing, linked, many) || is_sharp(extra, linked, many);
+        let share = self.shared.alarm_share;
+        let sharp = is_sharp(missing, linked, many, share) || is_sharp(extra, linked, many, share);
         if sharp {
             self.report.raise(Alarm {
                 kind,

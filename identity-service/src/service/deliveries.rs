@@ -300,6 +300,7 @@ fn shown(delivery: store::Delivery) -> Delivery {
     let brake = match (state, work.as_ref().and_then(|work| work.braked)) {
         (_, Some(Brake::Removals)) | (DeliveryState::Held, None) => wire::Brake::Removals,
         (_, Some(Brake::Deactivations)) => wire::Brake::Deactivations,
+        (_, Some(Brake::Alarm)) => wire::Brake::Alarm,
         _ => wire::Brake::Unspecified,
     };
     let failure = work.as_ref().and_then(|work| work.failure.clone());

@@ -232,6 +232,7 @@ pub(super) fn summary(report: &Report) -> DriftSummary {
         not_kept: number(report.not_kept),
         foreign_removed: number(counts.foreign_removed),
         removes_foreign_members: report.removes_foreign,
+        removals_held_since: report.doubted_since.map(to_proto),
     }
 }
 

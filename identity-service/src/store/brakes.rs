@@ -22,6 +22,9 @@ pub enum Brake {
     Removals,
     /// Users who may no longer be used.
     Deactivations,
+    /// Users and groups deleted while the Platform's list of them is not believed. It counts nothing, and comes on when the removal is
+    /// delivered, not when it is asked for.
+    Alarm,
 }
 
 impl Brake {
@@ -30,6 +33,7 @@ impl Brake {
         match self {
             Self::Removals => "removals",
             Self::Deactivations => "deactivations",
+            Self::Alarm => "alarm",
         }
     }
 }

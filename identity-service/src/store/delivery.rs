@@ -27,6 +27,8 @@ pub struct Claim {
     pub attempts: u32,
     /// The brake that is on: it allows what is less than what is wanted, or nothing.
     pub braked: Option<Brake>,
+    /// Whether a person let it go on: no brake comes on for it any more.
+    pub released: bool,
     /// The trace context of the newest change.
     pub traceparent: Option<String>,
 }
@@ -162,8 +164,8 @@ pub struct Held {
     pub object: Option<(String, String)>,
     /// Whether the account was left disabled.
     pub disabled: bool,
-    /// Why it is held, in words.
-    pub failure: Option<Failure>,
+    /// The brake that came on with this delivery, if it was not on before.
+    pub brake: Option<Brake>,
 }
 
 /// The Platform matches an [`Order`].
@@ -293,6 +295,9 @@ pub struct Work {
     /// The brake that is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub braked: Option<Brake>,
+    /// Whether a person let it go on, so that no brake comes on for what is wanted now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
     /// Pending, refused, held or planned.
     pub state: WorkState,
     /// What would be written, where it is planned.

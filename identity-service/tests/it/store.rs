@@ -247,6 +247,8 @@ macro_rules! contract {
                 whose_account_is_disabled_already_passes_the_brake_on_deactivations
                 what_is_released_goes_on
                 a_removal_beyond_the_limit_is_held_when_the_account_is_disabled
+                a_brake_that_comes_on_with_a_delivery_holds_until_a_person_releases_it
+                a_release_counts_for_what_is_wanted_then
                 too_many_disabled_by_held_removals_are_held_as_they_are
                 a_new_user_of_the_name_ends_a_held_removal
                 a_large_groups_deletion_counts_for_its_members

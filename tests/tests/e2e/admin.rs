@@ -20,7 +20,7 @@ const ROY: &str = "roy@kestrel.example";
 impl Deployment {
     /// Runs `admin` with these arguments; it must end so.
     #[track_caller]
-    fn admin(&self, code: i32, arguments: &[&str]) -> impl Future<Output = Done> {
+    pub(crate) fn admin(&self, code: i32, arguments: &[&str]) -> impl Future<Output = Done> {
         let url = self.identity_url();
         let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         async move {

@@ -19,7 +19,7 @@ async fn braked(flags: &[&str]) -> Deployment {
 }
 
 impl Deployment {
-    async fn staff(&self, count: usize) -> Vec<(String, String)> {
+    pub(crate) async fn staff(&self, count: usize) -> Vec<(String, String)> {
         let mut users = Vec::new();
         for number in 0..count {
             let name = format!("user{number:02}@kestrel.example");
@@ -29,12 +29,12 @@ impl Deployment {
         users
     }
 
-    async fn deactivate(&self, id: &str) {
+    pub(crate) async fn deactivate(&self, id: &str) {
         let body = json!({"op": "Replace", "path": "active", "value": "False"});
         self.scim.patch(&format!("/Users/{id}"), body).await.expect(204);
     }
 
-    async fn release(&self, id: &str) -> Result<(), tonic::Status> {
+    pub(crate) async fn release(&self, id: &str) -> Result<(), tonic::Status> {
         let request = ReleaseDeliveryRequest {
             tenant: TENANT.to_owned(),
             resource_id: id.to_owned(),
@@ -42,7 +42,7 @@ impl Deployment {
         self.deliveries().release_delivery(request).await.map(drop)
     }
 
-    async fn summary(&self) -> SummarizeDeliveriesResponse {
+    pub(crate) async fn summary(&self) -> SummarizeDeliveriesResponse {
         let request = SummarizeDeliveriesRequest {
             tenant: TENANT.to_owned(),
         };
@@ -53,7 +53,7 @@ impl Deployment {
             .into_inner()
     }
 
-    async fn is_disabled(&self, name: &str) -> bool {
+    pub(crate) async fn is_disabled(&self, name: &str) -> bool {
         self.platform.account(name).await["State"] == "Disabled"
     }
 }

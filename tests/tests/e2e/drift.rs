@@ -2,6 +2,7 @@
 //! shrank sharply is not believed, and nothing is said of what is still on its way.
 
 mod long;
+mod removals;
 mod replicas;
 mod told;
 

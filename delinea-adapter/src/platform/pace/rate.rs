@@ -146,7 +146,9 @@ impl Rate {
             return None;
         }
         let (first, before) = (state.rate == self.most, state.rate);
-        let too_much = state.rate.unwrap_or_else(|| state.measured.rate(now).max(LEAST_MEASURED));
+        let too_much = state
+            .rate
+            .unwrap_or_else(|| state.measured.rate(now).max(LEAST_MEASURED));
         let rate = (too_much / 2.0).max(self.most.map_or(LEAST, |most| LEAST.min(most)));
         (state.too_much, state.rate) = (too_much, Some(rate));
         (state.lowered_at, state.raised_at) = (Some(now), now);

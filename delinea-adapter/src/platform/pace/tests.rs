@@ -146,7 +146,10 @@ async fn a_platform_that_takes_less_is_found_out_and_used_in_full_when_it_takes_
     let mut platform = Platform::new(20.0);
     call(&pace, &mut platform, 20 * SECOND).await;
     let (calls, refused) = call(&pace, &mut platform, 120 * SECOND).await;
-    assert!(refused >= 1 && refused * 50 < calls, "{refused} of {calls} were refused");
+    assert!(
+        refused >= 1 && refused * 50 < calls,
+        "{refused} of {calls} were refused"
+    );
     assert!(calls > 120 * 20 * 6 / 10, "{calls} calls use most of what it takes");
     platform.allows = 1_000.0;
     call(&pace, &mut platform, 120 * SECOND).await;
@@ -186,7 +189,10 @@ async fn the_rate_is_halved_once_for_a_burst_and_stays_above_a_least() {
         }
         let (last, _) = *lowered.last().unwrap();
         assert!((last - least).abs() < 1e-9, "{max_rps}: {last}");
-        assert!(lowered.windows(2).all(|pair| pair[1].0 >= pair[0].0 / 2.0), "{lowered:?}");
+        assert!(
+            lowered.windows(2).all(|pair| pair[1].0 >= pair[0].0 / 2.0),
+            "{lowered:?}"
+        );
         let firsts: Vec<_> = lowered.iter().map(|(_, first)| *first).collect();
         assert!(firsts[0] && firsts[1..].iter().all(|first| !first), "{firsts:?}");
     }
@@ -285,7 +291,11 @@ async fn fewer_calls_are_made_at_once_while_answers_are_slow_and_one_more_by_and
 #[tokio::test(start_paused = true)]
 async fn places_that_are_taken_away_under_way_do_not_come_back() {
     let pace = pace(0, 4);
-    let turns = [pace.turn().await.unwrap(), pace.turn().await.unwrap(), pace.turn().await.unwrap()];
+    let turns = [
+        pace.turn().await.unwrap(),
+        pace.turn().await.unwrap(),
+        pace.turn().await.unwrap(),
+    ];
     let timeout = || Err(Failure::unavailable(METHOD, Trouble::Timeout));
     pace.sent(METHOD).ended(timeout()).unwrap_err();
     pace.sent(METHOD).ended(timeout()).unwrap_err();
@@ -311,7 +321,11 @@ async fn a_call_that_its_caller_gave_up_counts_as_timed_out_where_it_took_long()
 #[tokio::test(start_paused = true)]
 async fn adapters_share_what_is_set_and_each_has_one_call() {
     for (at_once, adapters, each) in [(4, 1, 4), (4, 2, 2), (5, 2, 2), (4, 9, 1), (1, 1, 1)] {
-        assert_eq!(free_places(&shared(5, at_once, adapters)), each, "{at_once} among {adapters}");
+        assert_eq!(
+            free_places(&shared(5, at_once, adapters)),
+            each,
+            "{at_once} among {adapters}"
+        );
     }
 }
 

@@ -23,50 +23,44 @@ pub(super) fn pass(
     weight: u64,
     now: Timestamp,
 ) -> Result<bool, Failed> {
-    let Some(limit) = limit.filter(|_| weight > 0) else {
+    let (Some(limit), Some(counted)) = (limit.filter(|_| weight > 0), counted(brake)) else {
         return Ok(true);
     };
-    forget(tables, tenant, brake, millis(now).saturating_sub(HOUR_MS))?;
-    let passed = tables.counter(tenant, counter(brake))?;
+    let (number, counter) = counted;
+    forget(tables, tenant, counted, millis(now).saturating_sub(HOUR_MS))?;
+    let passed = tables.counter(tenant, counter)?;
     if passed + weight > limit.of(tables.counter(tenant, Counter::Users)?) {
         return Ok(false);
     }
     let stamp = tables.add(tenant, Counter::Stamp, 1)?;
-    tables
-        .brakes
-        .insert((tenant, number(brake), millis(now), stamp), weight)?;
-    tables.set(tenant, counter(brake), passed + weight)?;
+    tables.brakes.insert((tenant, number, millis(now), stamp), weight)?;
+    tables.set(tenant, counter, passed + weight)?;
     Ok(true)
 }
 
 /// Forgets what passed before then.
-fn forget(tables: &mut Tables<'_>, tenant: &str, brake: Brake, before: u64) -> Result<(), Failed> {
+fn forget(tables: &mut Tables<'_>, tenant: &str, (number, counter): (u8, Counter), before: u64) -> Result<(), Failed> {
     let mut old = Vec::new();
-    let range = (tenant, number(brake), 0, 0)..(tenant, number(brake), before, 0);
+    let range = (tenant, number, 0, 0)..(tenant, number, before, 0);
     for entry in tables.brakes.range(range)?.take(FORGET_AT_ONCE) {
         let (key, weight) = entry?;
         let (_, _, at, stamp) = key.value();
         old.push((at, stamp, weight.value()));
     }
     for (at, stamp, weight) in old {
-        tables.brakes.remove((tenant, number(brake), at, stamp))?;
-        let left = tables.counter(tenant, counter(brake))?.saturating_sub(weight);
-        tables.set(tenant, counter(brake), left)?;
+        tables.brakes.remove((tenant, number, at, stamp))?;
+        let left = tables.counter(tenant, counter)?.saturating_sub(weight);
+        tables.set(tenant, counter, left)?;
     }
     Ok(())
 }
 
-fn number(brake: Brake) -> u8 {
+/// A brake's number in the keys, and the counter of what passed it, if it counts anything.
+fn counted(brake: Brake) -> Option<(u8, Counter)> {
     match brake {
-        Brake::Removals => 1,
-        Brake::Deactivations => 2,
-    }
-}
-
-fn counter(brake: Brake) -> Counter {
-    match brake {
-        Brake::Removals => Counter::RemovalsPassed,
-        Brake::Deactivations => Counter::DeactivationsPassed,
+        Brake::Removals => Some((1, Counter::RemovalsPassed)),
+        Brake::Deactivations => Some((2, Counter::DeactivationsPassed)),
+        Brake::Alarm => None,
     }
 }
 

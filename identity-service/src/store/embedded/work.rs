@@ -50,6 +50,7 @@ pub(super) fn change(
     work.urgent |= urgent;
     if let Some(braked) = braked {
         work.braked = braked;
+        work.released = false;
         work.state = WorkState::Pending;
     }
     // A brake on the removal of a user lets the account be disabled first.
@@ -87,6 +88,7 @@ fn marked(
             since: now,
             urgent: false,
             braked: None,
+            released: false,
             state: WorkState::Pending,
             plan: Vec::new(),
             failure: None,
@@ -129,6 +131,7 @@ pub(super) fn release(
     }
     let free = Work {
         braked: None,
+        released: true,
         state: WorkState::Pending,
         not_before: None,
         failure: None,

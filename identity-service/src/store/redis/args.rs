@@ -8,8 +8,8 @@ use crate::{
     id::{Kind, ResourceId},
     index::Key,
     store::{
-        Action, Applied, AttributeChange, Claim, DocumentChange, Failure, Limit, MemberChange, Origin, PendingMember,
-        Revert, Settlement, Tried, Write,
+        Action, Applied, AttributeChange, Brake, Claim, DocumentChange, Failure, Limit, MemberChange, Origin,
+        PendingMember, Revert, Settlement, Tried, Write,
     },
 };
 
@@ -342,10 +342,7 @@ pub(super) fn settle(claim: &Claim, tried: &Tried, settlement: &Settlement, now:
             .texts(void_intents),
         Settlement::Held(held) => {
             let args = args.text("held").object(held.object.as_ref()).flag(held.disabled);
-            match &held.failure {
-                Some(failure) => args.failure(failure),
-                None => args.nothing(),
-            }
+            args.optional_text(held.brake.map(Brake::name))
         }
         Settlement::Planned(steps) => args.text("planned").texts(steps),
         Settlement::Refused {

@@ -240,7 +240,7 @@ impl Reply {
             tracing::error!(scim.resource.id = %shown, "a piece of work cannot be read; it is left alone");
         }
         let claim = |value| {
-            let [of, kind, token, stamp, attempts, traceparent, braked] = parts(value)?;
+            let [of, kind, token, stamp, attempts, traceparent, braked, released] = parts(value)?;
             let traceparent = text(&traceparent)?;
             Ok(Claim {
                 tenant: tenant.clone(),
@@ -250,6 +250,7 @@ impl Reply {
                 stamp: number(&stamp)?,
                 attempts: number(&attempts)?,
                 braked: brake(&braked)?,
+                released: number::<u8>(&released)? == 1,
                 traceparent: (!traceparent.is_empty()).then_some(traceparent),
             })
         };

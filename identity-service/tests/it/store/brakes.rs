@@ -233,7 +233,7 @@ pub(super) async fn a_removal_beyond_the_limit_is_held_when_the_account_is_disab
     let held = Held {
         object: bench.account(users[1]).await.map(|id| (id, "rpc".to_owned())),
         disabled: true,
-        failure: None,
+        brake: claim.braked,
     };
     bench.settle(&claim, Settlement::Held(held), at(11)).await;
     let delivery = bench.delivery(users[1]).await.unwrap();
@@ -248,6 +248,74 @@ pub(super) async fn a_removal_beyond_the_limit_is_held_when_the_account_is_disab
             .unwrap()
     );
     assert_eq!(bench.claim(at(20)).await.braked, None, "now it is to be removed");
+}
+
+pub(super) async fn a_brake_that_comes_on_with_a_delivery_holds_until_a_person_releases_it(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let users = staff(&bench, 2).await;
+    let group = bench.group("Crew", &[]).await;
+    bench.deliver_all(at(2)).await;
+    let none = Brakes::default();
+    for user in &users {
+        assert_eq!(bench.delete_under(Kind::User, *user, none, 10).await.braked, None);
+    }
+    bench.delete_under(Kind::Group, group, none, 10).await;
+    let claims = bench.claim_all(at(10)).await;
+    let of = |id| claims.iter().find(|claim| claim.id == id).unwrap();
+    assert!(claims.iter().all(|claim| claim.braked.is_none() && !claim.released));
+    let held = Held {
+        brake: Some(Brake::Alarm),
+        ..Held::default()
+    };
+    bench.settle(of(users[0]), Settlement::Held(held.clone()), at(11)).await;
+    bench.settle(of(group), Settlement::Held(held.clone()), at(11)).await;
+    for id in [users[0], group] {
+        assert_eq!(
+            (bench.state(id).await, bench.braked(id).await),
+            (Some(WorkState::Held), Some(Brake::Alarm))
+        );
+    }
+    assert_eq!(bench.summary().await.held, 2);
+    // Whatever wakes it, it is held on.
+    assert!(
+        bench
+            .claim_all(at(5_000))
+            .await
+            .iter()
+            .all(|claim| claim.id == users[1])
+    );
+    for id in [users[0], group] {
+        assert!(bench.store.release(&bench.tenant, id, None, at(20)).await.unwrap());
+        let claims = bench.claim_all(at(20)).await;
+        let claim = claims.iter().find(|claim| claim.id == id).unwrap();
+        assert!(
+            claim.braked.is_none() && claim.released,
+            "no brake comes on again: {claim:?}"
+        );
+    }
+}
+
+pub(super) async fn a_release_counts_for_what_is_wanted_then(engine: &dyn Engine) {
+    let bench = Bench::new(engine).await;
+    let users = staff(&bench, 1).await;
+    let brakes = Brakes {
+        removals: None,
+        deactivations: most(0),
+    };
+    bench.change_under(users[0], USABLE_NO_MORE, brakes, 10).await;
+    assert!(
+        bench
+            .store
+            .release(&bench.tenant, users[0], None, at(11))
+            .await
+            .unwrap()
+    );
+    assert!(bench.delivery(users[0]).await.unwrap().work.unwrap().released);
+    bench.delete_under(Kind::User, users[0], Brakes::default(), 12).await;
+    assert!(
+        !bench.delivery(users[0]).await.unwrap().work.unwrap().released,
+        "nobody released the removal"
+    );
 }
 
 pub(super) async fn too_many_disabled_by_held_removals_are_held_as_they_are(engine: &dyn Engine) {

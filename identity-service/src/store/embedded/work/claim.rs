@@ -98,6 +98,7 @@ fn take(
         stamp: work.stamp,
         attempts: work.attempts,
         braked: work.braked,
+        released: work.released,
         traceparent: work.traceparent,
     })
 }

@@ -132,7 +132,7 @@ fn settle_held(
     now: Timestamp,
 ) -> Result<(), Failed> {
     let (tenant, id) = (claim.tenant.as_str(), claim.id.as_u128());
-    told::held(tables, claim, tried, held, now)?;
+    told::held(tables, claim, tried, now)?;
     if held.object.is_some() {
         keep_object(tables, claim, held.object.as_ref(), held.disabled)?;
     }
@@ -142,7 +142,8 @@ fn settle_held(
         attempts: 0,
         due: now,
         state: if newer { WorkState::Pending } else { WorkState::Held },
-        failure: held.failure.clone(),
+        failure: None,
+        braked: held.brake.filter(|_| !newer).or(old.braked),
         ..old.clone()
     };
     put(tables, tenant, id, Some(old), &work)

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::store::{
-    Applied, Claim, Failure, Held, Link, Logged, Outcome, Tried, Verdict, Work, WorkState,
+    Applied, Claim, Failure, Link, Logged, Outcome, Tried, Verdict, Work, WorkState,
     embedded::{
         log,
         tables::{Failed, Tables},
@@ -37,18 +37,9 @@ pub(super) fn failed(
 }
 
 /// Logs that a brake is on: what it holds is not claimed again before something new happens.
-pub(super) fn held(
-    tables: &mut Tables<'_>,
-    claim: &Claim,
-    tried: &Tried,
-    held: &Held,
-    now: Timestamp,
-) -> Result<(), Failed> {
+pub(super) fn held(tables: &mut Tables<'_>, claim: &Claim, tried: &Tried, now: Timestamp) -> Result<(), Failed> {
     let link = tables.link(claim.tenant.as_str(), claim.id.as_u128())?;
-    let outcome = Outcome {
-        failure: held.failure.clone(),
-        ..outcome(tables, claim, tried, Verdict::Held, &link)?
-    };
+    let outcome = outcome(tables, claim, tried, Verdict::Held, &link)?;
     log::append(tables, claim.tenant.as_str(), Logged::Outcome(outcome), now)
 }
 

@@ -158,6 +158,7 @@ pub(super) fn brake(value: &Value) -> Result<Option<Brake>, StoreError> {
         b"" => Ok(None),
         b"removals" => Ok(Some(Brake::Removals)),
         b"deactivations" => Ok(Some(Brake::Deactivations)),
+        b"alarm" => Ok(Some(Brake::Alarm)),
         _ => Err(corrupt("brake", "of no known name")),
     }
 }
@@ -248,6 +249,8 @@ struct KeptWork {
     #[serde(default)]
     urgent: bool,
     braked: Option<Brake>,
+    #[serde(default)]
+    released: bool,
     state: WorkState,
     #[serde(default)]
     plan: Vec<String>,
@@ -272,6 +275,7 @@ fn work(raw: &[u8]) -> Result<Work, StoreError> {
         since: time(kept.since)?,
         urgent: kept.urgent,
         braked: kept.braked,
+        released: kept.released,
         state: kept.state,
         plan: kept.plan,
         failure: kept.failure,

@@ -10,6 +10,7 @@ local held_members = work.kind == 'group' and has_stage(id, HELD)
 if not work.braked and not held_members then return 0 end
 local old_state = work.state
 work.braked, work.not_before, work.failure, work.state = nil, nil, nil, 'pending'
+work.released = true
 put_work(id, work, old_state)
 mark(work.kind, id, now)
 if held_members then begin(RELEASE, id, now) end

@@ -71,8 +71,8 @@ end
 
 -- A brake is on; what it allowed was done.
 local function held(work, newer)
-  local platform_id, backend, disabled, failure = take_optional(), take(), take_optional(), take_optional()
-  log_outcome(of, 'held', of.version, { failure = failure })
+  local platform_id, backend, disabled, brake = take_optional(), take(), take_optional(), take_optional()
+  log_outcome(of, 'held', of.version, {})
   if platform_id then
     local link = link_of(id)
     link.disabled = disabled and true or nil
@@ -80,8 +80,8 @@ local function held(work, newer)
   end
   local old_state = work.state
   work.lease, work.not_before, work.attempts, work.due = nil, nil, 0, now
-  work.failure = failure and cjson.decode(failure) or nil
-  if not newer then work.state = 'held' end
+  work.failure = nil
+  if not newer then work.state, work.braked = 'held', brake or work.braked end
   put_work(id, work, old_state)
 end
 

@@ -92,7 +92,7 @@ local function taking(kind, id, urgent, braked)
   return function(work)
     if urgent then hasten(id, work) end
     if braked ~= nil then
-      work.braked, work.state = braked or nil, 'pending'
+      work.braked, work.released, work.state = braked or nil, nil, 'pending'
     end
     if work.braked and not work.lease and (kind == 'group' or work.braked == 'deactivations') then work.state = 'held' end
   end

@@ -214,6 +214,7 @@ fn work_json(work: &Work) -> String {
         let optional = [
             ("urgent", work.urgent.then_some(json!(true))),
             ("braked", work.braked.map(|brake| json!(brake))),
+            ("released", work.released.then_some(json!(true))),
             ("not_before", work.not_before.map(|at| json!(millis(at)))),
             ("refused_due", work.refused_due.map(|at| json!(millis(at)))),
             ("plan", (!work.plan.is_empty()).then(|| json!(work.plan))),
