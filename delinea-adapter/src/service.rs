@@ -21,8 +21,7 @@ use tracing::Instrument as _;
 
 use crate::{
     apply::{Applied, Batch, Outcome, Plan, Standing, Steps, Tenant},
-    check,
-    deadline,
+    check, deadline,
     error::ApplyError,
     list,
     mapping::{self, Desired},

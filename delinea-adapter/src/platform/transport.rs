@@ -15,6 +15,9 @@ use super::{
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a connection that many calls share is asked whether it is still there, and how long it may take to say so. One that is
+/// not would be used again for each call, and each would time out.
+const STILL_THERE: Duration = Duration::from_secs(10);
 const TRANSACTION: &str = "X-CFY-TX-ID";
 const MAX_TRANSACTION: usize = 128;
 
@@ -53,6 +56,8 @@ impl Transport {
         let mut builder = Client::builder()
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .http2_keep_alive_interval(STILL_THERE)
+            .http2_keep_alive_timeout(STILL_THERE.min(timeout))
             .user_agent(concat!("delinea-scim-gateway/", env!("CARGO_PKG_VERSION")));
         if direct {
             builder = builder.no_proxy();

@@ -13,6 +13,7 @@ mod groups;
 mod interfaces;
 mod leavers;
 mod lists;
+mod pace;
 mod plans;
 mod profiles;
 mod tenant;

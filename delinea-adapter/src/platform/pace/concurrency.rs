@@ -156,6 +156,12 @@ impl Concurrency {
         self.most
     }
 
+    /// How many places nobody has.
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.places.available_permits()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -228,27 +228,7 @@ async fn a_pace_that_does_not_adapt_stays_as_it_is_set() {
 
 /// How many calls more may be under way.
 fn free_places(pace: &Pace) -> usize {
-    let mut places = Vec::new();
-    while let Some(Some(place)) = {
-        use futures_now::now;
-        now(pace.concurrency.enter())
-    } {
-        places.push(place);
-    }
-    places.len()
-}
-
-/// What a future gives at once, if it does.
-mod futures_now {
-    use std::task::{Context, Poll, Waker};
-
-    pub(super) fn now<T>(future: impl Future<Output = T>) -> Option<T> {
-        let mut future = Box::pin(future);
-        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(value) => Some(value),
-            Poll::Pending => None,
-        }
-    }
+    pace.concurrency.free()
 }
 
 async fn answered_after(pace: &Pace, time: Duration) {
