@@ -112,6 +112,8 @@ impl Setup {
             "--platform-client-secret=simulated-secret".to_owned(),
             "--platform-timeout=1s".to_owned(),
             "--max-rps=0".to_owned(),
+            // Faults that a test draws say nothing of how much is called.
+            "--pace-adapts=false".to_owned(),
             "--read-back-timeout=1s".to_owned(),
             "--read-back-interval=20ms".to_owned(),
         ];

@@ -178,11 +178,13 @@ impl Process {
 
     /// delinea-adapter for the Platform at that address.
     pub(crate) fn adapter(listen: &str, platform: &str, flags: &[&str], folder: &Path) -> Self {
-        let own: [&str; 8] = [
+        let own: [&str; 9] = [
             &format!("--platform-url=http://{platform}"),
             "--platform-client-id=scim-gateway@example.com",
             "--platform-client-secret=simulated-secret",
             "--max-rps=0",
+            // Faults that a test draws say nothing of how much is called.
+            "--pace-adapts=false",
             "--platform-timeout=2s",
             "--read-back-timeout=2s",
             "--read-back-interval=20ms",

@@ -25,10 +25,12 @@ pub(crate) const TENANT: &str = "default";
 /// How long Entra waits for an answer.
 const ENTRAS_PATIENCE: Duration = Duration::from_secs(10);
 
-const ADAPTER: [&str; 8] = [
+const ADAPTER: [&str; 9] = [
     "--platform-client-id=scim-gateway@example.com",
     "--platform-client-secret=simulated-secret",
     "--max-rps=0",
+    // Faults that are drawn say nothing of how much is called.
+    "--pace-adapts=false",
     "--max-concurrency=16",
     "--platform-timeout=400ms",
     "--read-back-timeout=500ms",
