@@ -3,6 +3,7 @@
 #   make run            start everything on this machine, and rehearse the main job   (ONCE=1: stop after the rehearsal)
 #   make test           every test but the long ones
 #   make test-long      the long ones: clusters, fail-overs, replicas killed under load, large groups
+#   make test-profiles  the use cases over each kind of tenant that the simulated Platform knows; PROFILES="modern hostile": these only
 #   make torture        kill everything while the Platform fails, as a seed has it, and compare in the end; SEED=n SEEDS=k for
 #                       k seeds from n on (a random one, and 1), STORE=embedded|redis|both   (docs/reliability.md)
 #   make conformance    outside judges of SCIM (scim2-tester, from the Python registry) against a fresh all-in-one
@@ -52,6 +53,14 @@ test-long: install-test-packages
 		$(CARGO) test --locked --workspace --lib --bins --tests --no-run && \
 		timeout --foreground 20m $(CARGO) test --locked --workspace --lib --bins --tests -- long:: --test-threads 1; \
 	fi
+	$(MAKE) --no-print-directory test-profiles
+
+# A part of test-long. Each profile ends after ten minutes, done or not.
+PROFILES ?=
+
+.PHONY: test-profiles
+test-profiles:
+	CARGO="$(CARGO)" ./scripts/use-cases-over-profiles.sh $(PROFILES)
 
 # The folder of what failed is told. Of what went well nothing is left, unless ARGS=--keep.
 SEED ?=

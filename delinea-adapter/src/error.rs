@@ -44,6 +44,13 @@ pub(crate) enum ApplyError {
     /// The object must not be touched.
     #[error("the {} is protected: {why}", .kind.noun())]
     Protected { kind: Kind, id: String, why: &'static str },
+    /// The name is one that nothing of ours may have. Nothing was called.
+    #[error("the name is reserved: {why}")]
+    Reserved {
+        kind: Kind,
+        name: String,
+        why: &'static str,
+    },
     /// No local account may be created here.
     #[error("the directory policy does not allow a new account: {0}")]
     DirectoryPolicy(&'static str),
@@ -121,6 +128,10 @@ impl ApplyError {
                 Code::FailedPrecondition,
                 Details::new(R::PlatformProtected).with("platform_id", id),
             ),
+            Self::Reserved { name, .. } => (
+                Code::AlreadyExists,
+                Details::new(R::PlatformObjectExists).with("platform_name", name),
+            ),
             Self::DirectoryPolicy(_) => (Code::FailedPrecondition, Details::new(R::DirectoryPolicy)),
             Self::UnknownSuffix { suffix } => (
                 Code::FailedPrecondition,
@@ -171,6 +182,9 @@ impl ApplyError {
                 kind.noun()
             ),
             Self::Protected { kind, id, why } => format!("the Platform's {} {id} is not touched: {why}", kind.noun()),
+            Self::Reserved { kind, name, why } => {
+                format!("no {} of this gateway may be named \"{name}\": {why}", kind.noun())
+            }
             Self::DirectoryPolicy(why) => format!("no local account is created on the Delinea Platform: {why}"),
             Self::UnknownSuffix { suffix } => format!(
                 "the Delinea Platform does not know the login suffix \"{suffix}\"; add it there, or map it to one that \

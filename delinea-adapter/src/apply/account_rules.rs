@@ -78,6 +78,7 @@ impl Tenant {
                 to: desired.name.clone(),
             });
         }
+        self.may_have_name(Kind::Account, &desired.name, Adoption::Never)?;
         self.check_suffix(&desired.name).await?;
         let holders = self.accounts_named(Backend::of(&account.id).0, &desired.name).await?;
         match holders.iter().find(|holder| !same_id(&holder.id, &account.id)) {

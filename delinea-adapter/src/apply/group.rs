@@ -74,6 +74,7 @@ impl Tenant {
         {
             return Ok(Place::Linked(role));
         }
+        self.may_have_name(Kind::Group, name, standing.adoption)?;
         let backend = self.platform.group_backend().await?;
         for intent in standing.doubtful() {
             match self.group_named(backend, intent).await? {
@@ -146,6 +147,9 @@ impl Tenant {
 
     /// Whether no other group has the name that this one shall get.
     pub(super) async fn name_is_free(&self, role: &Role, name: &str) -> Result<(), ApplyError> {
+        if !same_name(&role.name, name) {
+            self.may_have_name(Kind::Group, name, Adoption::Never)?;
+        }
         let holders = self.platform.roles_named(Backend::of(&role.id).0, name).await?;
         match holders.iter().find(|holder| !same_id(&holder.id, &role.id)) {
             Some(other) => Err(not_adopted(Kind::Group, &other.id, &other.name, RENAME_NEVER_ADOPTS)),

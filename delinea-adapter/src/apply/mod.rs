@@ -28,7 +28,7 @@ use crate::{
     config::PlatformConfig,
     error::{ApplyError, Kind},
     mapping,
-    platform::{Connection, failure::Failure, same_id, same_name},
+    platform::{Connection, failure::Failure, rpc, same_id, same_name},
     record::Recorder,
 };
 
@@ -155,6 +155,25 @@ impl Tenant {
         }
         self.platform.metrics.read_back(method, found.is_some());
         found
+    }
+
+    /// Whether a name may be that of an account or a group of ours at all. It is asked before anything is called: what the name
+    /// collides with must not even be looked at. A person who listed the very name decided otherwise, but for the caller and
+    /// the built-ins.
+    fn may_have_name(&self, kind: Kind, name: &str, adoption: Adoption) -> Result<(), ApplyError> {
+        let why = match kind {
+            Kind::Account if self.is_caller("", name) => "it is the service user that this gateway calls with",
+            Kind::Group if rpc::roles::is_built_in(name, "") => "every tenant has a built-in group of this name",
+            _ if self.config.is_protected(name) && adoption != Adoption::Listed => {
+                "it is protected (PROTECTED_NAMES); only its name on the list of adopted names takes it"
+            }
+            _ => return Ok(()),
+        };
+        Err(ApplyError::Reserved {
+            kind,
+            name: name.to_owned(),
+            why,
+        })
     }
 
     /// Whether an account is the service user that we are, by its name or its id.

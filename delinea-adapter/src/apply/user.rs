@@ -74,6 +74,7 @@ impl Tenant {
         {
             return Ok(Place::Linked(account));
         }
+        self.may_have_name(Kind::Account, &desired.name, standing.adoption)?;
         let backend = self.platform.user_backend().await?;
         for name in standing.doubtful() {
             if let Some((listed, account)) = self.account_named(backend, name).await? {

@@ -8,7 +8,9 @@ use proto::{
 use serde_json::json;
 use tonic::Code;
 
-use crate::world::{World, anna, confirmed, failed, fresh, intended, reason, wanted, wanted_group};
+use crate::world::{
+    World, anna, confirmed, failed, fresh, intended, linked, linked_group, reason, wanted, wanted_group,
+};
 
 fn adopting(name: &str, adoption: Adoption) -> ApplyUserRequest {
     let user = User {
@@ -55,14 +57,52 @@ async fn an_account_is_adopted_as_the_policy_says() {
                 (Code::AlreadyExists, ErrorReason::PlatformObjectExists),
                 "{name}"
             );
-            assert_eq!(
-                (&details.metadata["platform_id"], &*details.metadata["platform_name"]),
-                (&id, name)
-            );
+            assert_eq!(details.metadata["platform_name"], name);
+            // What is protected is not even looked at, so nobody knows its id.
+            let known = details.metadata.get("platform_id");
+            assert_eq!(known, Some(&id).filter(|_| !name.starts_with("chief")), "{name}");
             assert!(status.message().contains(name), "{}", status.message());
             assert_eq!(world.writes().await, written, "{name} {adoption:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_name_that_nothing_of_ours_may_have_is_refused_before_any_call() {
+    let world = World::with(&["--protected-names=chief@example.com,Vault Admins"]).await;
+    let calls = async || {
+        let state = world.state().await;
+        state["reads"].as_u64().unwrap() + state["writes"].as_u64().unwrap()
+    };
+    for name in ["SCIM-Gateway@example.com", "Chief@example.com"] {
+        let refused = world.apply_user(adopting(name, Adoption::Matching)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::AlreadyExists);
+        assert!(refused.message().contains(name), "{}", refused.message());
+    }
+    for name in ["everybody", "System Administrator", "vault admins"] {
+        let refused = world.apply_group(wanted_group(name)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::AlreadyExists, "{name}");
+    }
+    assert_eq!(calls().await, 0);
+    // Nor may what is ours get such a name.
+    let id = world.provision(&anna()).await;
+    let group = world.provision_group("Rack", &[]).await;
+    let written = world.writes().await;
+    for name in ["scim-gateway@example.com", "chief@example.com"] {
+        let renamed = User {
+            user_name: Some(name.to_owned()),
+            ..anna()
+        };
+        assert_eq!(
+            failed(world.apply_user(linked(&renamed, &id)).await).0,
+            Code::AlreadyExists
+        );
+    }
+    assert_eq!(
+        failed(world.apply_group(linked_group("Everybody", &group)).await).0,
+        Code::AlreadyExists
+    );
+    assert_eq!(world.writes().await, written);
 }
 
 #[tokio::test]

@@ -147,8 +147,14 @@ impl Platform {
 
     /// Makes calls go wrong.
     pub(crate) async fn fault(&self, mut rule: Value) {
-        if let Some(method) = rule["method"].as_str() {
-            rule["method"] = profile::call(method).into();
+        let rules = match &mut rule {
+            Value::Array(rules) => &mut rules[..],
+            rule => std::slice::from_mut(rule),
+        };
+        for rule in rules {
+            if let Some(method) = rule["method"].as_str() {
+                rule["method"] = profile::call(method).into();
+            }
         }
         self.control(Method::POST, "faults", &rule).await;
     }
