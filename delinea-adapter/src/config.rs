@@ -3,7 +3,9 @@
 //!
 //! Names and defaults are those of the list of what is unknown about the Platform.
 
+mod accounts;
 mod backends;
+mod tables;
 mod values;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -16,7 +18,10 @@ use service_runtime::{
     settings::{parse_duration, parse_secret},
 };
 
+pub use accounts::{AccountSettings, ChangeUserMode, ExtraField, FieldName, PasswordSource, PasswordSymbols};
 pub use backends::{BackendConfig, GroupBackend, RestV3, StateCall, UserBackend};
+pub use tables::TableFiles;
+pub(crate) use values::is_suffix;
 pub use values::{ClearValue, DirectoryPolicy, ExtraHeader, SuffixMapping};
 
 /// The settings of the service.
@@ -147,13 +152,6 @@ pub struct PlatformConfig {
     /// Whether a login name is refused when the Platform does not know its suffix.
     #[arg(long, env = "SUFFIX_CHECK", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub suffix_check: bool,
-    /// Length of the password that a new account gets; nobody learns it.
-    #[arg(long, env = "PASSWORD_LENGTH", value_name = "N", default_value_t = 32,
-          value_parser = clap::value_parser!(u16).range(8..=256))]
-    pub password_length: u16,
-    /// Whether a new account is a member of the built-in group Everybody.
-    #[arg(long, env = "IN_EVERYBODY", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
-    pub in_everybody: bool,
     /// Names of accounts and groups that are never removed, disabled or adopted by matching; separated by commas.
     #[arg(long, env = "PROTECTED_NAMES", value_name = "NAME", value_delimiter = ',')]
     pub protected_names: Vec<String>,
@@ -181,6 +179,12 @@ pub struct PlatformConfig {
     /// Which of the Platform's interfaces are used.
     #[command(flatten)]
     pub backends: BackendConfig,
+    /// How accounts are created and changed.
+    #[command(flatten)]
+    pub accounts: AccountSettings,
+    /// What attributes become, and what refusals are about.
+    #[command(flatten)]
+    pub tables: TableFiles,
 }
 
 impl Config {
@@ -230,7 +234,8 @@ impl PlatformConfig {
                 return Err(Error::setting(setting, "must be longer than zero"));
             }
         }
-        Ok(())
+        values::check_suffixes(self.default_suffix.as_deref(), &self.suffix_map)?;
+        self.accounts.check()
     }
 
     /// The Platform's address, without a slash at its end.
@@ -349,6 +354,9 @@ pub(crate) mod tests {
             ("--platform-timeout", "0"),
             ("--read-back-interval", "0"),
             ("--token-max-age", "0"),
+            ("--default-suffix", "@a@b"),
+            ("--default-suffix", "a/b"),
+            ("--suffix-map", "a=b,@A=c"),
         ] {
             assert!(
                 platform(&[&secret[..], &[name, value]].concat())
@@ -360,6 +368,8 @@ pub(crate) mod tests {
         }
         for (name, value) in [
             ("--suffix-map", "old"),
+            ("--suffix-map", "old=new suffix"),
+            ("--suffix-map", "old@x=new"),
             ("--suffix-map", "=new"),
             ("--extra-headers", "Authorization=x"),
             ("--extra-headers", "bad name=x"),
@@ -397,11 +407,20 @@ pub(crate) mod tests {
             (config.token_early_refresh, config.token_max_age),
             (Duration::from_secs(60), Duration::from_secs(3000))
         );
-        assert!(config.suffix_check && config.in_everybody && config.allow_rename && !config.clear_lock_on_enable);
+        assert!(
+            config.suffix_check && config.accounts.in_everybody && config.allow_rename && !config.clear_lock_on_enable
+        );
         assert_eq!(
             (config.directory_policy, config.clear_value),
             (DirectoryPolicy::Ask, ClearValue::Empty)
         );
+        let accounts = config.accounts;
+        assert_eq!(
+            (accounts.password_source, accounts.change_user_mode),
+            (PasswordSource::Local, ChangeUserMode::Partial)
+        );
+        assert_eq!((accounts.password_length, accounts.max_name_length), (32, 255));
+        assert!(accounts.extra_create_fields.is_empty() && accounts.force_change_field.is_none());
     }
 
     #[test]

@@ -204,7 +204,7 @@ fn platform_details(failure: &Failure) -> (Code, Details) {
     let (code, reason) = match failure {
         Failure::Refused { class, .. } => match class {
             Class::Duplicate => (Code::AlreadyExists, R::PlatformObjectExists),
-            Class::Validation => (Code::InvalidArgument, R::PlatformRefused),
+            Class::Validation | Class::WeakPassword => (Code::InvalidArgument, R::PlatformRefused),
             Class::Permission => (Code::PermissionDenied, R::PlatformRefused),
             Class::Transient => (Code::Unavailable, R::PlatformUnavailable),
             Class::Challenge | Class::NotFound | Class::Other => (Code::FailedPrecondition, R::PlatformRefused),
@@ -241,6 +241,7 @@ mod tests {
             refused(Class::NotFound),
             refused(Class::Permission),
             refused(Class::Validation),
+            refused(Class::WeakPassword),
             refused(Class::Transient),
             refused(Class::Other),
             Failure::NotExposed { method },

@@ -9,6 +9,7 @@ mod check;
 mod check_command;
 mod config;
 mod deadline;
+mod entries;
 mod error;
 mod list;
 mod mapping;
@@ -27,12 +28,15 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 pub use config::{
-    BackendConfig, ClearValue, Config, DirectoryPolicy, ExtraHeader, GroupBackend, PlatformConfig, RestV3, StateCall,
-    SuffixMapping, UserBackend,
+    AccountSettings, BackendConfig, ChangeUserMode, ClearValue, Config, DirectoryPolicy, ExtraField, ExtraHeader,
+    FieldName, GroupBackend, PasswordSource, PasswordSymbols, PlatformConfig, RestV3, StateCall, SuffixMapping,
+    TableFiles, UserBackend,
 };
 
 use apply::Tenant;
-use platform::{Connection, capabilities::PAUSE, failure::Failure};
+use mapping::Mapping;
+use metrics::Metrics;
+use platform::{Connection, capabilities::PAUSE, failure::Failure, matchers::Matchers};
 use service::Adapter;
 
 /// How often readiness asks whether the Platform still gives a token.
@@ -70,7 +74,10 @@ impl Service for DelineaAdapter {
     }
 
     fn check(config: &Config) -> Result<(), Error> {
-        Ok(config.platform.check()?)
+        config.platform.check()?;
+        Matchers::read(&config.platform, Metrics::new())?;
+        Mapping::read(&config.platform)?;
+        Ok(())
     }
 
     async fn start(config: Config) -> Result<Running, Error> {
@@ -98,6 +105,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let lifecycle = Lifecycle::start(&config.ops).await?;
     let interval = config.platform.backends.probe_interval;
     let tenant = Tenant::new(Arc::new(config.platform))?;
+    tenant.mapping.warn_of_unknown_fields();
     let platform = Arc::clone(&tenant.platform);
     let dependency = lifecycle.readiness.dependency("platform");
     let watched = Arc::clone(&platform);

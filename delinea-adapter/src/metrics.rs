@@ -1,5 +1,5 @@
-//! What is counted about calls to the Platform. Attributes are method names and outcome classes, both from short lists:
-//! never an id, a name or a text of the Platform's.
+//! What is counted about calls to the Platform. Attributes are method names, outcome classes and paths of SCIM
+//! attributes, all from short lists: never an id, a name or a text of the Platform's.
 
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub(crate) struct Metrics {
     rate: Gauge<f64>,
     concurrency: Gauge<u64>,
     slow_downs: Counter<u64>,
+    unmapped: Counter<u64>,
+    unknown_refusals: Counter<u64>,
 }
 
 impl Metrics {
@@ -64,6 +66,16 @@ impl Metrics {
             slow_downs: meter
                 .u64_counter("platform.pace.slow_downs")
                 .with_description("Times that calls were made slower or fewer at once, by cause")
+                .build(),
+            unmapped: meter
+                .u64_counter("platform.unmapped.attributes")
+                .with_description(
+                    "SCIM attributes that users have and no Platform field is made of; each is counted once",
+                )
+                .build(),
+            unknown_refusals: meter
+                .u64_counter("platform.unknown.refusals")
+                .with_description("Refusals of which no matcher knows what they are about, by method")
                 .build(),
         }
     }
@@ -108,5 +120,16 @@ impl Metrics {
     /// Calls are made slower or fewer at once.
     pub(crate) fn slow_down(&self, cause: &'static str) {
         self.slow_downs.add(1, &[KeyValue::new("cause", cause)]);
+    }
+
+    /// Users have an attribute that is not mapped.
+    pub(crate) fn unmapped(&self, attribute: &str) {
+        self.unmapped
+            .add(1, &[KeyValue::new("attribute", attribute.to_owned())]);
+    }
+
+    /// A refusal is not known.
+    pub(crate) fn unknown_refusal(&self, method: &'static str) {
+        self.unknown_refusals.add(1, &[KeyValue::new("method", method)]);
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     check, deadline,
     error::ApplyError,
     list,
-    mapping::{self, Desired},
+    mapping::Desired,
     platform::object_id::Backend,
 };
 
@@ -69,7 +69,7 @@ impl Adapter {
         let standing = standing(request.link.as_ref(), request.intents.as_ref(), request.adoption())?;
         match &request.wanted {
             Some(apply_user_request::Wanted::User(user)) => {
-                match Desired::of(user, request.manager_platform_id.as_deref(), &tenant.config) {
+                match Desired::of(user, request.manager_platform_id.as_deref(), &tenant.mapping) {
                     Ok(desired) => {
                         tenant.note_suffix(&desired.name);
                         tenant.apply_user(standing, &desired).await
@@ -96,7 +96,7 @@ impl Adapter {
         let standing = standing(request.link.as_ref(), request.intents.as_ref(), request.adoption())?;
         match &request.wanted {
             Some(apply_user_request::Wanted::User(user)) => {
-                let desired = Desired::of(user, request.manager_platform_id.as_deref(), &tenant.config)?;
+                let desired = Desired::of(user, request.manager_platform_id.as_deref(), &tenant.mapping)?;
                 tenant.plan_user(standing, &desired).await
             }
             Some(apply_user_request::Wanted::Removal(removal)) => match removal.mode() {
@@ -113,7 +113,7 @@ impl Adapter {
         let standing = standing(request.link.as_ref(), request.intents.as_ref(), request.adoption())?;
         match &request.wanted {
             Some(apply_group_request::Wanted::Group(group)) => {
-                let name = mapping::group_name(group.display_name.as_deref())?;
+                let name = tenant.mapping.group_name(group.display_name.as_deref())?;
                 let members = Batch::new(&request.members_in, &request.members_out)?;
                 tenant.plan_group(standing, &name, &members).await
             }
@@ -127,7 +127,7 @@ impl Adapter {
         let standing = standing(request.link.as_ref(), request.intents.as_ref(), request.adoption())?;
         match &request.wanted {
             Some(apply_group_request::Wanted::Group(group)) => {
-                let name = mapping::group_name(group.display_name.as_deref())?;
+                let name = tenant.mapping.group_name(group.display_name.as_deref())?;
                 let members = Batch::new(&request.members_in, &request.members_out)?;
                 tenant.apply_group(standing, &name, &members).await
             }
@@ -347,7 +347,7 @@ impl AdapterService for Adapter {
         let tenant = self.tenant(&request.tenant).map_err(ApplyError::status)?;
         few("users", request.users.len()).map_err(ApplyError::status)?;
         let expected = request.users.iter().map(|user| ExpectedUser {
-            account: Desired::of(user, None, &tenant.config)
+            account: Desired::of(user, None, &tenant.mapping)
                 .ok()
                 .map(|desired| desired.listed()),
         });
@@ -361,10 +361,12 @@ impl AdapterService for Adapter {
         request: Request<ExpectGroupsRequest>,
     ) -> Result<Response<ExpectGroupsResponse>, Status> {
         let request = request.into_inner();
-        self.tenant(&request.tenant).map_err(ApplyError::status)?;
+        let tenant = self.tenant(&request.tenant).map_err(ApplyError::status)?;
         few("groups", request.groups.len()).map_err(ApplyError::status)?;
         let expected = request.groups.iter().map(|group| ExpectedGroup {
-            group: mapping::group_name(group.display_name.as_deref())
+            group: tenant
+                .mapping
+                .group_name(group.display_name.as_deref())
                 .ok()
                 .map(|name| PlatformGroup {
                     name,

@@ -1,6 +1,10 @@
 //! An account created, once the intent is on record; and what is made of an answer that did not come.
 
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
 use crate::{
+    config::PasswordSource,
     error::{ApplyError, Kind},
     mapping::Desired,
     password,
@@ -18,17 +22,11 @@ impl Tenant {
     /// Creates the account. Whatever is in doubt afterwards is looked for, and never sent again by this request.
     pub(super) async fn create(&self, desired: &Desired, fresh: bool) -> Result<Outcome, ApplyError> {
         let mut fields = desired.to_create();
-        let flags = [
-            ("InEverybodyRole", self.config.in_everybody),
-            ("ServiceUser", false),
-            ("SendEmailInvite", false),
-            ("SendSmsInvite", false),
-        ];
-        fields.extend(flags.map(|(name, value)| (name.to_owned(), value.into())));
-        let password = password::generate(usize::from(self.config.password_length));
+        fields.extend(self.fixed_fields());
         let backend = self.platform.user_backend().await.map_err(ApplyError::from);
         let backend = backend.map_err(ApplyError::not_created)?;
-        let in_doubt = match self.platform.create_account(backend, fields, &password).await {
+        let sent = self.send_create(backend, fields).await;
+        let in_doubt = match sent.map_err(ApplyError::not_created)? {
             Ok(Some(id)) => {
                 if desired.active == Some(false) {
                     let states = States::default().with_disabled(true);
@@ -59,6 +57,78 @@ impl Tenant {
                 kind: Kind::Account,
                 name: desired.name.clone(),
             }),
+        }
+    }
+
+    /// What is the same in every new account.
+    fn fixed_fields(&self) -> impl Iterator<Item = (String, Value)> {
+        let accounts = &self.config.accounts;
+        let flags = [
+            ("InEverybodyRole", accounts.in_everybody),
+            ("ServiceUser", false),
+            ("SendEmailInvite", false),
+            ("SendSmsInvite", false),
+        ];
+        let flags = flags
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Value::Bool(value)));
+        let extra = accounts.extra_create_fields.iter();
+        let extra = extra.map(|field| (field.name.0.clone(), field.value.clone()));
+        let forced = accounts.force_change_field.iter();
+        let forced = forced.map(|name| (name.0.clone(), Value::Bool(true)));
+        flags.chain(extra).chain(forced)
+    }
+
+    /// Sends the create. A password that is refused as too weak is made once more, by whom the first was not; nothing was
+    /// created then. The inner result is the create's, the outer one fails before anything was sent.
+    async fn send_create(
+        &self,
+        backend: Backend,
+        fields: Map<String, Value>,
+    ) -> Result<Result<Option<String>, Failure>, ApplyError> {
+        let first = match backend {
+            Backend::Rpc => self.config.accounts.password_source,
+            // The endpoint takes none, so none is asked for.
+            Backend::Scim => PasswordSource::Local,
+        };
+        let (password, source) = match self.password(first).await? {
+            Some(password) => (password, first),
+            // The Platform makes none, for good: the account is worth more than who made its password.
+            None => (password::generate(&self.config.accounts), PasswordSource::Local),
+        };
+        let sent = self.platform.create_account(backend, fields.clone(), &password).await;
+        if !matches!(&sent, Err(failure) if failure.class() == Some(Class::WeakPassword)) {
+            return Ok(sent);
+        }
+        let other = match (first, source) {
+            // The Platform was asked already.
+            (PasswordSource::Platform, PasswordSource::Local) => return Ok(sent),
+            (_, PasswordSource::Platform) => PasswordSource::Local,
+            (_, PasswordSource::Local) => PasswordSource::Platform,
+        };
+        let Some(password) = self.password(other).await? else {
+            return Ok(sent);
+        };
+        tracing::info!(
+            ?other,
+            "a generated password was refused as too weak; another one is made elsewhere"
+        );
+        Ok(self.platform.create_account(backend, fields, &password).await)
+    }
+
+    /// A new password; `None` where the Platform makes none.
+    async fn password(&self, source: PasswordSource) -> Result<Option<SecretString>, ApplyError> {
+        let settings = &self.config.accounts;
+        if source == PasswordSource::Local {
+            return Ok(Some(password::generate(settings)));
+        }
+        match self.platform.generate_password(settings.password_length).await {
+            Ok(password) => Ok(Some(password)),
+            Err(failure) if failure.is_later() => Err(failure.into()),
+            Err(failure) => {
+                tracing::warn!(%failure, "the Platform makes no password");
+                Ok(None)
+            }
         }
     }
 

@@ -27,7 +27,7 @@ use crate::{
     Error,
     config::PlatformConfig,
     error::{ApplyError, Kind},
-    mapping,
+    mapping::{self, Mapping},
     platform::{Connection, failure::Failure, rpc, same_id, same_name},
     record::Recorder,
 };
@@ -37,6 +37,7 @@ use crate::{
 pub(crate) struct Tenant {
     pub(crate) platform: Arc<Connection>,
     pub(crate) config: Arc<PlatformConfig>,
+    pub(crate) mapping: Arc<Mapping>,
     suffixes_in_use: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -113,6 +114,7 @@ impl Tenant {
 
     fn with(config: Arc<PlatformConfig>, recorder: Option<&Recorder>) -> Result<Self, Error> {
         Ok(Self {
+            mapping: Arc::new(Mapping::read(&config)?),
             platform: Arc::new(Connection::new(&config, recorder)?),
             config,
             suffixes_in_use: Arc::default(),

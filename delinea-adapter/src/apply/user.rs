@@ -203,7 +203,8 @@ impl Tenant {
         renamed: bool,
     ) -> Result<(), ApplyError> {
         let fields: Vec<String> = changes.keys().cloned().collect();
-        match self.platform.change_account(&account.id, changes).await {
+        let sent = self.mapping.to_change(&account.attributes, changes);
+        match self.platform.change_account(&account.id, sent).await {
             Ok(()) => {}
             Err(failure) if renamed && failure.class() == Some(Class::Duplicate) => {
                 let name = &desired.name;

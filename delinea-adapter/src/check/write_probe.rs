@@ -118,7 +118,7 @@ impl Probe<'_> {
             step,
             why: error.status().message().to_owned(),
         };
-        let desired = Desired::of(&user, None, &self.tenant.config).map_err(failed)?;
+        let desired = Desired::of(&user, None, &self.tenant.mapping).map_err(failed)?;
         let intents = [desired.name.clone()];
         let standing = self.standing(link, &intents);
         let outcome = self.tenant.apply_user(standing, &desired).await.map_err(failed)?;

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use http::{HeaderName, HeaderValue};
+use service_runtime::Error;
 
 /// Whether local accounts are created beside federated logins of the same name.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +41,44 @@ impl FromStr for SuffixMapping {
     fn from_str(text: &str) -> Result<Self, String> {
         let suffix = |text: &str| text.trim().trim_start_matches('@').to_owned();
         match text.split_once('=').map(|(old, new)| (suffix(old), suffix(new))) {
-            Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok(Self {
+            Some((old, new)) if is_suffix(&old) && is_suffix(&new) => Ok(Self {
                 old: old.to_lowercase(),
                 new,
             }),
-            _ => Err(format!("{text:?} is not of the form old=new")),
+            _ => Err(format!(
+                "{text:?} is not of the form old=new; a suffix has letters, digits, and - _ ."
+            )),
         }
     }
+}
+
+/// Whether a text can be a login suffix: letters, digits, and `-`, `_`, `.`.
+pub(crate) fn is_suffix(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+/// Whether the settings about suffixes can be used.
+pub(super) fn check_suffixes(default: Option<&str>, map: &[SuffixMapping]) -> Result<(), Error> {
+    // The empty one is how deployment files say "not set".
+    let default = default
+        .map(|suffix| suffix.trim().trim_start_matches('@'))
+        .unwrap_or_default();
+    if !default.is_empty() && !is_suffix(default) {
+        return Err(Error::setting(
+            "DEFAULT_SUFFIX",
+            "is not a login suffix: it has letters, digits, and - _ .",
+        ));
+    }
+    for (at, mapping) in map.iter().enumerate() {
+        if map[..at].iter().any(|earlier| earlier.old == mapping.old) {
+            let reason = format!("{:?} is mapped twice", mapping.old);
+            return Err(Error::setting("SUFFIX_MAP", reason));
+        }
+    }
+    Ok(())
 }
 
 /// A header sent with each call.

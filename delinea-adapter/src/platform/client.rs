@@ -18,6 +18,7 @@ use super::{
     envelope,
     exposure::Exposure,
     failure::{Class, Failure, Trouble},
+    matchers::Matchers,
     pace::{NoTurn, Pace},
     scim,
     token::{Token, Tokens},
@@ -52,6 +53,7 @@ pub(crate) struct Client {
     tokens: Tokens,
     pace: Pace,
     headers: HeaderMap,
+    matchers: Matchers,
     metrics: Metrics,
 }
 
@@ -74,6 +76,7 @@ impl Client {
             transport,
             pace: Pace::new(config, metrics.clone()),
             headers: config.headers(),
+            matchers: Matchers::read(config, metrics.clone())?,
             metrics,
         })
     }
@@ -123,7 +126,7 @@ impl Client {
         let request = || self.transport.post(&url).json(body);
         self.observed(method, async {
             let answer = self.exchange(method, request, limit).await?;
-            envelope::verdict(method, &answer, &names_in(body))
+            envelope::verdict(method, &answer, &names_in(body), &self.matchers)
         })
         .await
     }
@@ -141,7 +144,7 @@ impl Client {
                 Ok(Value::Array(list)) if answer.status.is_success() => Ok(list),
                 // An envelope here tells a failure; a success without a list is not what was asked for.
                 _ => {
-                    envelope::verdict(path, &answer, &[])?;
+                    envelope::verdict(path, &answer, &[], &self.matchers)?;
                     Err(Failure::unavailable(
                         path,
                         Trouble::NotAnEnvelope(answer.status.as_u16()),

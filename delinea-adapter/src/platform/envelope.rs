@@ -8,14 +8,19 @@ use serde_json::{Map, Value};
 
 use super::{
     failure::{Class, Failure, Trouble, Words},
-    matchers::{self, Reason},
+    matchers::{Matchers, Meaning, Reason},
     rows,
     transport::Answer,
 };
 
 /// The `Result` of a successful answer, or the failure that the answer is. 401 is the caller's to handle before. `names` are
-/// those that the call was about, which a message may quote.
-pub(crate) fn verdict(method: &'static str, answer: &Answer, names: &[&str]) -> Result<Value, Failure> {
+/// those that the call was about, which a message may quote; `matchers` say what a refusal is about.
+pub(crate) fn verdict(
+    method: &'static str,
+    answer: &Answer,
+    names: &[&str],
+    matchers: &Matchers,
+) -> Result<Value, Failure> {
     let blank = answer.body.iter().all(u8::is_ascii_whitespace);
     match answer.status {
         StatusCode::NOT_FOUND if blank => return Err(Failure::NotExposed { method }),
@@ -25,7 +30,7 @@ pub(crate) fn verdict(method: &'static str, answer: &Answer, names: &[&str]) -> 
     match serde_json::from_slice(&answer.body) {
         Ok(Value::Object(mut envelope)) => match success(&envelope) {
             Some(true) => Ok(take(&mut envelope, "Result").unwrap_or(Value::Null)),
-            Some(false) => Err(refusal(method, answer, &envelope, names)),
+            Some(false) => Err(refusal(method, answer, &envelope, names, matchers)),
             None => Err(no_verdict(method, answer)),
         },
         _ => Err(no_verdict(method, answer)),
@@ -78,24 +83,37 @@ fn take(envelope: &mut Map<String, Value>, name: &str) -> Option<Value> {
     envelope.remove(&key)
 }
 
-fn refusal(method: &'static str, answer: &Answer, envelope: &Map<String, Value>, names: &[&str]) -> Failure {
+fn refusal(
+    method: &'static str,
+    answer: &Answer,
+    envelope: &Map<String, Value>,
+    names: &[&str],
+    matchers: &Matchers,
+) -> Failure {
     let text = |name| rows::column(envelope, name).and_then(Value::as_str).unwrap_or_default();
     let first = |one, other| if text(one).is_empty() { text(other) } else { text(one) };
     let reason = Reason {
         error_id: first("ErrorID", "ErrorCode"),
         message_id: text("MessageID"),
-        message: first("Message", "Exception"),
+        message: text("Message"),
+        exception: text("Exception"),
+        status: answer.status.as_u16(),
     };
     let challenge = rows::column(envelope, "Result")
         .and_then(Value::as_object)
         .and_then(|result| rows::column(result, "ChallengeId"))
         .is_some_and(|id| !id.is_null());
-    let class = if challenge {
-        Class::Challenge
+    let (class, certain) = if challenge {
+        (Class::Challenge, true)
     } else {
-        matchers::classify(reason, names)
+        let judged = matchers.judge(method, &reason, names);
+        match judged.meaning {
+            Meaning::Throttled => return throttled(method, answer),
+            Meaning::Refused(class) => (class, judged.own),
+        }
     };
-    if answer.status.is_server_error() && matches!(class, Class::Other | Class::Validation) {
+    let vague = matches!(class, Class::Other | Class::Validation | Class::WeakPassword);
+    if answer.status.is_server_error() && vague && !certain {
         return Failure::Unavailable {
             method,
             trouble: Trouble::ServerError(answer.status.as_u16()),
@@ -104,7 +122,7 @@ fn refusal(method: &'static str, answer: &Answer, envelope: &Map<String, Value>,
             source: None,
         };
     }
-    let said = [reason.message, reason.error_id, reason.message_id]
+    let said = [reason.said(), reason.error_id, reason.message_id]
         .into_iter()
         .find(|text| !text.is_empty());
     Failure::Refused {
@@ -122,6 +140,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::platform::matchers::tests::matchers;
 
     fn answer(status: StatusCode) -> Answer {
         Answer {
@@ -141,6 +160,7 @@ mod tests {
                 ..answer(status)
             },
             &[],
+            &matchers("[]"),
         )
     }
 
@@ -226,6 +246,26 @@ mod tests {
         }
     }
 
+    /// The tenant knows their Platform: what they say of a server error holds.
+    #[test]
+    fn a_tenants_own_word_holds_for_a_server_error_too() {
+        let matchers =
+            matchers(r#"[{"contains": "nein", "class": "validation"}, {"contains": "langsam", "class": "throttled"}]"#);
+        for (message, kind, later, in_doubt) in [
+            ("nein", "validation", false, false),
+            ("langsam", "throttled", true, false),
+            ("invalid", "unavailable", true, true),
+        ] {
+            let answer = Answer {
+                body: format!(r#"{{"success":false,"Message":"{message}"}}"#).into(),
+                ..answer(StatusCode::INTERNAL_SERVER_ERROR)
+            };
+            let failure = verdict("Controller/Method", &answer, &[], &matchers).unwrap_err();
+            let seen = (failure.kind(), failure.is_later(), failure.in_doubt());
+            assert_eq!(seen, (kind, later, in_doubt), "{message}");
+        }
+    }
+
     #[test]
     fn deep_nesting_is_no_verdict_and_no_crash() {
         let deep = format!(r#"{{"success":true,"Result":{}"#, "[".repeat(100_000));
@@ -237,7 +277,7 @@ mod tests {
         fn whatever_comes_is_a_verdict_or_a_failure(status in 200u16..600, body in proptest::collection::vec(any::<u8>(), 0..64)) {
             // No such short noise says that something was done.
             let answer = Answer { body, ..answer(StatusCode::from_u16(status).unwrap()) };
-            prop_assert!(verdict("Controller/Method", &answer, &[]).is_err());
+            prop_assert!(verdict("Controller/Method", &answer, &[], &matchers("[]")).is_err());
         }
     }
 
@@ -258,7 +298,7 @@ mod tests {
                 body: body.into(),
                 ..answer(StatusCode::from_u16(status).unwrap())
             };
-            let failure = verdict("Controller/Method", &answer, &[]).unwrap_err();
+            let failure = verdict("Controller/Method", &answer, &[], &matchers("[]")).unwrap_err();
             assert_eq!((failure.kind(), failure.retry_after()), (kind, soon), "{status} {body}");
         }
     }

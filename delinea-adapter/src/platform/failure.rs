@@ -69,6 +69,8 @@ pub(crate) enum Class {
     Permission,
     /// A value is not acceptable.
     Validation,
+    /// The password of a new account is not acceptable.
+    WeakPassword,
     /// It may work in a while.
     Transient,
     /// Anything else: permanent, and shown to a person.
@@ -200,6 +202,16 @@ impl Failure {
                 "the Platform's service user lacks a right ({method}: {}); check its roles",
                 words.as_str()
             ),
+            Self::Refused {
+                method,
+                class: Class::WeakPassword,
+                words,
+                ..
+            } => format!(
+                "the Platform refused {method}: {}; passwords are generated, by PASSWORD_SOURCE, PASSWORD_LENGTH, \
+                 PASSWORD_EACH_KIND and PASSWORD_SYMBOLS: let them fit its policy",
+                words.as_str()
+            ),
             Self::Refused { method, words, .. } => format!("the Platform refused {method}: {}", words.as_str()),
             Self::Uncertain {
                 method,
@@ -226,6 +238,7 @@ impl Failure {
                 Class::NotFound => "not_found",
                 Class::Permission => "permission",
                 Class::Validation => "validation",
+                Class::WeakPassword => "weak_password",
                 Class::Transient => "transient",
                 Class::Other => "refused",
             },
@@ -318,7 +331,7 @@ impl Failure {
     pub(crate) fn is_about_object(&self) -> bool {
         matches!(
             self.class(),
-            Some(Class::NotFound | Class::Other | Class::Validation | Class::Duplicate)
+            Some(Class::NotFound | Class::Other | Class::Validation | Class::WeakPassword | Class::Duplicate)
         )
     }
 }

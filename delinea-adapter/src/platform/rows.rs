@@ -38,9 +38,19 @@ pub(crate) fn column<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&
     object.get(name).or_else(|| {
         object
             .iter()
-            .find(|(key, _)| plain(key).eq(plain(name)))
+            .find(|(key, _)| same_column(key, name))
             .map(|(_, value)| value)
     })
+}
+
+/// Whether two names are of one column.
+pub(crate) fn same_column(one: &str, other: &str) -> bool {
+    plain(one).eq(plain(other))
+}
+
+/// A column's name in the one form that all its spellings have.
+pub(crate) fn folded(name: &str) -> Vec<u8> {
+    plain(name).collect()
 }
 
 fn plain(name: &str) -> impl Iterator<Item = u8> {
