@@ -407,20 +407,11 @@ pub(crate) mod tests {
             (config.token_early_refresh, config.token_max_age),
             (Duration::from_secs(60), Duration::from_secs(3000))
         );
-        assert!(
-            config.suffix_check && config.accounts.in_everybody && config.allow_rename && !config.clear_lock_on_enable
-        );
+        assert!(config.suffix_check && config.allow_rename && !config.clear_lock_on_enable);
         assert_eq!(
             (config.directory_policy, config.clear_value),
             (DirectoryPolicy::Ask, ClearValue::Empty)
         );
-        let accounts = config.accounts;
-        assert_eq!(
-            (accounts.password_source, accounts.change_user_mode),
-            (PasswordSource::Local, ChangeUserMode::Partial)
-        );
-        assert_eq!((accounts.password_length, accounts.max_name_length), (32, 255));
-        assert!(accounts.extra_create_fields.is_empty() && accounts.force_change_field.is_none());
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Tenant {
         if source == PasswordSource::Local {
             return Ok(Some(password::generate(settings)));
         }
-        match self.platform.generate_password(settings.password_length).await {
+        match self.platform.rpc.generate_password(settings.password_length).await {
             Ok(password) => Ok(Some(password)),
             Err(failure) if failure.is_later() => Err(failure.into()),
             Err(failure) => {

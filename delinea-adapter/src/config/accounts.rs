@@ -161,7 +161,20 @@ impl FromStr for ExtraField {
 mod tests {
     use serde_json::json;
 
+    use super::*;
     use crate::config::tests::platform;
+
+    #[test]
+    fn the_defaults_are_those_that_are_documented() {
+        let accounts = platform(&[]).unwrap().accounts;
+        assert_eq!(
+            (accounts.password_source, accounts.change_user_mode),
+            (PasswordSource::Local, ChangeUserMode::Partial)
+        );
+        assert_eq!((accounts.password_length, accounts.max_name_length), (32, 255));
+        assert!(accounts.in_everybody && accounts.extra_create_fields.is_empty());
+        assert!(accounts.force_change_field.is_none());
+    }
 
     #[test]
     fn settings_of_accounts_that_cannot_be_meant_are_refused() {

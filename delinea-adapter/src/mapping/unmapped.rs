@@ -108,7 +108,7 @@ fn look(found: &mut BTreeSet<String>, paths: &[&Path], urn: Option<&str>, attrib
                     None => is_value,
                     given => same(part, given),
                 };
-                if !about.iter().any(|path| covers(&path)) {
+                if !about.iter().any(covers) {
                     found.insert(format!("{}.{part}", named()));
                 }
             }

@@ -14,7 +14,6 @@ pub(crate) mod groups;
 pub(crate) mod matchers;
 pub(crate) mod object_id;
 pub(crate) mod pace;
-pub(crate) mod passwords;
 pub(crate) mod retry_after;
 pub(crate) mod rows;
 pub(crate) mod rpc;

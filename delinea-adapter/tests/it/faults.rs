@@ -99,7 +99,7 @@ async fn a_create_that_broke_off_before_disabling_is_finished_under_its_intent()
 async fn a_create_that_certainly_did_nothing_says_so() {
     let refused = |message: &str| json!({"method": CREATE, "fault": "failure", "times": 1, "message": message});
     for (rule, not_created) in [
-        (refused("The password does not meet the policy."), true),
+        (refused("The parameter Mail is not valid."), true),
         (refused("You lack the permission"), true),
         (refused("Something is wrong"), true),
         (refused("Please try again later"), false),

@@ -76,6 +76,19 @@ impl World {
         Self::of("", arguments).await
     }
 
+    /// A world whose adapter has a file with this text, named by that setting; none where the text is empty.
+    pub(crate) async fn with_file(setting: &str, text: &str, arguments: &[&str]) -> Self {
+        if text.is_empty() {
+            return Self::with(arguments).await;
+        }
+        // It is read at the start only.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.json");
+        std::fs::write(&path, text).unwrap();
+        let named = format!("--{setting}={}", path.display());
+        Self::of("", &[&[named.as_str()], arguments].concat()).await
+    }
+
     /// A world whose Platform behaves as a profile says, and whose adapter has these settings.
     pub(crate) async fn of(profile: &str, arguments: &[&str]) -> Self {
         service_runtime::install_crypto_provider();
@@ -180,6 +193,19 @@ impl World {
         let mut found = self.accounts(name).await;
         assert_eq!(found.len(), 1, "accounts named {name}");
         found.remove(0)
+    }
+
+    /// From now on counts the calls of a method whose body has this text. It does them no harm.
+    pub(crate) async fn watch(&self, method: &str, about: &str) {
+        let harmless = json!({"method": method, "fault": "slow", "delay_ms": 0, "about": about});
+        self.fault(harmless).await;
+    }
+
+    /// How many calls had the text that is watched for.
+    pub(crate) async fn seen(&self, about: &str) -> u64 {
+        let rules = self.sim("GET", "faults", Value::Null).await;
+        let rule = rules.as_array().unwrap().iter().find(|rule| rule["about"] == about);
+        rule.unwrap()["hits"].as_u64().unwrap()
     }
 
     pub(crate) async fn writes(&self) -> u64 {
@@ -323,10 +349,14 @@ impl World {
 
 /// An adapter with these settings.
 pub(crate) async fn start(arguments: &[&str]) -> Running {
+    delinea_adapter::start(config(arguments)).await.unwrap()
+}
+
+/// The settings of an adapter.
+pub(crate) fn config(arguments: &[&str]) -> Config {
     let command = Config::augment_args(Command::new("adapter")).args_override_self(true);
     let matches = command.get_matches_from(arguments);
-    let config = Config::from_arg_matches(&matches).unwrap();
-    delinea_adapter::start(config).await.unwrap()
+    Config::from_arg_matches(&matches).unwrap()
 }
 
 pub(crate) fn anna() -> User {

@@ -52,10 +52,10 @@ async fn what_was_answered_with_success_is_on_the_platform() {
 async fn a_refused_create_is_answered_with_the_platforms_words_and_is_not_there() {
     let it = waiting().await;
     it.platform
-        .fault(refusal(CREATE, "The password does not meet the policy.", 1))
+        .fault(refusal(CREATE, "The parameter Mail is not valid.", 1))
         .await;
     let detail = it.scim.post("/Users", &user(ODILE)).await.error(400, "invalidValue");
-    assert!(detail.contains("The password does not meet the policy."), "{detail}");
+    assert!(detail.contains("The parameter Mail is not valid."), "{detail}");
     assert_eq!(
         it.scim.find("/Users", &format!("userName eq \"{ODILE}\"")).await,
         [Value::Null; 0]

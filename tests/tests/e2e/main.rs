@@ -25,6 +25,7 @@ mod faults;
 mod groups;
 mod kills;
 mod limits;
+mod mapping;
 mod page;
 mod providers;
 mod rehearsal;

@@ -265,6 +265,15 @@ fn what_nobody_knows_is_told_once_for_each_id_and_only_so_often() {
     assert_eq!(told().len(), MOST);
 }
 
+#[test]
+fn the_page_has_matchers_that_can_be_used() {
+    let page = include_str!("../../../../docs/mapping.md");
+    let last = page
+        .rsplit_once("```json\n")
+        .and_then(|(_, rest)| rest.split_once("```"));
+    assert_eq!(matchers(last.unwrap().0).own.len(), 5);
+}
+
 proptest! {
     /// A name in a message decides nothing, whatever it is made of.
     #[test]

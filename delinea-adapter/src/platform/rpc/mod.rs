@@ -2,6 +2,7 @@
 
 pub(crate) mod lookup;
 pub(crate) mod members;
+pub(crate) mod passwords;
 pub(crate) mod redrock;
 pub(crate) mod reports;
 pub(crate) mod roles;

@@ -4,13 +4,13 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
-    Connection,
-    failure::{Class, Failure},
+    super::failure::{Class, Failure},
+    Rpc,
 };
 
-pub(crate) const GENERATE_PASSWORD: &str = "Core/GeneratePassword";
+const GENERATE_PASSWORD: &str = "Core/GeneratePassword";
 
-impl Connection {
+impl Rpc {
     /// A new password of so many characters.
     pub(crate) async fn generate_password(&self, length: u16) -> Result<SecretString, Failure> {
         let body = json!({"passwordLength": length});
