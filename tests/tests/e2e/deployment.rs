@@ -117,7 +117,7 @@ impl Setup {
             "--read-back-timeout=1s".to_owned(),
             "--read-back-interval=20ms".to_owned(),
         ];
-        flags.extend(profile::adapter_flags());
+        flags.extend(profile::adapter_flags(folder.path()));
         flags.extend(self.adapter);
         let adapter = delinea_adapter::start(settings(&flags)).await.unwrap();
         // The tenant has been asked what it exposes: from here on there are a test's own calls only.

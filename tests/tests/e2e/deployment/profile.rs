@@ -56,11 +56,17 @@ pub(crate) fn holds_managers() -> bool {
     name().as_deref() != Some("scim-only")
 }
 
-/// What an administrator of such a tenant sets: where there is a federation, or that cannot be told, somebody has decided.
-pub(super) fn adapter_flags() -> Vec<String> {
-    let decided = matches!(name().as_deref(), Some("federated" | "scim-only"));
-    decided
-        .then(|| "--directory-policy=create_local".to_owned())
-        .into_iter()
-        .collect()
+/// What an administrator of such a tenant sets: where there is a federation, or that cannot be told, somebody has decided; and
+/// words that the built-in matchers do not know have one of their own.
+pub(super) fn adapter_flags(folder: &Path) -> Vec<String> {
+    match name().as_deref() {
+        Some("federated" | "scim-only") => vec!["--directory-policy=create_local".to_owned()],
+        Some("hostile") => {
+            let file = folder.join("matchers.json");
+            let duplicate = json!([{"field": "message", "contains": "name conflict", "class": "duplicate"}]);
+            fs::write(&file, duplicate.to_string()).unwrap();
+            vec![format!("--error-matchers-file={}", file.display())]
+        }
+        _ => Vec::new(),
+    }
 }
