@@ -6,11 +6,11 @@
 
 mod apply;
 mod check;
-mod check_command;
 mod config;
 mod deadline;
 mod entries;
 mod error;
+mod follow;
 mod list;
 mod mapping;
 mod metrics;
@@ -19,12 +19,11 @@ mod platform;
 mod record;
 mod service;
 
-use std::{error::Error as StdError, sync::Arc, time::Duration};
+use std::{error::Error as StdError, sync::Arc};
 
 use clap::{Args as _, FromArgMatches as _};
 use proto::adapter::v1::adapter_service_server::AdapterServiceServer;
 use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs};
-use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 pub use config::{
@@ -36,11 +35,9 @@ pub use config::{
 use apply::Tenant;
 use mapping::Mapping;
 use metrics::Metrics;
-use platform::{Connection, capabilities::PAUSE, failure::Failure, matchers::Matchers};
+use platform::matchers::Matchers;
 use service::Adapter;
 
-/// How often readiness asks whether the Platform still gives a token.
-const READINESS_INTERVAL: Duration = Duration::from_secs(15);
 /// A request may name many members, and a user may have many values.
 const MAX_REQUEST: usize = 4 << 20;
 
@@ -86,14 +83,14 @@ impl Service for DelineaAdapter {
 
     fn commands() -> Vec<clap::Command> {
         let shared = |command| PlatformConfig::augment_args(command);
-        vec![shared(check_command::command()), shared(record::command())]
+        vec![shared(check::command::command()), shared(record::command())]
     }
 
     async fn run_command(name: &str, arguments: &clap::ArgMatches, _: Config) -> Result<(), Box<dyn StdError>> {
         let config = PlatformConfig::from_arg_matches(arguments)?;
         config.check()?;
         match name {
-            check_command::NAME => check_command::run(arguments, config).await,
+            check::command::NAME => check::command::run(arguments, config).await,
             _ => record::run(arguments, config).await,
         }
     }
@@ -110,11 +107,11 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let dependency = lifecycle.readiness.dependency("platform");
     let watched = Arc::clone(&platform);
     lifecycle.tasks.spawn("platform readiness", |stop| async move {
-        follow_token(&watched, &dependency, &stop).await;
+        follow::token(&watched, &dependency, &stop).await;
     });
     let probed = Arc::clone(&platform);
     lifecycle.tasks.spawn("platform probe", move |stop| async move {
-        follow_capabilities(&probed, interval, &stop).await;
+        follow::capabilities(&probed, interval, &stop).await;
     });
     let adapter = Adapter::new(tenant);
     let server = AdapterServiceServer::new(adapter).max_decoding_message_size(MAX_REQUEST);
@@ -122,56 +119,4 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         service_runtime::grpc_routes(Routes::new(server), &lifecycle.readiness, &[proto::FILE_DESCRIPTOR_SET])?;
     let listener = service_runtime::bind(config.listen).await?;
     Ok(service_runtime::serve_grpc(listener, routes, lifecycle)?)
-}
-
-/// Asks the tenant anew what it exposes: from time to time, and when a call turns out not to be there.
-async fn follow_capabilities(platform: &Connection, interval: Duration, stop: &CancellationToken) {
-    let regularly = async || match interval {
-        Duration::ZERO => std::future::pending().await,
-        interval => tokio::time::sleep(interval).await,
-    };
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = regularly() => {}
-            () = platform.client.exposure().surprise() => {}
-        }
-        if let Err(failure) = platform.probe().await {
-            tracing::warn!(
-                reason = reason(&failure),
-                "the Platform could not be asked what it exposes"
-            );
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(PAUSE) => {}
-        }
-    }
-}
-
-/// Readiness follows the token, and for the first time waits until it is known what the tenant exposes. Without a token the service is degraded, not unready: it can still say *later*, which is
-/// more than a refused connection says.
-async fn follow_token(platform: &Connection, dependency: &service_runtime::Dependency, stop: &CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            token = is_usable(platform) => match token {
-                Ok(()) => dependency.ready(),
-                Err(failure) => dependency.degraded(reason(&failure)),
-            },
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(READINESS_INTERVAL) => {}
-        }
-    }
-}
-
-async fn is_usable(platform: &Connection) -> Result<(), Failure> {
-    platform.client.token().await?;
-    platform.capabilities().await.map(drop)
-}
-
-fn reason(failure: &Failure) -> String {
-    service_runtime::Chain(failure as &dyn StdError).to_string()
 }

@@ -3,6 +3,7 @@
 //!
 //! Each finding stands for itself: one that cannot be made is *could not tell*, and never hides the next.
 
+pub(crate) mod command;
 mod directory;
 mod finding;
 mod interfaces;

@@ -1,10 +1,13 @@
 //! A throw-away account and group, made, changed, disabled, enabled and removed by the very rules that deliveries follow. It is the
 //! one proof of rights that there is. Whatever fails, what was made is removed; where that fails too, its name is told.
 
+use std::time::Duration;
+
 use proto::{
     adapter::v1::Adoption,
     resource::v1::{MultiValue, User},
 };
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::{
@@ -120,9 +123,14 @@ impl Probe<'_> {
         };
         let desired = Desired::of(&user, None, &self.tenant.mapping).map_err(failed)?;
         let intents = [desired.name.clone()];
-        let standing = self.standing(link, &intents);
-        let outcome = self.tenant.apply_user(standing, &desired).await.map_err(failed)?;
-        applied(step, outcome)
+        let mut tries = Tries::default();
+        loop {
+            let standing = tries.standing(link, &intents);
+            let outcome = self.tenant.apply_user(standing, &desired).await;
+            if let Some(done) = tries.take(step, outcome).await {
+                return done;
+            }
+        }
     }
 
     async fn see(&self, step: Step, id: &str, active: bool) -> Result<(), Failed> {
@@ -188,30 +196,13 @@ impl Probe<'_> {
         };
         let intents = [name.to_owned()];
         let members = Batch::new(members_in, members_out).map_err(failed)?;
-        let standing = self.standing(link, &intents);
-        let outcome = self
-            .tenant
-            .apply_group(standing, name, &members)
-            .await
-            .map_err(failed)?;
-        if let Outcome::Applied(Applied { refused, .. }) = &outcome
-            && let Some(refused) = refused.first()
-        {
-            return Err(Failed {
-                step,
-                why: refused.message.clone(),
-            });
-        }
-        applied(step, outcome)
-    }
-
-    fn standing<'a>(&self, link: Option<&'a str>, intents: &'a [String]) -> Standing<'a> {
-        Standing {
-            link,
-            intents: if link.is_none() { intents } else { &[] },
-            fresh: intents.first().map(String::as_str).filter(|_| link.is_none()),
-            confirmed: &[],
-            adoption: Adoption::Never,
+        let mut tries = Tries::default();
+        loop {
+            let standing = tries.standing(link, &intents);
+            let outcome = self.tenant.apply_group(standing, name, &members).await;
+            if let Some(done) = tries.take(step, outcome).await {
+                return done;
+            }
         }
     }
 
@@ -246,7 +237,9 @@ impl Probe<'_> {
             }
         };
         if let Some(id) = found {
-            self.tenant.remove_group(self.standing(Some(&id), &[])).await?;
+            self.tenant
+                .remove_group(Tries::default().standing(Some(&id), &[]))
+                .await?;
         }
         Ok(())
     }
@@ -261,18 +254,60 @@ impl Probe<'_> {
             }
         };
         if let Some(id) = found {
-            self.tenant.remove_user(self.standing(Some(&id), &[])).await?;
+            self.tenant
+                .remove_user(Tries::default().standing(Some(&id), &[]))
+                .await?;
         }
         Ok(())
     }
 }
 
-fn applied(step: Step, outcome: Outcome) -> Result<String, Failed> {
-    match outcome {
-        Outcome::Applied(Applied { id: Some(id), .. }) => Ok(id),
-        _ => Err(Failed {
-            step,
-            why: "what came of it could not be told".to_owned(),
-        }),
+/// The tries of one step: as deliveries do, what is *later* is tried again, and what a creation whose answer was lost has left is
+/// looked for. Its name is random, so that what stands under it is nobody else's.
+#[derive(Default)]
+struct Tries {
+    failed: u32,
+    confirmed: Vec<String>,
+}
+
+/// So often is a step tried.
+const MOST_TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Tries {
+    fn standing<'a>(&'a self, link: Option<&'a str>, intents: &'a [String]) -> Standing<'a> {
+        let is_new = link.is_none() && self.failed == 0 && self.confirmed.is_empty();
+        Standing {
+            link,
+            intents: if link.is_none() { intents } else { &[] },
+            fresh: intents.first().map(String::as_str).filter(|_| is_new),
+            confirmed: &self.confirmed,
+            adoption: Adoption::Never,
+        }
+    }
+
+    /// What came of a try; `None` where another one follows.
+    async fn take(&mut self, step: Step, outcome: Result<Outcome, ApplyError>) -> Option<Result<String, Failed>> {
+        let failed = |why: &str| {
+            Some(Err(Failed {
+                step,
+                why: why.to_owned(),
+            }))
+        };
+        match outcome {
+            Ok(Outcome::Applied(Applied { refused, .. })) if !refused.is_empty() => failed(&refused[0].message),
+            Ok(Outcome::Applied(Applied { id: Some(id), .. })) => Some(Ok(id)),
+            Ok(Outcome::Found(found)) if self.confirmed.is_empty() => {
+                self.confirmed.push(found.platform_id);
+                None
+            }
+            Err(error) if error.is_later() && self.failed + 1 < MOST_TRIES => {
+                self.failed += 1;
+                sleep(PAUSE).await;
+                None
+            }
+            Err(error) => failed(error.status().message()),
+            Ok(_) => failed("what came of it could not be told"),
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Accounts, whichever interface reaches them. Here stands what an account is to the rest of the adapter, and which
 //! interface each question about one goes to: by its id, or, where there is none yet, as the settings and the probe say.
 
+use std::sync::PoisonError;
+
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
@@ -52,6 +54,8 @@ pub(crate) enum AccountPages<'a> {
 pub(crate) struct States(Vec<String>);
 
 const DISABLED: &str = "Disabled";
+/// So many fields are told that cannot be held.
+const MOST_TOLD: usize = 100;
 
 impl States {
     /// Reads a comma list, in which `None` stands for nothing.
@@ -206,12 +210,20 @@ impl Connection {
         }
     }
 
-    /// Whether the interface of that account can hold a field. What it cannot hold is not written, nor is it missed.
+    /// Whether the interface of that account can hold a field. What it cannot hold is not written; that is told once for each
+    /// field.
     pub(crate) fn holds(&self, id: &str, field: &str) -> bool {
-        match Backend::of(id) {
-            (Backend::Rpc, _) => true,
-            (Backend::Scim, _) => scim::fields::holds(field),
+        if Backend::of(id).0 == Backend::Rpc || scim::fields::holds(field) {
+            return true;
         }
+        let mut told = self.unheld.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < MOST_TOLD && told.insert(field.to_owned()) {
+            tracing::warn!(
+                field,
+                "the Platform's SCIM endpoint cannot hold the field; it is kept in SCIM alone"
+            );
+        }
+        false
     }
 
     /// What a call that is not there means where the settings leave the choice: the other interface is used from now on, which

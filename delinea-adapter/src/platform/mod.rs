@@ -21,7 +21,10 @@ pub(crate) mod scim;
 pub(crate) mod token;
 pub(crate) mod transport;
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
 
 use crate::{
     Error,
@@ -50,6 +53,8 @@ pub(crate) struct Connection {
     counterparts: groups::Counterparts,
     /// The login name of the service user that we are.
     caller: String,
+    /// The fields of which it was told that an interface cannot hold them.
+    unheld: Mutex<HashSet<String>>,
 }
 
 impl Connection {
@@ -66,6 +71,7 @@ impl Connection {
             probed: capabilities::Probed::default(),
             counterparts: groups::Counterparts::default(),
             caller: config.client_id()?.to_owned(),
+            unheld: Mutex::default(),
         })
     }
 }

@@ -132,6 +132,24 @@ async fn a_write_probe_that_fails_says_what_the_tenant_said_and_cleans_up() {
 }
 
 #[tokio::test]
+async fn a_write_probe_goes_on_as_deliveries_do_where_an_answer_is_lost() {
+    let tenant = of("modern").await;
+    let platform = Platform::at(tenant.url());
+    let rules = json!([
+        {"method": "CDirectoryService/CreateUser", "fault": "lost_answer", "times": 1},
+        {"method": "CDirectoryService/SetUserState", "fault": "unavailable", "times": 1},
+        {"method": "Roles/StoreRole", "fault": "lost_answer", "times": 1},
+    ]);
+    platform.control(http::Method::POST, "faults", &rules).await;
+    let done = adapter(&tenant, &["check", "--json", "--write-probe"], &[]).await;
+    let found = verdicts(&done);
+    for name in ["write_probe_user", "write_probe_group", "write_probe_clean_up"] {
+        assert_eq!(found[name], "ok", "{name}: {}", done.out);
+    }
+    assert!(platform.names().await.is_empty() && platform.group_names().await.is_empty());
+}
+
+#[tokio::test]
 async fn what_is_recorded_names_nobody_and_plays_back_as_the_same_tenant() {
     for profile in ["no-role-writes", "heritage"] {
         let folder = tempfile::tempdir().unwrap();

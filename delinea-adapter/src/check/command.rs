@@ -6,11 +6,9 @@ use std::{error::Error as StdError, io::Write, sync::Arc};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use crate::{
-    apply::Tenant,
-    check::{self, Asked, Checked, Finding, Verdict},
-    config::PlatformConfig,
-};
+use crate::{apply::Tenant, config::PlatformConfig};
+
+use super::{Asked, Checked, Finding, Verdict};
 
 pub(crate) const NAME: &str = "check";
 
@@ -55,7 +53,7 @@ pub(crate) async fn run(arguments: &ArgMatches, config: PlatformConfig) -> Resul
         suffixes: domains.into_iter().flatten().cloned().collect(),
         write_probe: arguments.get_flag(WRITE_PROBE),
     };
-    let checked = Box::pin(check::check(&tenant, &asked)).await;
+    let checked = Box::pin(super::check(&tenant, &asked)).await;
     let text = if arguments.get_flag(JSON) {
         format!("{:#}\n", to_json(&checked))
     } else {

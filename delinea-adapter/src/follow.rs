@@ -1,0 +1,63 @@
+//! What goes on beside the service: whether the Platform gives a token, for readiness, and what it exposes.
+
+use std::{error::Error as StdError, time::Duration};
+
+use service_runtime::Dependency;
+use tokio_util::sync::CancellationToken;
+
+use crate::platform::{Connection, capabilities::PAUSE, failure::Failure};
+
+/// How often readiness asks whether the Platform still gives a token.
+const READINESS_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Asks the tenant anew what it exposes: from time to time, and when a call turns out not to be there.
+pub(crate) async fn capabilities(platform: &Connection, interval: Duration, stop: &CancellationToken) {
+    let regularly = async || match interval {
+        Duration::ZERO => std::future::pending().await,
+        interval => tokio::time::sleep(interval).await,
+    };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = regularly() => {}
+            () = platform.client.exposure().surprise() => {}
+        }
+        if let Err(failure) = platform.probe().await {
+            tracing::warn!(
+                reason = reason(&failure),
+                "the Platform could not be asked what it exposes"
+            );
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+/// Readiness follows the token, and for the first time waits until it is known what the tenant exposes. Without a token the service is degraded, not unready: it can still say *later*, which is
+/// more than a refused connection says.
+pub(crate) async fn token(platform: &Connection, dependency: &Dependency, stop: &CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            token = is_usable(platform) => match token {
+                Ok(()) => dependency.ready(),
+                Err(failure) => dependency.degraded(reason(&failure)),
+            },
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(READINESS_INTERVAL) => {}
+        }
+    }
+}
+
+async fn is_usable(platform: &Connection) -> Result<(), Failure> {
+    platform.client.token().await?;
+    platform.capabilities().await.map(drop)
+}
+
+fn reason(failure: &Failure) -> String {
+    service_runtime::Chain(failure as &dyn StdError).to_string()
+}
