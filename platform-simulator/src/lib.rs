@@ -46,8 +46,8 @@ pub use journal::{JournalError, NotDurable};
 pub use platform::{ADMIN_ID, CALLER_ID};
 pub use profile::{
     ClearWith, ColumnCasing, CreateResult, DEFAULT as DEFAULT_PROFILE, Denial, GroupMapping, NAMES as PROFILE_NAMES,
-    NoSuchProfile, Profile, ProfileError, ProfileSource, RateLimitAnswer, Right, RoleWrites, ScimIds, Texts,
-    UnknownPrincipals,
+    NoSuchProfile, Profile, ProfileError, ProfileSource, RateLimitAnswer, Renames, Right, RoleWrites, ScimIds, Texts,
+    UnknownFields, UnknownPrincipals, UnsentFields,
 };
 pub use records::{Group, Kind, Member, User};
 pub use replay::ReplayError;

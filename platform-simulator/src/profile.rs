@@ -15,8 +15,8 @@ use crate::faults::{FaultRule, names};
 use crate::records::User;
 
 pub use choices::{
-    ClearWith, ColumnCasing, CreateResult, Denial, GroupMapping, RateLimitAnswer, Right, RoleWrites, ScimIds,
-    UnknownPrincipals,
+    ClearWith, ColumnCasing, CreateResult, Denial, GroupMapping, RateLimitAnswer, Renames, Right, RoleWrites, ScimIds,
+    UnknownFields, UnknownPrincipals, UnsentFields,
 };
 pub use named::{DEFAULT, NAMES, ProfileError};
 pub use source::{NoSuchProfile, ProfileSource};
@@ -57,6 +57,8 @@ pub struct Profile {
     pub column_casing: ColumnCasing,
     /// Whether lists say how many rows there are in all.
     pub full_count: bool,
+    /// The most rows on a page, whatever is asked for; 0: no limit.
+    pub max_page_size: usize,
     /// Whether the attributes of an account say whose they are.
     pub attributes_identify: bool,
     /// Whether lists of accounts say which are service users.
@@ -84,6 +86,8 @@ pub struct Profile {
     /// For how many milliseconds reports and queries show groups as they were before a change.
     pub group_lag_ms: u64,
 
+    /// The scope that a token is given for.
+    pub token_scope: String,
     /// How many seconds a token lives.
     pub token_lifetime_s: u64,
     /// How many seconds the clock of this tenant is ahead, as the `Date` of its answers says; negative: behind.
@@ -110,6 +114,16 @@ pub struct Profile {
 
     /// What an unknown id does to the batch it is in.
     pub unknown_principals: UnknownPrincipals,
+    /// How many principals, accounts or groups one call may name; 0: no limit.
+    pub max_batch: usize,
+    /// Whether an account's login name can be changed.
+    pub renames: Renames,
+    /// What `ChangeUser` does with fields that are not sent.
+    pub unsent_fields: UnsentFields,
+    /// What `CreateUser` and `ChangeUser` do with fields that nobody knows.
+    pub unknown_fields: UnknownFields,
+    /// How many characters the name of an account or group may have; 0: no limit.
+    pub max_name_length: usize,
     /// What clears a field in `ChangeUser`.
     pub clear_with: ClearWith,
     /// Whether the state `None` also ends `Locked`; otherwise it ends the other states only.
@@ -143,6 +157,7 @@ impl Default for Profile {
             role_id_underscores: true,
             column_casing: ColumnCasing::Lower,
             full_count: true,
+            max_page_size: 0,
             attributes_identify: true,
             service_user_column: true,
             suffixes: Vec::new(),
@@ -155,6 +170,7 @@ impl Default for Profile {
             query_lag_ms: 0,
             reports_obey_caching: true,
             group_lag_ms: 0,
+            token_scope: "xpmheadless".to_owned(),
             token_lifetime_s: 3600,
             clock_skew_s: 0,
             latency_ms: 0,
@@ -167,6 +183,11 @@ impl Default for Profile {
             rate_retry_after_s: Some(1),
             faults: Vec::new(),
             unknown_principals: UnknownPrincipals::FailBatch,
+            max_batch: 0,
+            renames: Renames::Allowed,
+            unsent_fields: UnsentFields::Kept,
+            unknown_fields: UnknownFields::Ignored,
+            max_name_length: 0,
             clear_with: ClearWith::Empty,
             none_clears_locked: true,
             disabling_ends_sessions: false,
@@ -187,6 +208,14 @@ impl Profile {
     /// Whether anybody who asks the Platform gets to see the account.
     pub(crate) fn shows(&self, user: &User) -> bool {
         !self.federated_hidden_until_login || user.is_local() || user.last_login > 0
+    }
+
+    /// A page of this size, or of the largest that there is.
+    pub(crate) fn page_size(&self, asked: usize) -> usize {
+        match self.max_page_size {
+            0 => asked,
+            most => asked.min(most),
+        }
     }
 
     /// The part of a call's latency that is always the same.

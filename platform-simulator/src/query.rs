@@ -165,8 +165,9 @@ pub(crate) fn answer(platform: &Platform, rows: &[Row], table: Table, columns: &
     let columns: Vec<Column> = columns.iter().filter(shown).copied().collect();
     let spelled: Vec<String> = columns.iter().map(|column| spell(*column, casing)).collect();
     let total = rows.len().min(args.limit);
-    let start = (args.page_number - 1).saturating_mul(args.page_size).min(total);
-    let end = start.saturating_add(args.page_size).min(total);
+    let size = profile.page_size(args.page_size);
+    let start = (args.page_number - 1).saturating_mul(size).min(total);
+    let end = start.saturating_add(size).min(total);
     let order = args.sort_by.as_deref().and_then(|name| table.column(name));
     let mut sorted = Vec::new();
     let page: &[Row] = match order {

@@ -126,8 +126,9 @@ fn section(
     let found = rows.into_iter().filter(|(_, row)| holds(filter, row) == Ok(true));
     let found: Vec<_> = found.take(args.limit).collect();
     let total = found.len();
-    let start = (args.page_number - 1).saturating_mul(args.page_size);
-    let page = found.into_iter().skip(start).take(args.page_size).collect();
+    let size = call.profile.page_size(args.page_size);
+    let start = (args.page_number - 1).saturating_mul(size);
+    let page = found.into_iter().skip(start).take(size).collect();
     let columns = ["InternalName", "SystemName", "DisplayName"].map(str::to_owned);
     Ok(envelope::rows(
         entity,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Call;
 use super::roles::{edit, named_group};
+use super::rules::check_batch;
 use crate::envelope::{self, Done, Failure, Outcome};
 use crate::profile::{Profile, UnknownPrincipals};
 use crate::records::{Group, Kind, Member};
@@ -26,7 +27,7 @@ pub(super) fn paged(call: &Call<'_>) -> Outcome {
             .and_then(|text| text.parse::<usize>().ok())
             .filter(|n| *n > 0)
     };
-    let size = number("PageSize").unwrap_or(DEFAULT_SIZE);
+    let size = call.profile.page_size(number("PageSize").unwrap_or(DEFAULT_SIZE));
     let skip = (number("PageNumber").unwrap_or(1) - 1).saturating_mul(size);
     Ok(Done::read(member_rows(call, &group, skip, size)).about(&group.id))
 }
@@ -70,11 +71,16 @@ pub(super) fn remove(call: &Call<'_>) -> Outcome {
     })
 }
 
-fn listed(call: &Call<'_>, state: &State) -> Result<Found, Failure> {
+/// The principals that the call's lists name.
+pub(super) fn listed(call: &Call<'_>, state: &State) -> Result<Found, Failure> {
     let mut found = Found::default();
+    let mut size = 0;
     for (list, kind) in KINDS {
-        found.resolve(state, call.profile, kind, &call.params.list(list))?;
+        let ids = call.params.list(list);
+        size += ids.len();
+        found.resolve(state, call.profile, kind, &ids)?;
     }
+    check_batch(call.profile, size)?;
     Ok(found)
 }
 

@@ -3,6 +3,7 @@
 
 mod core;
 mod directory;
+mod fields;
 mod lookup;
 mod members;
 mod methods;

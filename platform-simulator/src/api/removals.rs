@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Call;
-use super::rules::missing;
+use super::rules::{check_batch, missing};
 use crate::envelope::{Done, Failure, Outcome};
 use crate::platform::{ADMIN_ID, CALLER_ID};
 use crate::profile::UnknownPrincipals;
@@ -27,6 +27,7 @@ pub(super) fn remove_one(call: &Call<'_>) -> Outcome {
 /// Fails as a whole where the caller is among them.
 fn remove(call: &Call<'_>, ids: &[String], find: impl for<'a> Fn(&'a State, &str) -> Option<&'a Arc<User>>) -> Outcome {
     let profile = call.profile;
+    check_batch(profile, ids.len())?;
     let (unknown, commit) = call.platform.change(|state| {
         let (mut ops, mut unknown) = (Vec::new(), None);
         for id in ids {

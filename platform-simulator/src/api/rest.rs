@@ -100,7 +100,7 @@ impl Asked {
 fn list(platform: &Platform, profile: &Profile, query: &Asked) -> Response {
     const DEFAULT_SIZE: usize = 100;
     const MOST: usize = 1000;
-    let size = query.number("pageSize").unwrap_or(DEFAULT_SIZE).min(MOST);
+    let size = profile.page_size(query.number("pageSize").unwrap_or(DEFAULT_SIZE).min(MOST));
     let page = query.number("pageNumber").unwrap_or(1);
     let display_name = query.get("filter.displayName").map(|text| Like::Contains(fold(text)));
     let anything = query.get("filter.searchText").map(|text| Like::Contains(fold(text)));

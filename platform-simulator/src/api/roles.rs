@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Call;
-use super::members::{Found, KINDS, delta};
+use super::members::{Found, KINDS, delta, listed};
 use super::params::{member, texts};
+use super::rules::{check_batch, check_length};
 use crate::envelope::{Done, Failure, Outcome};
 use crate::profile::{CreateResult, Profile, UnknownPrincipals};
 use crate::records::{CDS_UUID, Group};
@@ -41,6 +42,7 @@ fn create(call: &Call<'_>, with_members: bool) -> Outcome {
     let name = params
         .filled("Name")
         .ok_or_else(|| Failure::new(&profile.texts.missing_parameter, "Name"))?;
+    check_length(profile, &name)?;
     let description = params.text("Description").unwrap_or_default();
     let id = new_id(profile);
     let ((), commit) = call.platform.change(|state| {
@@ -53,10 +55,11 @@ fn create(call: &Call<'_>, with_members: bool) -> Outcome {
             description,
             built_in: false,
         };
-        let mut found = Found::default();
-        for (list, kind) in KINDS.into_iter().filter(|_| with_members) {
-            found.resolve(state, profile, kind, &params.list(list))?;
-        }
+        let found = if with_members {
+            listed(call, state)?
+        } else {
+            Found::default()
+        };
         let members = Op::Members {
             group: id.clone(),
             add: found.members,
@@ -102,6 +105,7 @@ pub(super) fn update(call: &Call<'_>) -> Outcome {
     edit(call, |state, group| {
         let mut ops = renamed(profile, state, group, new_name, description)?;
         let (mut add, mut remove) = (Found::default(), Found::default());
+        let mut size = 0;
         for (list, kind) in KINDS {
             let delta = params.member(list);
             let part = |name| {
@@ -110,9 +114,12 @@ pub(super) fn update(call: &Call<'_>) -> Outcome {
                     .map(texts)
                     .unwrap_or_default()
             };
-            add.resolve(state, profile, kind, &part("Add"))?;
-            remove.resolve(state, profile, kind, &part("Delete"))?;
+            let (added, removed) = (part("Add"), part("Delete"));
+            size += added.len() + removed.len();
+            add.resolve(state, profile, kind, &added)?;
+            remove.resolve(state, profile, kind, &removed)?;
         }
+        check_batch(profile, size)?;
         ops.extend(delta(group, add.members, remove.members));
         Ok((ops, add.unknown.or(remove.unknown)))
     })
@@ -138,6 +145,9 @@ pub(super) fn renamed(
     let description = description.unwrap_or_else(|| group.description.clone());
     if state.group_named(&name).is_some_and(|other| other.id != group.id) {
         return Err(Failure::new(&profile.texts.duplicate_group, &name));
+    }
+    if name != group.name {
+        check_length(profile, &name)?;
     }
     if name == group.name && description == group.description {
         return Ok(Vec::new());
@@ -166,6 +176,7 @@ pub(super) fn delete_many(call: &Call<'_>) -> Outcome {
 
 fn remove(call: &Call<'_>, ids: &[String]) -> Outcome {
     let profile = call.profile;
+    check_batch(profile, ids.len())?;
     let (unknown, commit) = call.platform.change(|state| {
         let (mut ops, mut unknown) = (Vec::new(), None);
         for id in ids {

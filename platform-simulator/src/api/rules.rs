@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Call;
 use crate::envelope::Failure;
-use crate::profile::Profile;
+use crate::profile::{Profile, Renames};
 use crate::records::User;
 use crate::state::{Op, State};
 
@@ -41,6 +41,37 @@ pub(super) fn missing(profile: &Profile, name: &str) -> Failure {
     Failure::new(&profile.texts.missing_parameter, name)
 }
 
+/// A name of a length that the tenant accepts.
+pub(super) fn check_length(profile: &Profile, name: &str) -> Result<(), Failure> {
+    match profile.max_name_length {
+        most if most > 0 && name.chars().count() > most => Err(Failure::new(&profile.texts.name_too_long, name)),
+        _ => Ok(()),
+    }
+}
+
+/// A call that names so many at once.
+pub(super) fn check_batch(profile: &Profile, size: usize) -> Result<(), Failure> {
+    match profile.max_batch {
+        most if most > 0 && size > most => Err(Failure::new(&profile.texts.batch_too_large, &size.to_string())),
+        _ => Ok(()),
+    }
+}
+
+/// The login name after a change to this one.
+pub(super) fn renamed(profile: &Profile, old: &User, name: String) -> Result<String, Failure> {
+    if name == old.name {
+        return Ok(name);
+    }
+    match profile.renames {
+        Renames::Allowed => {
+            check_name(profile, &name)?;
+            Ok(name)
+        }
+        Renames::Refused => Err(Failure::new(&profile.texts.rename_refused, &old.name)),
+        Renames::Ignored => Ok(old.name.clone()),
+    }
+}
+
 /// The account that has the name already.
 pub(super) fn taken<'a>(state: &'a State, profile: &Profile, name: &str) -> Option<&'a Arc<User>> {
     state
@@ -48,7 +79,8 @@ pub(super) fn taken<'a>(state: &'a State, profile: &Profile, name: &str) -> Opti
         .filter(|user| user.is_local() || (!profile.local_beside_federated && profile.shows(user)))
 }
 
-pub(super) fn check_suffix(profile: &Profile, name: &str) -> Result<(), Failure> {
+/// A login name whose suffix exists, of a length that is accepted.
+pub(super) fn check_name(profile: &Profile, name: &str) -> Result<(), Failure> {
     let suffix = name
         .rsplit_once('@')
         .filter(|(user, _)| !user.is_empty())
@@ -57,7 +89,7 @@ pub(super) fn check_suffix(profile: &Profile, name: &str) -> Result<(), Failure>
     if suffix.is_empty() || !(profile.suffixes.is_empty() || listed) {
         return Err(Failure::new(&profile.texts.unknown_suffix, suffix));
     }
-    Ok(())
+    check_length(profile, name)
 }
 
 /// Long enough, with small and capital letters and a digit.

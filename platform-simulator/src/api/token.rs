@@ -14,8 +14,6 @@ use serde_json::json;
 use crate::platform::{CALLER_ID, Platform};
 use crate::profile::Profile;
 
-const SCOPE: &str = "xpmheadless";
-
 pub(super) async fn issue(platform: &Platform, profile: &Profile, parts: &Parts, body: Bytes) -> Response {
     let mut request = Request::post("/")
         .body(Body::from(body))
@@ -41,7 +39,7 @@ pub(super) async fn issue(platform: &Platform, profile: &Profile, parts: &Parts,
     if !active || !known || field("client_secret") != platform.client.secret {
         return refuse("invalid_client", "client authentication failed");
     }
-    if field("scope") != SCOPE {
+    if field("scope") != profile.token_scope {
         return refuse("invalid_scope", "the scope is not granted to this client");
     }
     let lifetime = Duration::from_secs(profile.token_lifetime_s);
@@ -50,7 +48,7 @@ pub(super) async fn issue(platform: &Platform, profile: &Profile, parts: &Parts,
         "token_type": "Bearer",
         "expires_in": profile.token_lifetime_s,
         "session_expires_in": 43200,
-        "scope": SCOPE,
+        "scope": profile.token_scope,
     }));
     ([(CACHE_CONTROL, "no-store")], answer).into_response()
 }

@@ -8,37 +8,22 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Call;
-use super::params::text;
-use super::rules::{changed, check_policy, check_suffix, local, missing, required, taken};
+use super::fields::{check_fields, edit};
+use super::rules::{changed, check_name, check_policy, local, missing, renamed, required, taken};
 use crate::envelope::{Done, Failure, Outcome};
 use crate::platform::{CALLER_ID, Platform};
-use crate::profile::{ClearWith, CreateResult, Profile};
+use crate::profile::{CreateResult, Profile, UnsentFields};
 use crate::records::{EVERYBODY, Kind, Member, User};
 use crate::state::Op;
-
-/// A text field, by the name that clients send.
-type TextField = (&'static str, fn(&mut User) -> &mut String);
-
-const TEXTS: &[TextField] = &[
-    ("Mail", |user| &mut user.mail),
-    ("DisplayName", |user| &mut user.display_name),
-    ("Description", |user| &mut user.description),
-    ("OfficeNumber", |user| &mut user.office_number),
-    ("MobileNumber", |user| &mut user.mobile_number),
-    ("HomeNumber", |user| &mut user.home_number),
-    ("PreferredCulture", |user| &mut user.preferred_culture),
-    ("ReportsTo", |user| &mut user.reports_to),
-    ("AccountExp", |user| &mut user.account_exp),
-    ("CmaRedirectedUserUuid", |user| &mut user.cma_redirected_user_uuid),
-];
 
 pub(super) fn create(call: &Call<'_>) -> Outcome {
     let (params, profile) = (&call.params, call.profile);
     let name = params.filled("Name").ok_or_else(|| missing(profile, "Name"))?;
-    check_suffix(profile, &name)?;
+    check_name(profile, &name)?;
     if profile.mail_required && params.filled("Mail").is_none() {
         return Err(missing(profile, "Mail"));
     }
+    check_fields(call)?;
     check_password(call, profile.password_required)?;
     let service_user = params.flag("ServiceUser").unwrap_or(false);
     let mut user = User {
@@ -52,7 +37,7 @@ pub(super) fn create(call: &Call<'_>) -> Outcome {
         version: 1,
         ..User::default()
     };
-    edit(&mut user, call);
+    edit(&mut user, call, UnsentFields::Kept);
     let id = user.id.clone();
     let ((), commit) = call.platform.change(|state| {
         if taken(state, profile, &name).is_some() {
@@ -77,20 +62,19 @@ pub(super) fn change(call: &Call<'_>) -> Outcome {
     let (params, profile) = (&call.params, call.profile);
     let given = params.filled("ID");
     let id = given.as_deref().unwrap_or(CALLER_ID);
+    check_fields(call)?;
     check_password(call, false)?;
     let (old, commit) = call.platform.change(|state| {
         let old = Arc::clone(local(state, profile, id)?);
         let mut user = User::clone(&old);
         if let Some(name) = params.filled("Name") {
-            if name != old.name {
-                check_suffix(profile, &name)?;
-            }
+            let name = renamed(profile, &old, name)?;
             if taken(state, profile, &name).is_some_and(|other| other.id != old.id) {
                 return Err(Failure::new(&profile.texts.duplicate_user, &name));
             }
             user.name = name;
         }
-        edit(&mut user, call);
+        edit(&mut user, call, profile.unsent_fields);
         let mut ops = changed(&old, user);
         if given.is_none() {
             ops.push(Op::CallerEdits(state.caller_edits + 1));
@@ -112,36 +96,6 @@ pub(super) fn reset_password(call: &Call<'_>) -> Outcome {
     let user = call.platform.read(|state| local(state, call.profile, &id).cloned())?;
     check_policy(call.profile, password, true)?;
     Ok(Done::read(Value::Bool(true)).about(&user.id))
-}
-
-/// Takes over every field that the client sent; what clears one is the profile's choice.
-fn edit(user: &mut User, call: &Call<'_>) {
-    let params = &call.params;
-    for (name, field) in TEXTS {
-        let clears = match params.member(name) {
-            None => continue,
-            Some(Value::Null) => call.profile.clear_with != ClearWith::Empty,
-            Some(Value::String(value)) if value.is_empty() => call.profile.clear_with != ClearWith::Null,
-            Some(value) => {
-                if let Some(value) = text(value) {
-                    *field(user) = value;
-                }
-                continue;
-            }
-        };
-        if clears {
-            field(user).clear();
-        }
-    }
-    if let Some(flag) = params.flag("OauthClient") {
-        user.oauth_client = flag;
-    }
-    if let Some(flag) = params.flag("PasswordNeverExpire") {
-        user.password_never_expire = flag;
-    }
-    if let Some(flag) = params.flag("ForcePasswordChangeNext") {
-        user.force_password_change_next = flag;
-    }
 }
 
 /// The operation that puts a new account into the group of everybody.

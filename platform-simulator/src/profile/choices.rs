@@ -96,6 +96,38 @@ pub enum UnknownPrincipals {
     FailAfterRest,
 }
 
+/// What a change of a login name does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Renames {
+    /// It renames.
+    Allowed,
+    /// It fails.
+    Refused,
+    /// The call succeeds, and the name stays.
+    Ignored,
+}
+
+/// What happens to fields that a change does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnsentFields {
+    /// They stay.
+    Kept,
+    /// They are cleared, as where the whole object is wanted.
+    Cleared,
+}
+
+/// What happens to fields that are not the Platform's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownFields {
+    /// Nothing.
+    Ignored,
+    /// The call fails.
+    Refused,
+}
+
 /// What clears a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -23,6 +23,9 @@ pub struct Texts {
     pub not_local: String,
     pub unsupported_query: String,
     pub denied: String,
+    pub rename_refused: String,
+    pub name_too_long: String,
+    pub batch_too_large: String,
 }
 
 impl Default for Texts {
@@ -45,6 +48,9 @@ impl Default for Texts {
             not_local: text("User {} is not a cloud directory user."),
             unsupported_query: text("The query is not supported: {}"),
             denied: text("You do not have the right to call {}."),
+            rename_refused: text("The name of {} cannot be changed."),
+            name_too_long: text("The name {} is too long."),
+            batch_too_large: text("Too many items in one call: {}."),
         }
     }
 }

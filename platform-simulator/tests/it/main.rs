@@ -5,6 +5,7 @@ mod control;
 mod directory;
 mod durability;
 mod faults;
+mod limits;
 mod page;
 mod permissions;
 mod process;

@@ -16,6 +16,7 @@ use super::{Answer, Ask, Refusal, Reply, ids};
 use crate::api::members::delta;
 use crate::api::params::{member, text};
 use crate::api::roles::{new_id, renamed};
+use crate::api::rules::check_length;
 use crate::envelope::Failure;
 use crate::records::{Group, Kind, Member, fold};
 use crate::state::{Op, State};
@@ -23,6 +24,7 @@ use crate::state::{Op, State};
 pub(super) fn create(ask: &Ask<'_>) -> Answer {
     let (profile, document) = (ask.profile, ask.json()?);
     let name = said_name(ask, &document)?;
+    check_length(profile, &name).map_err(Refusal::invalid)?;
     let id = new_id(profile);
     let (unknown, commit) = ask.platform.change(|state| {
         if state.group_named(&name).is_some() {
@@ -129,6 +131,9 @@ fn edit(ask: &Ask<'_>, decide: impl FnOnce(&State, &mut Wanted) -> Result<(), Re
             unknown: None,
         };
         decide(state, &mut wanted)?;
+        if wanted.name != group.name {
+            check_length(ask.profile, &wanted.name).map_err(Refusal::invalid)?;
+        }
         let mut ops = renamed(ask.profile, state, group, Some(wanted.name), None).map_err(Refusal::taken)?;
         let add = wanted.members.difference(&group.members).cloned().collect();
         let remove = group.members.difference(&wanted.members).cloned().collect();

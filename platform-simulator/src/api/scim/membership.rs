@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::patch::{Step, Verb};
 use super::{Ask, Refusal, ids};
 use crate::api::params::{member, text};
+use crate::api::rules::check_batch;
 use crate::envelope::Failure;
 use crate::profile::UnknownPrincipals;
 use crate::records::{Kind, Member, fold};
@@ -96,6 +97,7 @@ impl Found {
             Some(Value::Array(values)) => values.as_slice(),
             Some(single) => std::slice::from_ref(single),
         };
+        check_batch(ask.profile, values.len()).map_err(Refusal::invalid)?;
         for value in values {
             let id = member(value, "value").and_then(text).or_else(|| text(value));
             let id = id.ok_or_else(|| Refusal::bad("invalidValue", "A member has a value."))?;

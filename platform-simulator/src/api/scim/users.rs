@@ -12,7 +12,7 @@ use super::filter::{Condition, Path};
 use super::list::{Question, bad_filter};
 use super::patch::{apply, steps};
 use super::{Answer, Ask, Refusal, Reply, ids};
-use crate::api::rules::{changed, check_suffix, taken};
+use crate::api::rules::{changed, check_name, renamed, taken};
 use crate::api::states::end_tokens;
 use crate::api::users::{hold_back, in_everybody};
 use crate::envelope::Failure;
@@ -33,7 +33,7 @@ pub(super) fn create(ask: &Ask<'_>) -> Answer {
         ..User::default()
     };
     fill(&mut user, &document, profile)?;
-    check_suffix(profile, &user.name).map_err(Refusal::invalid)?;
+    check_name(profile, &user.name).map_err(Refusal::invalid)?;
     let user = Arc::new(user);
     let ((), commit) = ask.platform.change(|state| {
         if taken(state, profile, &user.name).is_some() {
@@ -131,9 +131,7 @@ fn edit(ask: &Ask<'_>, document: impl FnOnce(&User) -> Result<Value, Refusal>) -
         }
         let mut new = User::clone(old);
         fill(&mut new, &document(old)?, profile)?;
-        if new.name != old.name {
-            check_suffix(profile, &new.name).map_err(Refusal::invalid)?;
-        }
+        new.name = renamed(profile, old, new.name).map_err(Refusal::invalid)?;
         if taken(state, profile, &new.name).is_some_and(|other| other.id != old.id) {
             return Err(Refusal::taken(Failure::new(&texts.duplicate_user, &new.name)));
         }
