@@ -189,6 +189,8 @@ impl std::fmt::Debug for Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::Release);
+        // Wakes the connections that wait for a request, so that nobody sends one into a tenant that is gone.
+        self.stopping.cancel();
         self.serving.abort();
         self.platform.journal.close();
     }

@@ -1,5 +1,7 @@
 use std::io::Write;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::*;
 use platform_simulator::{Error, JournalError, ProfileSource};
 
@@ -45,6 +47,23 @@ async fn what_was_answered_survives_a_sudden_end() {
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "tokens do not survive");
     sim.running.stop().await.unwrap();
     Sim::start_with(kept(&folder)).await.running.stop().await.unwrap();
+}
+
+/// A client's idle connections end with the tenant, as a killed process's do, so that its next request finds a new one.
+#[tokio::test]
+async fn idle_connections_end_with_the_tenant() {
+    let sim = Sim::start().await;
+    let mut connection = tokio::net::TcpStream::connect(sim.running.addr).await.unwrap();
+    connection
+        .write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = [0; 4096];
+    let length = connection.read(&mut answer).await.unwrap();
+    assert!(String::from_utf8_lossy(&answer[..length]).ends_with("ready\n"));
+    drop(sim);
+    let end = tokio::time::timeout(std::time::Duration::from_secs(60), connection.read(&mut answer));
+    assert!(matches!(end.await.unwrap(), Ok(0) | Err(_)));
 }
 
 #[tokio::test]
