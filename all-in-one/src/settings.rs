@@ -225,6 +225,31 @@ mod tests {
     }
 
     #[test]
+    fn a_simulated_tenant_is_named_or_in_a_file() {
+        let profile = |line: &str| {
+            read(line)
+                .options
+                .platform_simulator_profile
+                .map(|profile| profile.to_string())
+        };
+        assert_eq!(profile("all-in-one"), None);
+        assert_eq!(
+            profile("all-in-one --platform-simulator-profile hostile").as_deref(),
+            Some("hostile")
+        );
+        assert_eq!(
+            profile("all-in-one --platform-simulator-profile ./x.json").as_deref(),
+            Some("./x.json")
+        );
+        let unknown = ["all-in-one", "--platform-simulator-profile", "hostil"];
+        let refused = Settings::command()
+            .try_get_matches_from(unknown)
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains("no profile is called hostil"), "{refused}");
+    }
+
+    #[test]
     fn brakes_are_on_where_there_is_a_real_tenant() {
         let brakes = |line: &str| read(line).identity.policy.brakes();
         assert_eq!(brakes("all-in-one"), Brakes::default());

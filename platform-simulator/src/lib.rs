@@ -19,6 +19,7 @@ mod past;
 mod platform;
 mod profile;
 mod query;
+mod rate;
 #[cfg(test)]
 mod readme;
 mod records;

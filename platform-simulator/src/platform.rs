@@ -15,6 +15,7 @@ use crate::journal::{Commit, Journal};
 use crate::past::Past;
 use crate::profile::Profile;
 use crate::query::QueryCache;
+use crate::rate::Rate;
 use crate::records::{Group, User};
 use crate::replay::Replay;
 use crate::state::{Op, State};
@@ -69,11 +70,7 @@ impl Platform {
             calls: Mutex::default(),
             tokens: Mutex::default(),
             cache: Mutex::default(),
-            rate: Mutex::new(Rate {
-                // Full, whatever the allowance: it is cut to that when the first call is taken out.
-                left: f64::INFINITY,
-                at: Instant::now(),
-            }),
+            rate: Mutex::new(Rate::full()),
             old_names: Mutex::default(),
             past: Mutex::default(),
             jitter: Mutex::new(StdRng::seed_from_u64(seed)),
@@ -196,12 +193,7 @@ impl Platform {
 
     /// Takes one call out of the allowance; false: too many.
     pub(crate) fn within_rate(&self, profile: &Profile) -> bool {
-        let (per_second, burst) = match (profile.max_rps, profile.rate_burst) {
-            (0, _) => return true,
-            (rate, 0) => (rate, rate),
-            both => both,
-        };
-        held(&self.rate).take(f64::from(per_second), f64::from(burst), Instant::now())
+        held(&self.rate).allows(profile)
     }
 
     /// Lets readers see this account's old display name for a while longer.
@@ -222,26 +214,6 @@ impl Platform {
             }),
             _ => Arc::clone(user),
         }
-    }
-}
-
-/// A bucket that fills evenly.
-#[derive(Debug)]
-struct Rate {
-    left: f64,
-    at: Instant,
-}
-
-impl Rate {
-    fn take(&mut self, per_second: f64, burst: f64, now: Instant) -> bool {
-        let passed = now.duration_since(self.at).as_secs_f64();
-        self.at = now;
-        self.left = (self.left + passed * per_second).min(burst);
-        let enough = self.left >= 1.0;
-        if enough {
-            self.left -= 1.0;
-        }
-        enough
     }
 }
 
@@ -281,21 +253,5 @@ mod tests {
         assert!(draw(7).iter().all(|ms| (2010..=2110).contains(ms)));
         let high = draw(7).into_iter().filter(|ms| *ms >= 2060).count();
         assert!((60..140).contains(&high), "{high} of 200 in the upper half");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_allowance_fills_evenly_up_to_the_burst() {
-        let profile = Profile {
-            max_rps: 10,
-            rate_burst: 3,
-            ..Profile::default()
-        };
-        let platform = platform(profile.clone(), 1);
-        let taken = || (0..20).filter(|_| platform.within_rate(&profile)).count();
-        assert_eq!(taken(), 3);
-        tokio::time::advance(Duration::from_millis(200)).await;
-        assert_eq!(taken(), 2);
-        tokio::time::advance(Duration::from_secs(60)).await;
-        assert_eq!(taken(), 3);
     }
 }

@@ -85,6 +85,30 @@ async fn settings_that_cannot_be_used_exit_with_64_and_a_failed_start_with_1() {
 }
 
 #[tokio::test]
+async fn a_profile_is_named_on_the_command_line() {
+    let mut child = command()
+        .args(["--profile", "heritage", "--log", "off"])
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().unwrap();
+    service_runtime::install_crypto_provider();
+    let url = format!("{}/_sim/profile", line.rsplit(' ').next().unwrap());
+    let profile: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    assert_eq!(profile["extends"], "heritage");
+
+    let mut wrong = command();
+    wrong.args(["--profile", "heritag"]).stderr(Stdio::piped());
+    let output = wrong.output().await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert!(
+        said.contains("no profile is called heritag") && said.contains("scim-only"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn a_health_check_tells_by_its_exit_status_whether_it_answers() {
     let folder = tempfile::tempdir().unwrap();
     let (mut child, url) = run(folder.path()).await;

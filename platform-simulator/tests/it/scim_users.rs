@@ -229,6 +229,33 @@ async fn ids_may_be_others_than_over_rpc() {
 }
 
 #[tokio::test]
+async fn the_endpoint_tells_what_it_has() {
+    let sim = tenant(json!({ "scim": true })).await;
+    let get = async |path: &str| sim.scim("GET", path, Value::Null).await.json::<Value>().await.unwrap();
+    let config = get("ServiceProviderConfig").await;
+    assert_eq!(
+        (&config["patch"]["supported"], &config["bulk"]["supported"]),
+        (&json!(true), &json!(false))
+    );
+    let types = get("ResourceTypes").await;
+    let schemas = get("Schemas").await;
+    for (n, name) in ["User", "Group"].into_iter().enumerate() {
+        assert_eq!(types["Resources"][n]["name"], name);
+        assert_eq!(types["Resources"][n]["schema"], schemas["Resources"][n]["id"]);
+    }
+    let id = made(&sim).await["id"].as_str().unwrap().to_owned();
+    let some = get(&format!("Users/{id}?attributes=userName")).await;
+    let names: Vec<_> = some.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["id", "schemas", "userName"]);
+    assert!(
+        get(&format!("Users/{id}?excludedAttributes=emails"))
+            .await
+            .get("emails")
+            .is_none()
+    );
+}
+
+#[tokio::test]
 async fn tokens_limits_and_faults_are_the_same_as_over_rpc() {
     let sim = tenant(json!({ "scim": true })).await;
     let bare = sim.client.get(sim.url("/scim/v2/Users")).send().await.unwrap();

@@ -1,5 +1,4 @@
-//! The Platform's own SCIM endpoint, `/scim/v2`, over the same accounts and groups: which operation is meant, and the
-//! shape of its answers (RFC 7644). It is the other side of what a client speaks and shares no code with one.
+//! The Platform's own SCIM endpoint, `/scim/v2`, over the same accounts and groups: the shape of its answers (RFC 7644). It is the other side of what a client speaks and shares no code with one.
 
 mod discovery;
 mod document;
@@ -8,6 +7,7 @@ mod groups;
 mod ids;
 mod list;
 mod membership;
+mod operation;
 mod patch;
 mod users;
 
@@ -15,97 +15,17 @@ use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use super::methods::{Effect, Family, segments};
+use super::methods::segments;
 use super::rest::decoded;
 use crate::envelope::Failure;
 use crate::journal::Commit;
 use crate::platform::Platform;
 use crate::profile::Profile;
 
-/// What a request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
-    Config,
-    ResourceTypes,
-    Schemas,
-    ListUsers,
-    CreateUser,
-    ReadUser,
-    ReplaceUser,
-    PatchUser,
-    DeleteUser,
-    ListGroups,
-    CreateGroup,
-    ReadGroup,
-    ReplaceGroup,
-    PatchGroup,
-    DeleteGroup,
-    Unknown,
-}
-
-impl Operation {
-    /// The operation with these segments behind `/scim/v2`; a resource type is spelled in any letter case.
-    pub(super) fn of(method: &Method, segments: &[&str]) -> Self {
-        let (kind, has_id) = match segments {
-            [kind] => (kind.to_ascii_lowercase(), false),
-            [kind, _] => (kind.to_ascii_lowercase(), true),
-            _ => return Self::Unknown,
-        };
-        match (method.as_str(), kind.as_str(), has_id) {
-            ("GET", "serviceproviderconfig", false) => Self::Config,
-            ("GET", "resourcetypes", false) => Self::ResourceTypes,
-            ("GET", "schemas", false) => Self::Schemas,
-            ("GET", "users", false) => Self::ListUsers,
-            ("POST", "users", false) => Self::CreateUser,
-            ("GET", "users", true) => Self::ReadUser,
-            ("PUT", "users", true) => Self::ReplaceUser,
-            ("PATCH", "users", true) => Self::PatchUser,
-            ("DELETE", "users", true) => Self::DeleteUser,
-            ("GET", "groups", false) => Self::ListGroups,
-            ("POST", "groups", false) => Self::CreateGroup,
-            ("GET", "groups", true) => Self::ReadGroup,
-            ("PUT", "groups", true) => Self::ReplaceGroup,
-            ("PATCH", "groups", true) => Self::PatchGroup,
-            ("DELETE", "groups", true) => Self::DeleteGroup,
-            _ => Self::Unknown,
-        }
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Config => "scim:GET /ServiceProviderConfig",
-            Self::ResourceTypes => "scim:GET /ResourceTypes",
-            Self::Schemas => "scim:GET /Schemas",
-            Self::ListUsers => "scim:GET /Users",
-            Self::CreateUser => "scim:POST /Users",
-            Self::ReadUser => "scim:GET /Users/{id}",
-            Self::ReplaceUser => "scim:PUT /Users/{id}",
-            Self::PatchUser => "scim:PATCH /Users/{id}",
-            Self::DeleteUser => "scim:DELETE /Users/{id}",
-            Self::ListGroups => "scim:GET /Groups",
-            Self::CreateGroup => "scim:POST /Groups",
-            Self::ReadGroup => "scim:GET /Groups/{id}",
-            Self::ReplaceGroup => "scim:PUT /Groups/{id}",
-            Self::PatchGroup => "scim:PATCH /Groups/{id}",
-            Self::DeleteGroup => "scim:DELETE /Groups/{id}",
-            Self::Unknown => "scim:unknown",
-        }
-    }
-
-    pub(super) fn effect(self) -> Option<Effect> {
-        match self {
-            Self::ListUsers | Self::ReadUser | Self::ListGroups | Self::ReadGroup => Some(Effect::Reads),
-            Self::CreateUser | Self::ReplaceUser | Self::PatchUser | Self::DeleteUser => Some(Effect::Writes),
-            Self::CreateGroup | Self::ReplaceGroup | Self::PatchGroup | Self::DeleteGroup => {
-                Some(Effect::WritesRoles(Family::Both))
-            }
-            Self::Config | Self::ResourceTypes | Self::Schemas | Self::Unknown => None,
-        }
-    }
-}
+pub(super) use operation::Operation;
 
 /// One request under way, as its handler sees it.
 struct Ask<'a> {
