@@ -126,7 +126,13 @@ impl Client {
         let request = || self.transport.post(&url).json(body);
         self.observed(method, async {
             let answer = self.exchange(method, request, limit).await?;
-            envelope::verdict(method, &answer, &names_in(body), &self.matchers)
+            let verdict = envelope::verdict(method, &answer, &names_in(body), &self.matchers);
+            if let Err(Failure::Throttled { retry_after, .. }) = &verdict
+                && !is_busy(answer.status)
+            {
+                self.pace.throttled(*retry_after);
+            }
+            verdict
         })
         .await
     }
@@ -347,6 +353,11 @@ impl Client {
         }
         Ok(answer)
     }
+}
+
+/// Whether the status alone says that there is too much to do.
+fn is_busy(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// The names that a call is about, which the Platform may quote when it refuses.

@@ -150,6 +150,14 @@ impl Pace {
         }
     }
 
+    /// The Platform asked for fewer calls in words: a refusal whose status says nothing of it.
+    pub(crate) fn throttled(&self, pause: Option<Duration>) {
+        if let Some(pause) = pause {
+            self.rate.pause(Instant::now() + pause);
+        }
+        self.too_many(Cause::Throttled);
+    }
+
     /// A request goes out now.
     pub(crate) fn sent(&self, method: &'static str) -> Sent<'_> {
         Sent {
@@ -230,12 +238,7 @@ impl Sent<'_> {
 
     fn learn(&self, answer: &Answer) {
         match answer.status {
-            StatusCode::TOO_MANY_REQUESTS => {
-                if let Some(pause) = answer.retry_after {
-                    self.pace.rate.pause(Instant::now() + pause);
-                }
-                self.pace.too_many(Cause::Throttled);
-            }
+            StatusCode::TOO_MANY_REQUESTS => self.pace.throttled(answer.retry_after),
             StatusCode::SERVICE_UNAVAILABLE => self.pace.too_many(Cause::Unavailable),
             _ => {
                 let is_small = answer.body.len() <= ABOUT_ONE_OBJECT;

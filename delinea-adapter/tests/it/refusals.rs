@@ -1,6 +1,8 @@
 //! What the Platform's refusals are taken for: texts in a language that the built-in table does not know, with a tenant's own
 //! matchers and without.
 
+use std::time::Duration;
+
 use proto::error::ErrorReason;
 use serde_json::{Value, json};
 use tonic::Code;
@@ -119,6 +121,16 @@ async fn a_throttled_call_in_an_envelope_is_like_one_by_status() {
     assert_eq!(later, (Code::ResourceExhausted, ErrorReason::PlatformThrottled));
     world.apply_user(linked(&called, &id)).await.unwrap().applied();
     assert_eq!(world.account(NAME).await["DisplayName"], "Anna Holm");
+
+    let long = json!({"method": CHANGE, "fault": "failure", "message": "Kontingent", "retry_after_s": 3600});
+    world.fault(long).await;
+    let status = world.apply_user(linked(&anna(), &id)).await.unwrap_err();
+    let wait = reason(&status).1.retry_after.unwrap();
+    assert!(wait > Duration::from_secs(3000), "{wait:?}");
+    let calls = world.state().await["reads"].clone();
+    let paused = failed(world.apply_user(linked(&anna(), &id)).await);
+    assert_eq!(paused, (Code::ResourceExhausted, ErrorReason::PlatformThrottled));
+    assert_eq!(world.state().await["reads"], calls, "nothing is sent meanwhile");
 }
 
 /// A name of the very words that a tenant's matcher looks for.

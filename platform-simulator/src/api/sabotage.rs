@@ -58,7 +58,7 @@ pub(super) fn wrong_answer(rule: &FaultRule, is_scim: bool) -> Option<Response> 
             }
             let mut answer = envelope::failure(message, rule.error_id.as_deref());
             *answer.status_mut() = status(StatusCode::OK);
-            Some(answer)
+            Some((headers, answer).into_response())
         }
         Fault::Slow | Fault::LostAnswer | Fault::Truncated => None,
     }

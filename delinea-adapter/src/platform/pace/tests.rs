@@ -201,6 +201,20 @@ async fn the_rate_is_halved_once_for_a_burst_and_stays_above_a_least() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_platform_that_asks_in_words_is_heard_like_one_that_asks_by_status() {
+    let (by_words, by_status) = (pace(8, 4), pace(8, 4));
+    by_words.throttled(None);
+    let _ = by_status.sent(METHOD).ended(answer(429, None));
+    let now = Instant::now();
+    let waits_by_words = waits(&by_words, now, 20);
+    assert_eq!(waits_by_words, waits(&by_status, now, 20));
+    assert!(waits_by_words[19] > waits(&pace(8, 4), now, 20)[19]);
+    by_words.throttled(Some(5 * SECOND));
+    let paused = by_words.rate.reserve(now, None);
+    assert!(matches!(paused, Err(NoTurn::Paused(wait)) if wait == 5 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_platform_that_is_unavailable_is_called_less_often() {
     let pace = pace(10, 4);
     pace.sent(METHOD).ended(answer(503, None)).unwrap();
