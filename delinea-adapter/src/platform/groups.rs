@@ -87,7 +87,7 @@ impl Connection {
             )),
             GroupBackend::Auto => {
                 let known = self.capabilities().await?;
-                let scim = known.has_scim() && self.rpc.families_in_force().is_empty();
+                let scim = known.has_scim() && !self.rpc.creates_roles();
                 Ok(if scim { Backend::Scim } else { Backend::Rpc })
             }
         }

@@ -12,7 +12,8 @@ use tokio::{
 use tonic::Code;
 
 use crate::world::{
-    World, anna, failed, fresh, intended, linked, linked_group, reason, removal, says_not_created, wanted, wanted_group,
+    World, anna, failed, fresh, intended, intents, linked, linked_group, reason, removal, says_not_created, wanted,
+    wanted_group,
 };
 
 const POST_USERS: &str = "scim:POST /Users";
@@ -50,6 +51,25 @@ async fn where_creating_turns_out_not_to_be_there_the_other_interface_serves_fro
     assert_eq!(link.backend, "scim");
     assert!(link.platform_id.starts_with("scim:"));
     world.account("anna@example.com").await;
+}
+
+#[tokio::test]
+async fn the_same_of_groups() {
+    let world = World::new().await;
+    let hidden = ["Roles/StoreRole", "SaasManage/StoreRole"];
+    world
+        .becomes(json!({"scim": true, "scim_ids": "own", "hidden": hidden}))
+        .await;
+    let request = |name: &str| ApplyGroupRequest {
+        intents: Some(intents(&[name], Some(name))),
+        ..wanted_group(name)
+    };
+    let name = world.apply_group(wanted_group("Rack")).await.unwrap().intent();
+    let moved = world.apply_group(request(&name)).await.unwrap_err();
+    assert_eq!(moved.code(), Code::Unavailable, "{moved:?}");
+    let name = world.apply_group(wanted_group("Rack")).await.unwrap().intent();
+    let link = world.apply_group(request(&name)).await.unwrap().applied().link.unwrap();
+    assert_eq!(link.backend, "scim");
 }
 
 #[tokio::test]

@@ -128,6 +128,12 @@ impl Rpc {
         self.families.iter().filter(|family| !lacks(family)).copied().collect()
     }
 
+    /// Whether a group can be created and filled, as far as is known.
+    pub(crate) fn creates_roles(&self) -> bool {
+        let known = self.families_in_force();
+        known.iter().any(|family| !self.client.lacks(family.store()))
+    }
+
     /// The families in the order in which a call is tried; of those that are not there one all the same, so that a call says so.
     fn families(&self) -> Vec<Family> {
         let known = self.families_in_force();
