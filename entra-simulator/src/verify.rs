@@ -34,6 +34,8 @@ pub struct VerifyOptions {
     pub settle: Duration,
     /// Names of users and groups that are no business of the job.
     pub ignore: Vec<String>,
+    /// Attributes that this Platform cannot hold, such as `manager`: only what SCIM has of them is compared.
+    pub unheld: Vec<String>,
     /// What was there before the job began.
     pub before: Before,
 }
@@ -44,6 +46,7 @@ impl Default for VerifyOptions {
             platform_url: None,
             settle: Duration::from_secs(60),
             ignore: Vec::new(),
+            unheld: Vec::new(),
             before: Before::default(),
         }
     }
@@ -187,6 +190,10 @@ async fn verify_those(
         let result = compare_once(job, directory, options, platform.as_ref()).await;
         let result = result.map(|mut verification| {
             verification.differences.retain(&counts);
+            let is_held = |name: &String| !options.unheld.contains(name);
+            verification
+                .differences
+                .retain(|difference| is_held(&difference.attribute) || difference.scim != difference.expected);
             verification
         });
         let waited = started.elapsed();

@@ -56,6 +56,12 @@ pub(crate) fn holds_managers() -> bool {
     name().as_deref() != Some("scim-only")
 }
 
+/// The attributes that this run's tenant cannot hold.
+pub(crate) fn unheld() -> Vec<String> {
+    let none = (!holds_managers()).then(|| "manager".to_owned());
+    none.into_iter().collect()
+}
+
 /// What an administrator of such a tenant sets: where there is a federation, or that cannot be told, somebody has decided; and
 /// words that the built-in matchers do not know have one of their own.
 pub(super) fn adapter_flags(folder: &Path) -> Vec<String> {
