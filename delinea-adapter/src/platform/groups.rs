@@ -51,10 +51,17 @@ pub(crate) enum GroupPages<'a> {
 }
 
 /// A list of members under way.
-pub(crate) enum MemberPages<'a> {
+pub(crate) struct MemberPages<'a> {
+    platform: &'a Connection,
+    source: MemberSource<'a>,
+    /// A page that was read, and not yet told by the ids that accounts are kept by.
+    read: Option<Vec<Member>>,
+}
+
+enum MemberSource<'a> {
     Rpc(rpc::members::MemberPages<'a>),
-    /// The endpoint gives them all at once.
-    Scim(&'a Connection, Option<String>),
+    /// The endpoint gives them all at once; `None` when it has.
+    Scim(Option<String>),
 }
 
 /// What accounts are called in the other interface, as far as that was looked up.
@@ -182,9 +189,14 @@ impl Connection {
 
     /// Begins a list of members; nothing is called before the first page is asked for.
     pub(crate) fn all_members(&self, id: &str) -> MemberPages<'_> {
-        match Backend::of(id) {
-            (Backend::Rpc, id) => MemberPages::Rpc(self.rpc.all_members(id)),
-            (Backend::Scim, id) => MemberPages::Scim(self, Some(id.to_owned())),
+        let source = match Backend::of(id) {
+            (Backend::Rpc, id) => MemberSource::Rpc(self.rpc.all_members(id)),
+            (Backend::Scim, id) => MemberSource::Scim(Some(id.to_owned())),
+        };
+        MemberPages {
+            platform: self,
+            source,
+            read: None,
         }
     }
 
@@ -258,18 +270,42 @@ impl GroupPages<'_> {
 }
 
 impl MemberPages<'_> {
-    /// The next members, by their ids as they are kept; `None` after the last. After a failure the same page may be asked for
-    /// again.
+    /// The next members, by the ids that accounts are kept by; `None` after the last. After a failure the same page may be asked
+    /// for again.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Member>>, Failure> {
+        let page = match self.read.take() {
+            Some(page) => page,
+            None => match self.source.next(&self.platform.scim).await? {
+                Some(page) => page,
+                None => return Ok(None),
+            },
+        };
+        let (platform, backend) = (self.platform, self.source.backend());
+        // What cannot be told now is not read once more.
+        let page = self.read.insert(page);
+        let kept = platform.as_users_are_kept(backend, page).await?;
+        self.read = None;
+        Ok(Some(kept))
+    }
+}
+
+impl MemberSource<'_> {
+    fn backend(&self) -> Backend {
+        match self {
+            Self::Rpc(_) => Backend::Rpc,
+            Self::Scim(_) => Backend::Scim,
+        }
+    }
+
+    async fn next(&mut self, scim: &scim::Scim) -> Result<Option<Vec<Member>>, Failure> {
         match self {
             Self::Rpc(pages) => pages.next().await,
-            Self::Scim(platform, group) => {
-                let Some(id) = group.clone() else { return Ok(None) };
+            Self::Scim(group) => {
+                let Some(id) = group.as_deref() else { return Ok(None) };
                 let incomplete = || Failure::unavailable(scim::GET_GROUPS, Trouble::Incomplete);
-                let members = platform.scim.members(&id).await?.ok_or_else(incomplete)?;
-                let kept = platform.as_users_are_kept(members).await?;
+                let members = scim.members(id).await?.ok_or_else(incomplete)?;
                 *group = None;
-                Ok((!kept.is_empty()).then_some(kept))
+                Ok((!members.is_empty()).then_some(members))
             }
         }
     }
@@ -277,17 +313,17 @@ impl MemberPages<'_> {
 
 impl Connection {
     /// The same members by the ids that accounts are kept by, where those are of another interface.
-    async fn as_users_are_kept(&self, members: Vec<Member>) -> Result<Vec<Member>, Failure> {
+    async fn as_users_are_kept(&self, backend: Backend, members: &[Member]) -> Result<Vec<Member>, Failure> {
         let users = self.user_backend().await?;
         let mut kept = Vec::with_capacity(members.len());
-        for Member { id, kind } in members {
-            let id = Backend::Scim.kept(&id);
-            let is_account = kind.is_empty() || kind.eq_ignore_ascii_case("User");
-            let id = match self.counterpart(&id, users).await {
-                Ok(other) if is_account => other,
+        for member in members {
+            let own = backend.kept(&member.id);
+            let id = match self.counterpart(&own, users).await {
+                Ok(other) if member.is_account() => other,
                 Err(failure) if failure.is_later() => return Err(failure),
-                _ => id,
+                _ => own,
             };
+            let kind = member.kind.clone();
             kept.push(Member { id, kind });
         }
         Ok(kept)

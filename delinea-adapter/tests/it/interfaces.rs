@@ -187,6 +187,30 @@ async fn members_are_known_by_their_ids_in_the_groups_interface() {
     }
 }
 
+/// The other way round: accounts at the endpoint, groups by RPC.
+#[tokio::test]
+async fn members_of_the_endpoint_are_put_into_groups_of_the_other_interface() {
+    let world = World::with(&["--user-backend=scim", "--group-backend=roles"]).await;
+    world.becomes(json!({"scim": true, "scim_ids": "own"})).await;
+    let people = [
+        world.provision(&named("ada@example.com")).await,
+        world.provision(&named("bo@example.com")).await,
+    ];
+    assert!(people.iter().all(|id| id.starts_with("scim:")), "{people:?}");
+    let group = world.provision_group("Rack", &people).await;
+    assert!(!group.starts_with("scim:"), "{group}");
+    let request = ListPlatformGroupMembersRequest {
+        tenant: "default".to_owned(),
+        platform_id: group,
+    };
+    let stream = world.client.clone().list_platform_group_members(request).await;
+    let mut listed = stream.unwrap().into_inner().message().await.unwrap().unwrap().user_ids;
+    listed.sort_unstable();
+    let mut people = people.to_vec();
+    people.sort_unstable();
+    assert_eq!(listed, people);
+}
+
 #[tokio::test]
 async fn groups_are_written_by_what_the_settings_say() {
     for (setting, method, backend) in [
