@@ -86,6 +86,16 @@ const OWNED: &[Owned] = &[
         Reach::Never,
         "nobody is made an administrator by provisioning",
     ),
+    Owned(
+        "CmaRedirectedUser",
+        Reach::Never,
+        "nobody's second factor is moved to another account by provisioning",
+    ),
+    Owned(
+        "CmaRedirectedUserUuid",
+        Reach::Never,
+        "nobody's second factor is moved to another account by provisioning",
+    ),
     Owned("InEverybodyRole", Reach::Never, "IN_EVERYBODY decides that"),
     Owned("SendEmailInvite", Reach::Never, "nobody is invited by provisioning"),
     Owned("SendSmsInvite", Reach::Never, "nobody is invited by provisioning"),

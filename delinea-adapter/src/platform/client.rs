@@ -186,7 +186,7 @@ impl Client {
         };
         self.observed(method, async {
             let answer = self.exchange(method, request, MAX_LIST).await?;
-            scim::answer::verdict(method, &answer)
+            scim::answer::verdict(method, &answer, &self.matchers)
         })
         .await
     }
@@ -226,7 +226,7 @@ impl Client {
             if about_nobody {
                 return Err(Failure::refused(path, Class::NotFound, "there is none of that name"));
             }
-            scim::answer::verdict(path, &answer)
+            scim::answer::verdict(path, &answer, &self.matchers)
         })
         .await
     }

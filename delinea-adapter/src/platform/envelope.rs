@@ -67,7 +67,7 @@ pub(crate) fn no_verdict(method: &'static str, answer: &Answer) -> Failure {
     }
 }
 
-fn throttled(method: &'static str, answer: &Answer) -> Failure {
+pub(super) fn throttled(method: &'static str, answer: &Answer) -> Failure {
     Failure::Throttled {
         method,
         retry_after: answer.retry_after,

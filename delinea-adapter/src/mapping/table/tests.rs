@@ -79,6 +79,10 @@ fn what_cannot_be_meant_is_refused_with_its_line() {
         (r#"{"platform": "service_user", "constant": "true"}"#, "service user"),
         (r#"{"platform": "InSysAdminRole", "constant": "true"}"#, "administrator"),
         (
+            r#"{"platform": "CmaRedirectedUserUuid", "scim": ["title"]}"#,
+            "second factor",
+        ),
+        (
             r#"{"platform": "PasswordNeverExpire", "constant": "true"}"#,
             "EXTRA_CREATE_FIELDS",
         ),

@@ -125,15 +125,8 @@ impl Matchers {
     /// for.
     pub(crate) fn judge(&self, method: &'static str, reason: &Reason<'_>, names: &[&str]) -> Judgement {
         let texts = Texts::of(reason, names);
-        let fits = |matcher: &&Own| {
-            matcher.status.is_none_or(|statuses| statuses.have(reason.status))
-                && matcher.test().is_none_or(|(place, test)| texts.fit(place, &test))
-        };
-        if let Some(matcher) = self.own.iter().find(fits) {
-            return Judgement {
-                meaning: matcher.meaning,
-                own: true,
-            };
+        if let Some(meaning) = self.own_meaning(reason, &texts) {
+            return Judgement { meaning, own: true };
         }
         let text = table::TEXTS.iter().find(|built_in| {
             let (place, test) = built_in.test();
@@ -150,6 +143,19 @@ impl Matchers {
             meaning: meaning.unwrap_or(Meaning::Refused(Class::Other)),
             own: false,
         }
+    }
+
+    /// What a tenant's own matcher says of a refusal, if one fits.
+    pub(crate) fn own(&self, reason: &Reason<'_>) -> Option<Meaning> {
+        self.own_meaning(reason, &Texts::of(reason, &[]))
+    }
+
+    fn own_meaning(&self, reason: &Reason<'_>, texts: &Texts) -> Option<Meaning> {
+        let fits = |matcher: &&Own| {
+            matcher.status.is_none_or(|statuses| statuses.have(reason.status))
+                && matcher.test().is_none_or(|(place, test)| texts.fit(place, &test))
+        };
+        self.own.iter().find(fits).map(|matcher| matcher.meaning)
     }
 
     /// Tells of a refusal that nobody knows: its ids, once for each, and never its message, which names accounts.

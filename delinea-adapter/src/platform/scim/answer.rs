@@ -7,12 +7,13 @@ use serde_json::Value;
 use super::super::{
     envelope,
     failure::{Class, Failure, Trouble, Words},
+    matchers::{Matchers, Meaning, Reason},
     transport::Answer,
 };
 
 /// The body of a successful answer, `Null` where it has none; or the failure that the answer is. 401 is the caller's to handle
-/// before.
-pub(crate) fn verdict(method: &'static str, answer: &Answer) -> Result<Value, Failure> {
+/// before. A tenant's own matchers come before the status: to them `scimType` is an `ErrorID` and `detail` a `Message`.
+pub(crate) fn verdict(method: &'static str, answer: &Answer, matchers: &Matchers) -> Result<Value, Failure> {
     let blank = answer.body.iter().all(u8::is_ascii_whitespace);
     let status = answer.status;
     match status {
@@ -35,6 +36,23 @@ pub(crate) fn verdict(method: &'static str, answer: &Answer) -> Result<Value, Fa
     let is_scim = body.as_ref().is_some_and(|body| {
         body.get("schemas").is_some() || body.get("status").is_some() || body.get("detail").is_some()
     });
+    let refused = |class| Failure::Refused {
+        method,
+        class,
+        words: Words::new(text("detail")),
+        retry_after: answer.retry_after.filter(|_| class == Class::Transient),
+    };
+    let reason = Reason {
+        error_id: text("scimType"),
+        message: text("detail"),
+        status: status.as_u16(),
+        ..Reason::default()
+    };
+    match matchers.own(&reason).filter(|_| is_scim) {
+        Some(Meaning::Throttled) => return Err(envelope::throttled(method, answer)),
+        Some(Meaning::Refused(class)) => return Err(refused(class)),
+        None => {}
+    }
     let class = match status {
         StatusCode::CONFLICT => Class::Duplicate,
         StatusCode::BAD_REQUEST if text("scimType").eq_ignore_ascii_case("uniqueness") => Class::Duplicate,
@@ -57,17 +75,13 @@ pub(crate) fn verdict(method: &'static str, answer: &Answer) -> Result<Value, Fa
             },
         });
     }
-    Err(Failure::Refused {
-        method,
-        class,
-        words: Words::new(text("detail")),
-        retry_after: None,
-    })
+    Err(refused(class))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::matchers::tests::matchers;
 
     #[test]
     fn each_status_is_the_right_failure() {
@@ -103,9 +117,30 @@ mod tests {
                 transaction: None,
                 body: body.into(),
             };
-            let failure = verdict("scim GET /Users", &answer).unwrap_err();
+            let failure = verdict("scim GET /Users", &answer, &matchers("[]")).unwrap_err();
             let seen = (failure.kind(), failure.is_later(), failure.in_doubt());
             assert_eq!(seen, (kind, later, in_doubt), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_tenants_own_matchers_come_before_the_status() {
+        let own = matchers(
+            r#"[{"field": "message", "contains": "langsam", "class": "throttled"}, {"field": "error_id", "contains": "quota", "status": 400, "class": "transient"}]"#,
+        );
+        for (body, kind) in [
+            (r#"{"detail":"Bitte langsamer.","status":"400"}"#, "throttled"),
+            (r#"{"detail":"x","scimType":"quota"}"#, "transient"),
+            (r#"{"detail":"x","scimType":"invalidValue"}"#, "validation"),
+        ] {
+            let answer = Answer {
+                status: StatusCode::BAD_REQUEST,
+                retry_after: None,
+                transaction: None,
+                body: body.into(),
+            };
+            let failure = verdict("scim POST /Users", &answer, &own).unwrap_err();
+            assert_eq!(failure.kind(), kind, "{body}");
         }
     }
 }
