@@ -36,7 +36,13 @@ pub(crate) const TOKEN: &str = "dsg_the-token-of-the-end-to-end-tests";
 pub(crate) const NEXT_TOKEN: &str = "dsg_the-token-that-takes-over";
 
 /// The accounts that a new tenant has.
-pub(crate) const BUILT_IN: [&str; 2] = ["scim-gateway@example.com", "cloudadmin@example.com"];
+pub(crate) const BUILT_IN: [&str; 4] = [
+    "scim-gateway@example.com",
+    "cloudadmin@example.com",
+    // Those of the federation, in the profile that has one.
+    "fay.adler@example.com",
+    "finn.berg@example.com",
+];
 
 /// The file that declares the tenant's own schemas, in the deployment's folder.
 const SCHEMAS_FILE: &str = "schemas.json";

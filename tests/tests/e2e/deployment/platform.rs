@@ -6,7 +6,7 @@ use http::Method;
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::profile;
+use super::{BUILT_IN, profile};
 
 /// The control side of a simulated Platform.
 pub(crate) struct Platform {
@@ -61,6 +61,7 @@ impl Platform {
         let users = state["users"].as_array().unwrap().iter();
         users
             .filter(|user| user["BuiltIn"] == false && user["ServiceUser"] == false)
+            .filter(|user| !BUILT_IN.contains(&user["Name"].as_str().unwrap()))
             .cloned()
             .collect()
     }
