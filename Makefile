@@ -70,7 +70,7 @@ STORE ?= both
 .PHONY: torture
 torture: install-test-packages
 	$(CARGO) build --locked --workspace --bins
-	./target/debug/torture $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --store $(STORE) $(ARGS)
+	./target/debug/torture $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --store $(STORE) $(if $(PROFILE),--profile $(PROFILE)) $(ARGS)
 
 # Chromium opens the simulated Platform's page as a person would; the Redis store is tested on real servers (7.0 or newer).
 .PHONY: install-test-packages

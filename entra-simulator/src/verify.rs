@@ -38,6 +38,9 @@ pub struct VerifyOptions {
     pub unheld: Vec<String>,
     /// What was there before the job began.
     pub before: Before,
+    /// Login names, in lower case, of accounts that are reached by an interface of the Platform that holds no manager. SCIM shows it
+    /// all the same.
+    pub without_manager: BTreeSet<String>,
 }
 
 impl Default for VerifyOptions {
@@ -48,6 +51,7 @@ impl Default for VerifyOptions {
             ignore: Vec::new(),
             unheld: Vec::new(),
             before: Before::default(),
+            without_manager: BTreeSet::new(),
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn differences(
     let systems = Systems::new(scim, platform);
     let mut found = Vec::new();
     for user in expected.users.values() {
-        systems.compare_user(user, &mut found);
+        systems.compare_user(user, &options.without_manager, &mut found);
     }
     for group in &expected.groups {
         systems.compare_group(group, expected, &options.before, &mut found);
@@ -93,7 +93,7 @@ impl<'a> Systems<'a> {
         }
     }
 
-    fn compare_user(&self, expected: &ExpectedUser, found: &mut Vec<Difference>) {
+    fn compare_user(&self, expected: &ExpectedUser, without_manager: &BTreeSet<String>, found: &mut Vec<Difference>) {
         let object = format!("user {}", expected.name);
         let key = expected.name.to_lowercase();
         let on_scim = self.scim_users.get(&key).map_or(&[][..], Vec::as_slice);
@@ -144,7 +144,7 @@ impl<'a> Systems<'a> {
             ),
             Checked::of(
                 &manager,
-                account.map(|account| {
+                account.filter(|_| !without_manager.contains(&key)).map(|account| {
                     let id = filled(&account.reports_to)?.to_lowercase();
                     named(id.clone(), self.account_names.get(&id))
                 }),

@@ -53,7 +53,9 @@ pub struct Outcome {
 
 /// Carries out a plan. An error means that nothing could be started, or that no file could be written.
 pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
-    let folder = settings.out.join(format!("seed-{}-{}", plan.seed, plan.store));
+    let folder = settings
+        .out
+        .join(format!("seed-{}-{}-{}", plan.seed, plan.store, plan.profile));
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
@@ -65,7 +67,7 @@ pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
         programs: &settings.programs,
         work: &folder,
     };
-    let mut services = Services::start(plan.seed, plan.store, &settings.log, folders).await?;
+    let mut services = Services::start(plan, &settings.log, folders).await?;
     story.tell("all are ready");
     let mut campaign = Campaign {
         plan,
@@ -80,6 +82,7 @@ pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
         made,
         unheard,
         locked,
+        second,
         findings,
     } = result.unwrap_or_else(|error| Verdict {
         findings: vec![format!("it could not go on: {error:#}")],
@@ -96,7 +99,7 @@ pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
     Ok(Outcome {
         summary: format!(
             "{} kills, {hits} calls hit by faults, {acknowledged} writes acknowledged, {made} accounts and groups made, \
-             {unheard} unheard deletions, {locked} locked",
+             {unheard} unheard deletions, {locked} locked, {second} accounts by SCIM",
             plan.kills()
         ),
         took: began.elapsed(),

@@ -9,9 +9,11 @@ mod balancer;
 mod campaign;
 mod changes;
 mod journal;
+mod links;
 mod plan;
 mod platform;
 mod process;
+mod profile;
 mod services;
 mod store;
 mod story;
@@ -24,6 +26,7 @@ use std::time::Duration;
 
 pub use campaign::{Outcome, Settings, campaign};
 pub use plan::{Blow, Cycle, Plan, ROUNDS, Victim, What};
+pub use profile::Profile;
 pub use store::Store;
 pub use weather::{Rule, Weather};
 

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use fault_campaign::{Outcome, Plan, Settings, Store, campaign};
+use fault_campaign::{Outcome, Plan, Profile, Settings, Store, campaign};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -24,6 +24,9 @@ struct Arguments {
     /// What identity-service keeps its state in.
     #[arg(long, value_enum, default_value_t = Stores::Both)]
     store: Stores,
+    /// Which kind of tenant the Platform is, by a name of the simulator's profiles.
+    #[arg(long, value_parser = profile, default_value_t = Profile::Default)]
+    profile: Profile,
     /// Show the plans, and do nothing.
     #[arg(long)]
     plan: bool,
@@ -58,6 +61,11 @@ impl Stores {
     }
 }
 
+fn profile(name: &str) -> Result<Profile, String> {
+    let known = Profile::ALL.into_iter().find(|profile| profile.name() == name);
+    known.ok_or_else(|| format!("it is one of {}", Profile::ALL.map(Profile::name).join(", ")))
+}
+
 #[tokio::main(worker_threads = 2)]
 async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
@@ -74,13 +82,13 @@ async fn main() -> Result<ExitCode> {
     let mut failed = Vec::new();
     for seed in first..first.saturating_add(arguments.seeds) {
         for store in arguments.store.list() {
-            let plan = Plan::of(seed, store);
+            let plan = Plan::of(seed, store, arguments.profile);
             if arguments.plan {
                 write!(io::stdout(), "{plan}")?;
                 continue;
             }
             if !run(plan, &settings).await? {
-                failed.push(format!("SEED={seed} STORE={store}"));
+                failed.push(format!("SEED={seed} STORE={store} PROFILE={}", arguments.profile));
             }
         }
     }
@@ -98,7 +106,9 @@ async fn main() -> Result<ExitCode> {
 /// Runs one, and tells what came of it.
 async fn run(plan: Plan, settings: &Settings) -> Result<bool> {
     let mut out = io::stdout();
-    let (seed, store) = (plan.seed, plan.store);
+    let Plan {
+        seed, store, profile, ..
+    } = plan;
     let where_to = settings.clone();
     // A task of its own: what panics in it is a failure of this seed.
     let ran = tokio::spawn(async move { campaign(&plan, &where_to).await }).await;
@@ -111,18 +121,21 @@ async fn run(plan: Plan, settings: &Settings) -> Result<bool> {
     } = match ran.map_err(anyhow::Error::from).and_then(|outcome| outcome) {
         Ok(outcome) => outcome,
         Err(error) => {
-            writeln!(out, "seed {seed:>5} {store:<8} could not run: {error:#}")?;
+            writeln!(out, "seed {seed:>5} {store:<8} {profile:<14} could not run: {error:#}")?;
             return Ok(false);
         }
     };
     let took = took.as_secs_f64();
     if findings.is_empty() {
-        writeln!(out, "seed {seed:>5} {store:<8} {took:3.0} s  equal; {summary}")?;
+        writeln!(
+            out,
+            "seed {seed:>5} {store:<8} {profile:<14} {took:3.0} s  equal; {summary}"
+        )?;
         return Ok(true);
     }
     writeln!(
         out,
-        "seed {seed:>5} {store:<8} {took:3.0} s  {} findings; {summary}",
+        "seed {seed:>5} {store:<8} {profile:<14} {took:3.0} s  {} findings; {summary}",
         findings.len()
     )?;
     writeln!(out, "the end of what happened:")?;

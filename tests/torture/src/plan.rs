@@ -1,5 +1,5 @@
 //! What shall happen in a campaign: which changes, in which dialect, under which faults, and who dies when. All of it follows
-//! from the seed and the store, by one generator for the faults and one for the blows (the directory and its changes have
+//! from the seed, the store and the profile, by one generator for the faults and one for the blows (the directory and its changes have
 //! Entra's own, and the simulated Platform throws dice of its own for rules with a probability); so a seed can be played again.
 //! It knows no process and no socket.
 
@@ -13,6 +13,7 @@ use rand::{
 };
 
 use crate::{
+    profile::Profile,
     store::Store,
     weather::{self, Weather},
 };
@@ -27,6 +28,8 @@ pub struct Plan {
     pub seed: u64,
     /// What identity-service keeps its state in.
     pub store: Store,
+    /// Which kind of tenant the Platform is.
+    pub profile: Profile,
     /// The initial cycle, then one for each round of changes.
     pub cycles: Vec<Cycle>,
 }
@@ -92,7 +95,7 @@ pub enum Victim {
 
 impl Plan {
     /// The plan of this seed; the same arguments always give the same.
-    pub fn of(seed: u64, store: Store) -> Self {
+    pub fn of(seed: u64, store: Store, profile: Profile) -> Self {
         // Each generator has a stream of its own, so that more of the one changes nothing of the other.
         let mut faults = StdRng::seed_from_u64(seed ^ 0x0FA0_17ED_0BAD_5EED);
         let mut blows = StdRng::seed_from_u64(seed ^ 0x00D0_0D1E_D0FF_5EED);
@@ -101,7 +104,7 @@ impl Plan {
         } else {
             [Dialect::Flagged, Dialect::Default]
         };
-        let cycles = weather::forecast(&mut faults, 1 + ROUNDS)
+        let cycles = weather::forecast(&mut faults, profile, 1 + ROUNDS)
             .into_iter()
             .enumerate()
             .map(|(number, weather)| {
@@ -119,7 +122,12 @@ impl Plan {
                 }
             })
             .collect();
-        Self { seed, store, cycles }
+        Self {
+            seed,
+            store,
+            profile,
+            cycles,
+        }
     }
 
     /// How many processes are killed.
@@ -161,7 +169,7 @@ fn blow(rng: &mut StdRng, store: Store) -> Blow {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "seed {}, {}", self.seed, self.store)?;
+        writeln!(f, "seed {}, {}, {}", self.seed, self.store, self.profile)?;
         for (number, cycle) in self.cycles.iter().enumerate() {
             writeln!(f, "cycle {number}: {cycle}")?;
             for Blow { after, what } in &cycle.blows {
@@ -236,9 +244,18 @@ mod tests {
     #[test]
     fn a_seed_gives_one_plan_and_another_gives_another() {
         for store in Store::BOTH {
-            assert_eq!(Plan::of(7, store), Plan::of(7, store));
-            assert_eq!(Plan::of(7, store).to_string(), Plan::of(7, store).to_string());
-            assert_ne!(Plan::of(7, store), Plan::of(8, store));
+            assert_eq!(
+                Plan::of(7, store, Profile::Heritage),
+                Plan::of(7, store, Profile::Heritage)
+            );
+            assert_eq!(
+                Plan::of(7, store, Profile::Heritage).to_string(),
+                Plan::of(7, store, Profile::Heritage).to_string()
+            );
+            assert_ne!(
+                Plan::of(7, store, Profile::Heritage),
+                Plan::of(8, store, Profile::Heritage)
+            );
         }
     }
 
@@ -246,7 +263,7 @@ mod tests {
     fn every_plan_has_both_dialects_and_kills_everybody() {
         for store in Store::BOTH {
             for seed in 0..200 {
-                let plan = Plan::of(seed, store);
+                let plan = Plan::of(seed, store, Profile::Default);
                 assert_eq!(plan.cycles.len(), 1 + ROUNDS);
                 let dialects = plan.cycles.iter().filter(|cycle| cycle.dialect == Dialect::Flagged);
                 assert!((5..=6).contains(&dialects.count()));

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::{
     balancer::Balancer,
-    plan::Victim,
+    plan::{Plan, Victim},
     platform::Platform,
     process::{Folders, Process},
     store::Store,
@@ -68,8 +68,11 @@ pub(crate) struct Services {
 
 impl Services {
     /// Starts them; all are ready when this returns.
-    pub(crate) async fn start(seed: u64, store: Store, log: &str, folders: Folders<'_>) -> Result<Self> {
+    pub(crate) async fn start(plan: &Plan, log: &str, folders: Folders<'_>) -> Result<Self> {
         service_runtime::install_crypto_provider();
+        let Plan {
+            seed, store, profile, ..
+        } = *plan;
         let redis = match store {
             Store::Embedded => None,
             Store::Redis => Some(RedisServer::with(Options::durable(Appendfsync::Always)).await),
@@ -102,24 +105,22 @@ impl Services {
         let of_simulator = [
             format!("--data-dir={}", folders.work.join("platform").display()),
             format!("--seed={seed}"),
+            format!("--profile={profile}"),
         ];
         let of_gateway = [
             format!("--identity-url=http://{}", before_identities.addr()),
             format!("--bearer-token-sha256={hash}"),
             format!("--public-url=http://{}", before_gateways.addr()),
         ];
+        let mut of_adapter = vec![format!("--platform-url=http://{platform}")];
+        of_adapter.extend(profile.adapter_flags().iter().map(|flag| (*flag).to_owned()));
         let of_identity = [format!("--adapter-url=http://{adapter}"), kept_in];
         let mut services = Self {
             platform: Platform::at(format!("http://{platform}"))?,
             identity_url: format!("http://{}", before_identities.addr()),
             scim_base: format!("http://{}/scim/v2", before_gateways.addr()),
             simulator: Process::simulator(&platform.to_string(), &of_simulator, folders)?,
-            adapter: service(
-                "delinea-adapter",
-                adapter,
-                &ADAPTER,
-                &[format!("--platform-url=http://{platform}")],
-            )?,
+            adapter: service("delinea-adapter", adapter, &ADAPTER, &of_adapter)?,
             identities: replicas("identity-service", identities, &IDENTITY, &of_identity)?,
             gateways: replicas("gateway", gateways, &[], &of_gateway)?,
             redis,

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     PATIENCE,
     changes::Changes,
-    journal,
+    journal, links,
     services::{Services, TENANT},
     store::Store,
     story::Story,
@@ -37,6 +37,8 @@ pub(crate) struct Verdict {
     /// Accounts that were locked in place of being disabled, because of a bare 404. That is to be cleared by a person
     /// (docs/operations.md).
     pub(crate) locked: usize,
+    /// Users whose accounts are linked by the Platform's own SCIM endpoint, which holds no manager.
+    pub(crate) second: usize,
     /// Empty if all is as it was promised.
     pub(crate) findings: Vec<String>,
 }
@@ -51,16 +53,19 @@ pub(crate) async fn verdict(
 ) -> Result<Verdict> {
     let mut verdict = Verdict::default();
 
+    let summary = settled(&services.identity_url).await?;
+    let second = links::of_the_second_interface(&services.identity_url, tenant).await?;
+    verdict.second = second.len();
     let options = VerifyOptions {
         platform_url: Some(services.platform.url().to_owned()),
         settle: PATIENCE,
+        without_manager: second,
         ..VerifyOptions::default()
     };
     let verification = verify(&tenant.job, &tenant.directory, &options, None).await?;
     story.tell(format_args!("compared for {:?}", verification.waited));
     verdict.add("directory, SCIM and Platform differ", &verification.differences);
 
-    let summary = settled(&services.identity_url).await?;
     if !is_done(&summary) {
         verdict.add("there is still something to deliver", &[format!("{summary:?}")]);
     }

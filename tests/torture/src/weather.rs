@@ -10,6 +10,8 @@ use rand::{
 };
 use serde::Serialize;
 
+use crate::profile::Profile;
+
 /// The faults of one cycle.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Weather {
@@ -75,22 +77,8 @@ const KINDS: [Kind; 13] = [
     Kind::Bare404,
 ];
 
-/// The calls that a bare 404 may strike; `*` is any.
-const CALLS: [&str; 10] = [
-    "*",
-    "CDirectoryService/CreateUser",
-    "CDirectoryService/ChangeUser",
-    "CDirectoryService/SetUserState",
-    "UserMgmt/GetUserAttributes",
-    "UserMgmt/RemoveUsers",
-    "Report/RunReport",
-    "Roles/StoreRole",
-    "Roles/UpdateRole",
-    "SaasManage/DeleteRole",
-];
-
-/// The weather of so many cycles. Each kind comes about equally often.
-pub(crate) fn forecast(rng: &mut StdRng, cycles: usize) -> Vec<Weather> {
+/// The weather of so many cycles in such a tenant. Each kind comes about equally often.
+pub(crate) fn forecast(rng: &mut StdRng, profile: Profile, cycles: usize) -> Vec<Weather> {
     let mut deck: Vec<Kind> = Vec::new();
     let mut forecast = Vec::new();
     for _ in 0..cycles {
@@ -101,7 +89,7 @@ pub(crate) fn forecast(rng: &mut StdRng, cycles: usize) -> Vec<Weather> {
                 deck.shuffle(rng);
             }
             if let Some(kind) = deck.pop() {
-                weather.add(rng, kind);
+                weather.add(rng, profile, kind);
             }
         }
         forecast.push(weather);
@@ -110,7 +98,7 @@ pub(crate) fn forecast(rng: &mut StdRng, cycles: usize) -> Vec<Weather> {
 }
 
 impl Weather {
-    fn add(&mut self, rng: &mut StdRng, kind: Kind) {
+    fn add(&mut self, rng: &mut StdRng, profile: Profile, kind: Kind) {
         let rule = match kind {
             Kind::Throttled => Rule {
                 retry_after_s: Some(rng.random_range(0..=1)),
@@ -154,7 +142,7 @@ impl Weather {
                 return;
             }
             Kind::Bare404 => Rule {
-                method: CALLS.choose(rng).unwrap_or(&"*"),
+                method: profile.calls().choose(rng).unwrap_or(&"*"),
                 ..Rule::new("bare404", rng.random_range(0.01..0.06))
             },
         };
@@ -228,8 +216,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_fault_comes_up() {
-        for seed in 0..50 {
-            let weathers = forecast(&mut StdRng::seed_from_u64(seed), 11);
+        for (seed, profile) in (0..50).zip(Profile::ALL.into_iter().cycle()) {
+            let weathers = forecast(&mut StdRng::seed_from_u64(seed), profile, 11);
             let rules = || weathers.iter().flat_map(|weather| &weather.rules);
             let faults: BTreeSet<_> = rules().map(|rule| rule.fault).collect();
             assert!(faults.len() >= 10, "seed {seed}: {faults:?}");

@@ -4,9 +4,9 @@
 mod long {
     use std::path::Path;
 
-    use fault_campaign::{Plan, Settings, Store, campaign};
+    use fault_campaign::{Plan, Profile, Settings, Store, campaign};
 
-    async fn is_equal(seed: u64, store: Store) {
+    async fn is_equal(seed: u64, store: Store, profile: Profile) {
         let test = std::env::current_exe().unwrap();
         // target/<profile>/deps/<test> stands beside target/<profile>/<program>.
         let programs = test.parent().and_then(Path::parent).unwrap().to_owned();
@@ -16,11 +16,14 @@ mod long {
             keep: false,
             log: "info,opentelemetry=warn".to_owned(),
         };
-        let outcome = campaign(&Plan::of(seed, store), &settings).await.unwrap();
-        eprintln!("SEED={seed} STORE={store}: {:?}, {}", outcome.took, outcome.summary);
+        let outcome = campaign(&Plan::of(seed, store, profile), &settings).await.unwrap();
+        eprintln!(
+            "SEED={seed} STORE={store} PROFILE={profile}: {:?}, {}",
+            outcome.took, outcome.summary
+        );
         assert!(
             outcome.findings.is_empty(),
-            "SEED={seed} STORE={store}:\n{}\nwhat was found:\n{}\nlogs are in {}",
+            "SEED={seed} STORE={store} PROFILE={profile}:\n{}\nwhat was found:\n{}\nlogs are in {}",
             outcome.story.join("\n"),
             outcome.findings.join("\n"),
             outcome.folder.display()
@@ -29,16 +32,16 @@ mod long {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn seed_1_on_the_embedded_store() {
-        is_equal(1, Store::Embedded).await;
+        is_equal(1, Store::Embedded, Profile::Default).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn seed_2_on_redis() {
-        is_equal(2, Store::Redis).await;
+        is_equal(2, Store::Redis, Profile::Default).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn seed_3_on_redis() {
-        is_equal(3, Store::Redis).await;
+        is_equal(3, Store::Redis, Profile::Default).await;
     }
 }

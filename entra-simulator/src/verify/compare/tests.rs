@@ -250,3 +250,17 @@ fn what_was_there_before_is_ignored() {
     };
     assert_eq!(left(&options), 0);
 }
+
+#[test]
+fn where_the_platform_holds_no_manager_scim_shows_it_all_the_same() {
+    let mut world = world();
+    world.platform.users[1].reports_to = None;
+    let options = VerifyOptions {
+        without_manager: ["odile.marchetti@kestrelworks.example".to_owned()].into(),
+        ..VerifyOptions::default()
+    };
+    let left = |world: &World| differences(&world.expected, &world.scim, Some(&world.platform), &options).len();
+    assert_eq!((lines(&world).len(), left(&world)), (1, 0));
+    world.scim.users[1][mapping::ENTERPRISE_URN]["manager"] = json!({});
+    assert_eq!(left(&world), 1);
+}
