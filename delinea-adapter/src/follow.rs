@@ -22,11 +22,16 @@ pub(crate) async fn capabilities(platform: &Connection, interval: Duration, stop
             () = regularly() => {}
             () = platform.client.exposure().surprise() => {}
         }
-        if let Err(failure) = platform.probe().await {
+        // Whoever could not be asked is asked again, not at the next time that is due.
+        while let Err(failure) = platform.probe().await {
             tracing::warn!(
                 reason = reason(&failure),
                 "the Platform could not be asked what it exposes"
             );
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -69,7 +69,10 @@ impl Adapter {
         let standing = standing(request.link.as_ref(), request.intents.as_ref(), request.adoption())?;
         match &request.wanted {
             Some(apply_user_request::Wanted::User(user)) => {
-                match Desired::of(user, request.manager_platform_id.as_deref(), &tenant.mapping) {
+                match tenant
+                    .desired(standing, user, request.manager_platform_id.as_deref())
+                    .await
+                {
                     Ok(desired) => {
                         tenant.note_suffix(&desired.name);
                         tenant.apply_user(standing, &desired).await
@@ -96,7 +99,8 @@ impl Adapter {
         let standing = standing(request.link.as_ref(), request.intents.as_ref(), request.adoption())?;
         match &request.wanted {
             Some(apply_user_request::Wanted::User(user)) => {
-                let desired = Desired::of(user, request.manager_platform_id.as_deref(), &tenant.mapping)?;
+                let manager = request.manager_platform_id.as_deref();
+                let desired = tenant.desired(standing, user, manager).await?;
                 tenant.plan_user(standing, &desired).await
             }
             Some(apply_user_request::Wanted::Removal(removal)) => match removal.mode() {

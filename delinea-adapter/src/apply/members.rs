@@ -149,6 +149,7 @@ impl Tenant {
             match part {
                 // Who does not exist is out.
                 [one] if !one.change.is_in() && failure.class() == Some(Class::NotFound) => {}
+                [one] if !one.change.is_in() && self.is_out(id, one).await? => {}
                 [one] => refused.push(one.refused(failure.words())),
                 _ => {
                     let (first, second) = part.split_at(part.len() / 2);
@@ -158,6 +159,18 @@ impl Tenant {
         }
         self.see_them_done(id, &members, &mut refused).await?;
         Ok(refused)
+    }
+
+    /// Whether a member that could not be taken out is none: the refusal's words and status say that everywhere in another way.
+    async fn is_out(&self, group: &str, part: &Part<'_>) -> Result<bool, Failure> {
+        match self.platform.account(part.change.id()).await {
+            Ok(None) => return Ok(true),
+            Err(failure) if failure.is_later() => return Err(failure),
+            Ok(Some(_)) | Err(_) => {}
+        }
+        let page = self.platform.rpc.reports.page_size;
+        let members = self.platform.role_members(group, page).await?;
+        Ok(members.is_some_and(|members| members.complete && !members.contain(&part.own)))
     }
 
     /// Looks whether the batch was done, and not passed over in silence. That costs one page of members, so it is not done

@@ -1,6 +1,6 @@
 //! One account: found by its link, by an intent or by its name; compared; changed where it differs.
 
-use proto::adapter::v1::Found;
+use proto::{adapter::v1::Found, resource::v1::User};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -33,6 +33,29 @@ pub(super) enum Place {
 }
 
 impl Tenant {
+    /// What the account of a user shall be. Its manager is named as the account's own interface names it.
+    pub(crate) async fn desired(
+        &self,
+        standing: Standing<'_>,
+        user: &User,
+        manager: Option<&str>,
+    ) -> Result<Desired, ApplyError> {
+        let is_of_the_endpoint = |id: &str| Backend::of(id).0 == Backend::Scim;
+        let Some(manager) = manager.filter(|id| is_of_the_endpoint(id)) else {
+            return Desired::of(user, manager, &self.mapping);
+        };
+        let backend = match standing.link {
+            Some(link) => Backend::of(link).0,
+            None => self.platform.user_backend().await?,
+        };
+        // The endpoint holds no manager at all.
+        let manager = match backend {
+            Backend::Rpc => Some(self.platform.counterpart(manager, Backend::Rpc).await?),
+            Backend::Scim => None,
+        };
+        Desired::of(user, manager.as_deref(), &self.mapping)
+    }
+
     /// Makes the account match.
     pub(crate) async fn apply_user(&self, standing: Standing<'_>, desired: &Desired) -> Result<Outcome, ApplyError> {
         let place = self.place(standing, desired).await.map_err(ApplyError::not_created)?;

@@ -9,6 +9,8 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use crate::config::{GroupBackend, UserBackend};
+
 use super::{
     Connection,
     failure::Failure,
@@ -143,11 +145,13 @@ impl Connection {
         let nobody = NOBODY;
         let caller = self.caller.as_str();
         let mut calls = Vec::new();
+        let mut unanswered = Vec::new();
         let mut note = |method, result: Result<(), Failure>| {
             calls.push(Call {
                 method,
                 state: State::of(&result),
             });
+            unanswered.extend(result.err().filter(Failure::is_later).map(|failure| (method, failure)));
         };
         let ask = async |method: &'static str, body: Value| self.client.call(method, &body).await.map(drop);
 
@@ -175,7 +179,7 @@ impl Connection {
             users::GET_USER_ATTRIBUTES,
             ask(users::GET_USER_ATTRIBUTES, account()).await,
         );
-        note(users::CHANGE_USER, ask(users::CHANGE_USER, account()).await);
+        note(users::CHANGE_USER, insist(|| ask(users::CHANGE_USER, account())).await);
         let state = json!({"ID": nobody, "state": "None"});
         note(states::SET_USER_STATE, ask(states::SET_USER_STATE, state).await);
         let enabled = json!({"ID": nobody, "Enabled": true});
@@ -191,10 +195,19 @@ impl Connection {
         note(roles::PAGED_MEMBERS, ask(roles::PAGED_MEMBERS, members).await);
         note(
             roles::UPDATE_ROLE,
-            self.rpc.touch_by(roles::Family::Roles, nobody).await,
+            insist(|| self.rpc.touch_by(roles::Family::Roles, nobody)).await,
         );
-        note(roles::ADD_TO_ROLE, self.rpc.touch_by(roles::Family::Saas, nobody).await);
-        note(scim::GET_CONFIG, self.scim.config().await.map(drop));
+        note(
+            roles::ADD_TO_ROLE,
+            insist(|| self.rpc.touch_by(roles::Family::Saas, nobody)).await,
+        );
+        note(
+            scim::GET_CONFIG,
+            insist(|| async { self.scim.config().await.map(drop) }).await,
+        );
+        if let Some(failure) = self.undecided(&calls, unanswered) {
+            return Err(failure);
+        }
         let federation = self.rpc.ask_federation().await.unwrap_or(Federation::Unknown);
         let suffixes = self.rpc.ask_suffixes().await.unwrap_or(Suffixes::Unknown);
         Ok(Capabilities {
@@ -204,6 +217,37 @@ impl Connection {
             caller_id,
             suffixes,
         })
+    }
+
+    /// The failure of a call without whose verdict nobody can say which interface serves. To choose by it would be to serve by
+    /// the wrong one until the tenant is asked again; as it is, nothing is known, and whoever asks next asks the tenant.
+    fn undecided(&self, calls: &[Call], unanswered: Vec<(&'static str, Failure)>) -> Option<Failure> {
+        let are = |methods: &[&str], state| {
+            let mut those = calls.iter().filter(|call| methods.contains(&call.method));
+            those.all(|call| call.state == state)
+        };
+        let is_unanswered = |method: &str| are(&[method], State::Unknown);
+        let families = [roles::UPDATE_ROLE, roles::ADD_TO_ROLE];
+        let mut decisive = Vec::new();
+        if self.backends.user_backend == UserBackend::Auto {
+            decisive.push(users::CHANGE_USER);
+            if are(&[users::CHANGE_USER], State::NotExposed) {
+                decisive.push(scim::GET_CONFIG);
+            }
+        }
+        if self.backends.group_backend == GroupBackend::Auto {
+            // One family is enough.
+            let missing = |method: &&str| is_unanswered(method) || are(&[method], State::NotExposed);
+            if families.iter().all(missing) {
+                decisive.extend(families);
+            }
+            if are(&families, State::NotExposed) {
+                decisive.push(scim::GET_CONFIG);
+            }
+        }
+        decisive.retain(|method| is_unanswered(method));
+        let mut failures = unanswered.into_iter();
+        failures.find_map(|(method, failure)| decisive.contains(&method).then_some(failure))
     }
 
     /// Takes over what was found, and tells it.
@@ -228,6 +272,18 @@ impl Connection {
             "asked what the Platform exposes"
         );
     }
+}
+
+/// Asks again where there is no verdict: much depends on it, and a question costs little.
+async fn insist<F: Future<Output = Result<(), Failure>>>(ask: impl Fn() -> F) -> Result<(), Failure> {
+    let mut result = ask().await;
+    for _ in 0..2 {
+        match result {
+            Err(failure) if failure.is_later() => result = ask().await,
+            result => return result,
+        }
+    }
+    result
 }
 
 /// A report that the tenant refuses is one that it does not have.

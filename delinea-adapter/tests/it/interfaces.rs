@@ -211,6 +211,78 @@ async fn members_of_the_endpoint_are_put_into_groups_of_the_other_interface() {
     assert_eq!(listed, people);
 }
 
+/// Somebody who was removed is no member any more, whatever the endpoint says to whoever wants to take them out.
+#[tokio::test]
+async fn who_was_removed_is_out_and_refuses_no_group() {
+    for (profile, flags) in [
+        ("scim-only", &["--directory-policy=create_local"][..]),
+        ("no-role-writes", &[]),
+    ] {
+        let world = World::of(profile, flags).await;
+        let stays = world.provision(&named("stays@example.com")).await;
+        let leaves = world.provision(&named("leaves@example.com")).await;
+        let group = world.provision_group("Rack", &[stays.clone(), leaves.clone()]).await;
+        let gone = ApplyUserRequest {
+            link: linked(&anna(), &leaves).link,
+            ..removal(RemovalMode::Remove)
+        };
+        world.apply_user(gone).await.unwrap().applied();
+        let out = ApplyGroupRequest {
+            members_out: vec![leaves.clone()],
+            ..linked_group("Rack", &group)
+        };
+        let applied = world.apply_group(out).await.unwrap().applied();
+        assert_eq!(applied.refused_members, [], "{profile}");
+        // Put in, the same account is at fault, and told.
+        let back_in = ApplyGroupRequest {
+            members_in: vec![leaves.clone()],
+            ..linked_group("Rack", &group)
+        };
+        let applied = world.apply_group(back_in).await.unwrap().applied();
+        assert_eq!(applied.refused_members.len(), 1, "{profile}");
+    }
+}
+
+#[tokio::test]
+async fn a_manager_is_named_as_the_accounts_own_interface_names_him() {
+    let world = World::of("no-role-writes", &[]).await;
+    let id = world.provision(&anna()).await;
+    let boss = named("boss@example.com");
+    world.becomes(json!({"hidden": ["CDirectoryService/CreateUser"]})).await;
+    let name = world.apply_user(wanted(&boss)).await.unwrap().intent();
+    world.apply_user(fresh(&boss, &name)).await.unwrap_err();
+    let boss = world.provision(&boss).await;
+    assert!(boss.starts_with("scim:"), "{boss}");
+    let request = ApplyUserRequest {
+        manager_platform_id: Some(boss),
+        ..linked(&anna(), &id)
+    };
+    world.apply_user(request).await.unwrap().applied();
+    let boss = world.account("boss@example.com").await["ID"].clone();
+    assert_eq!(world.account("anna@example.com").await["ReportsTo"], boss);
+}
+
+/// By which interface a tenant is served must not hang on one answer that did not come.
+#[tokio::test]
+async fn a_question_without_a_verdict_chooses_no_interface() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("profile.json");
+    for method in ["CDirectoryService/ChangeUser", "scim:GET /ServiceProviderConfig"] {
+        let faults = json!([{"method": method, "fault": "unavailable", "times": 2}]);
+        let profile = json!({"extends": "scim-only", "faults": faults});
+        std::fs::write(&file, profile.to_string()).unwrap();
+        let world = World::of(file.to_str().unwrap(), &["--directory-policy=create_local"]).await;
+        let id = world.provision(&anna()).await;
+        assert!(id.starts_with("scim:"), "{method}: {id}");
+
+        // What was found stays in force while the tenant gives no verdict.
+        world.fault(json!({"method": method, "fault": "error"})).await;
+        world.becomes(json!({})).await;
+        let id = world.provision(&named("bo@example.com")).await;
+        assert!(id.starts_with("scim:"), "{method}: {id}");
+    }
+}
+
 #[tokio::test]
 async fn groups_are_written_by_what_the_settings_say() {
     for (setting, method, backend) in [
