@@ -22,12 +22,16 @@ pub(crate) async fn capabilities(platform: &Connection, interval: Duration, stop
             () = regularly() => {}
             () = platform.client.exposure().surprise() => {}
         }
-        // Whoever could not be asked is asked again, not at the next time that is due.
-        while let Err(failure) = platform.probe().await {
-            tracing::warn!(
-                reason = reason(&failure),
-                "the Platform could not be asked what it exposes"
-            );
+        // Whoever could not be asked, or gave no verdict on what matters, is asked again, not at the next time that is due.
+        loop {
+            match platform.probe().await {
+                Ok(found) if found.is_decided() => break,
+                Ok(_) => tracing::warn!("the Platform gave no verdict on a call that decides which interface serves"),
+                Err(failure) => tracing::warn!(
+                    reason = reason(&failure),
+                    "the Platform could not be asked what it exposes"
+                ),
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(PAUSE) => {}

@@ -10,6 +10,7 @@ use crate::config::{StateCall, UserBackend};
 
 use super::{
     Connection,
+    capabilities::Subject,
     failure::{Failure, Trouble},
     object_id::Backend,
     rows::Row,
@@ -103,7 +104,7 @@ impl Connection {
             UserBackend::Rpc => Ok(Backend::Rpc),
             UserBackend::Scim => Ok(Backend::Scim),
             UserBackend::Auto => {
-                let known = self.capabilities().await?;
+                let known = self.decided(Subject::Users).await?;
                 let scim = known.has_scim() && rpc::users::WRITES.iter().any(|call| self.client.lacks(call));
                 Ok(if scim { Backend::Scim } else { Backend::Rpc })
             }

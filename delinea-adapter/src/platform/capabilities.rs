@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::config::{GroupBackend, UserBackend};
 
@@ -27,6 +27,8 @@ use super::{
 
 /// An id that no account and no group has: random, and always the same, so that what a tenant answers to it can be played back.
 pub(crate) const NOBODY: &str = "1b0e7f52-5d0c-4c6e-9d53-7a1d0f6c9b3e";
+/// How soon a tenant is asked again by whoever waits for a verdict that did not come.
+const AGAIN: Duration = Duration::from_secs(2);
 /// How long a tenant is not asked again because of a surprise: a call that comes and goes must not be asked about for ever.
 pub(crate) const PAUSE: Duration = Duration::from_secs(30);
 
@@ -40,6 +42,18 @@ pub(crate) struct Capabilities {
     /// The id of the service user that we are, where the tenant tells it.
     pub(crate) caller_id: Option<String>,
     pub(crate) suffixes: Suffixes,
+    /// Why nobody can say which interface serves accounts, where a call that decides gave no verdict.
+    undecided_users: Option<Failure>,
+    /// The same of groups.
+    undecided_groups: Option<Failure>,
+    asked: Instant,
+}
+
+/// What an interface is chosen for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject {
+    Users,
+    Groups,
 }
 
 /// What was found of one call.
@@ -100,6 +114,19 @@ impl Capabilities {
         found.map_or(State::Unknown, |call| call.state)
     }
 
+    /// Why an interface cannot be chosen, if it cannot.
+    fn undecided(&self, subject: Subject) -> Option<&Failure> {
+        match subject {
+            Subject::Users => self.undecided_users.as_ref(),
+            Subject::Groups => self.undecided_groups.as_ref(),
+        }
+    }
+
+    /// Whether every question that matters has its verdict.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.undecided_users.is_none() && self.undecided_groups.is_none()
+    }
+
     /// Whether the tenant offers its SCIM endpoint.
     pub(crate) fn has_scim(&self) -> bool {
         self.of(scim::GET_CONFIG) == State::Exposed
@@ -118,10 +145,34 @@ impl Connection {
         Ok(found)
     }
 
-    /// Asks the tenant anew. What was found before stays in force meanwhile, and where the tenant cannot be reached.
+    /// The same, where an interface is to be chosen by it: while a call that decides gives no verdict, nothing is, for by a guess
+    /// the tenant would be served by the wrong one. The tenant is asked again, and what is about the other subject goes on.
+    pub(super) async fn decided(&self, subject: Subject) -> Result<Arc<Capabilities>, Failure> {
+        let mut known = self.capabilities().await?;
+        if known.undecided(subject).is_some() {
+            let mut probed = self.probed.found.lock().await;
+            let last = probed.as_ref().filter(|last| last.asked.elapsed() < AGAIN);
+            known = match last {
+                Some(last) => Arc::clone(last),
+                None => self.ask_in_turn().await?,
+            };
+            *probed = Some(Arc::clone(&known));
+        }
+        match known.undecided(subject) {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(known),
+        }
+    }
+
+    /// Asks the tenant anew. What was found before stays in force meanwhile, and where the tenant gives no verdict on what
+    /// matters.
     pub(crate) async fn probe(&self) -> Result<Arc<Capabilities>, Failure> {
         let found = self.ask_in_turn().await?;
-        *self.probed.found.lock().await = Some(Arc::clone(&found));
+        let mut probed = self.probed.found.lock().await;
+        let keeps = |before: &Arc<Capabilities>| before.is_decided() && !found.is_decided();
+        if !probed.as_ref().is_some_and(keeps) {
+            *probed = Some(Arc::clone(&found));
+        }
         Ok(found)
     }
 
@@ -205,9 +256,7 @@ impl Connection {
             scim::GET_CONFIG,
             insist(|| async { self.scim.config().await.map(drop) }).await,
         );
-        if let Some(failure) = self.undecided(&calls, unanswered) {
-            return Err(failure);
-        }
+        let [undecided_users, undecided_groups] = self.undecided(&calls, &unanswered);
         let federation = self.rpc.ask_federation().await.unwrap_or(Federation::Unknown);
         let suffixes = self.rpc.ask_suffixes().await.unwrap_or(Suffixes::Unknown);
         Ok(Capabilities {
@@ -216,38 +265,37 @@ impl Connection {
             federation,
             caller_id,
             suffixes,
+            undecided_users,
+            undecided_groups,
+            asked: Instant::now(),
         })
     }
 
-    /// The failure of a call without whose verdict nobody can say which interface serves. To choose by it would be to serve by
-    /// the wrong one until the tenant is asked again; as it is, nothing is known, and whoever asks next asks the tenant.
-    fn undecided(&self, calls: &[Call], unanswered: Vec<(&'static str, Failure)>) -> Option<Failure> {
-        let are = |methods: &[&str], state| {
+    /// The failures of calls without whose verdict nobody can say which interface serves accounts, and which groups.
+    fn undecided(&self, calls: &[Call], unanswered: &[(&'static str, Failure)]) -> [Option<Failure>; 2] {
+        let are = |methods: &[&str], states: &[State]| {
             let mut those = calls.iter().filter(|call| methods.contains(&call.method));
-            those.all(|call| call.state == state)
+            those.all(|call| states.contains(&call.state))
         };
-        let is_unanswered = |method: &str| are(&[method], State::Unknown);
+        let failure = |methods: &[&str]| {
+            let mut failures = unanswered.iter();
+            let found = failures.find(|(method, _)| methods.contains(method));
+            found.map(|(_, failure)| failure.clone())
+        };
+        let none = [State::NotExposed];
+        let users = match self.backends.user_backend {
+            UserBackend::Auto if are(&[users::CHANGE_USER], &none) => failure(&[scim::GET_CONFIG]),
+            UserBackend::Auto => failure(&[users::CHANGE_USER]),
+            _ => None,
+        };
         let families = [roles::UPDATE_ROLE, roles::ADD_TO_ROLE];
-        let mut decisive = Vec::new();
-        if self.backends.user_backend == UserBackend::Auto {
-            decisive.push(users::CHANGE_USER);
-            if are(&[users::CHANGE_USER], State::NotExposed) {
-                decisive.push(scim::GET_CONFIG);
-            }
-        }
-        if self.backends.group_backend == GroupBackend::Auto {
+        let groups = match self.backends.group_backend {
+            GroupBackend::Auto if are(&families, &none) => failure(&[scim::GET_CONFIG]),
             // One family is enough.
-            let missing = |method: &&str| is_unanswered(method) || are(&[method], State::NotExposed);
-            if families.iter().all(missing) {
-                decisive.extend(families);
-            }
-            if are(&families, State::NotExposed) {
-                decisive.push(scim::GET_CONFIG);
-            }
-        }
-        decisive.retain(|method| is_unanswered(method));
-        let mut failures = unanswered.into_iter();
-        failures.find_map(|(method, failure)| decisive.contains(&method).then_some(failure))
+            GroupBackend::Auto if are(&families, &[State::NotExposed, State::Unknown]) => failure(&families),
+            _ => None,
+        };
+        [users, groups]
     }
 
     /// Takes over what was found, and tells it.

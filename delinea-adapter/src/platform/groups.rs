@@ -13,6 +13,7 @@ use crate::config::GroupBackend;
 
 use super::{
     Connection,
+    capabilities::Subject,
     failure::{Class, Failure, Trouble},
     object_id::Backend,
     rpc, same_id, scim,
@@ -93,7 +94,7 @@ impl Connection {
                 "groups are switched off for this tenant (GROUP_BACKEND)",
             )),
             GroupBackend::Auto => {
-                let known = self.capabilities().await?;
+                let known = self.decided(Subject::Groups).await?;
                 let scim = known.has_scim() && !self.rpc.creates_roles();
                 Ok(if scim { Backend::Scim } else { Backend::Rpc })
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
+    time::Instant,
 };
 use tonic::Code;
 
@@ -280,6 +281,25 @@ async fn a_question_without_a_verdict_chooses_no_interface() {
         world.becomes(json!({})).await;
         let id = world.provision(&named("bo@example.com")).await;
         assert!(id.starts_with("scim:"), "{method}: {id}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_of_groups_holds_up_no_user() {
+    let world = World::new().await;
+    for method in ["Roles/UpdateRole", "SaasManage/AddUsersAndGroupsToRole"] {
+        world.fault(json!({"method": method, "fault": "html"})).await;
+    }
+    let restarted = World::with(&[&format!("--platform-url={}", world.platform.url())]).await;
+    let id = restarted.provision(&anna()).await;
+    assert!(!id.is_empty());
+    let later = restarted.apply_group(wanted_group("Rack")).await.unwrap_err();
+    assert_eq!(later.code(), Code::Unavailable, "{later:?}");
+    world.no_faults().await;
+    let began = Instant::now();
+    while let Err(status) = restarted.apply_group(wanted_group("Rack")).await {
+        assert!(began.elapsed() < Duration::from_secs(30), "{status:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
