@@ -7,6 +7,7 @@
 pub(crate) mod accounts;
 pub(crate) mod capabilities;
 pub(crate) mod client;
+pub(crate) mod counterparts;
 pub(crate) mod envelope;
 pub(crate) mod exposure;
 pub(crate) mod failure;
@@ -14,6 +15,7 @@ pub(crate) mod groups;
 pub(crate) mod matchers;
 pub(crate) mod object_id;
 pub(crate) mod pace;
+pub(crate) mod probe;
 pub(crate) mod retry_after;
 pub(crate) mod rows;
 pub(crate) mod rpc;
@@ -50,7 +52,7 @@ pub(crate) struct Connection {
     /// What was found of the tenant.
     probed: capabilities::Probed,
     /// What accounts are called in the other interface.
-    counterparts: groups::Counterparts,
+    counterparts: counterparts::Counterparts,
     /// The login name of the service user that we are.
     caller: String,
     /// The fields of which it was told that an interface cannot hold them.
@@ -69,7 +71,7 @@ impl Connection {
             metrics,
             backends: config.backends.clone(),
             probed: capabilities::Probed::default(),
-            counterparts: groups::Counterparts::default(),
+            counterparts: counterparts::Counterparts::default(),
             caller: config.client_id()?.to_owned(),
             unheld: Mutex::default(),
         })
