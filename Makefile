@@ -5,7 +5,8 @@
 #   make test-long      the long ones: clusters, fail-overs, replicas killed under load, large groups
 #   make test-profiles  the use cases over each kind of tenant that the simulated Platform knows; PROFILES="modern hostile": these only
 #   make torture        kill everything while the Platform fails, as a seed has it, and compare in the end; SEED=n SEEDS=k for
-#                       k seeds from n on (a random one, and 1), STORE=embedded|redis|both   (docs/reliability.md)
+#                       k seeds from n on (a random one, and 1), STORE=embedded|redis|both, PROFILE=heritage: over another kind of
+#                       tenant   (docs/reliability.md)
 #   make conformance    outside judges of SCIM (scim2-tester, from the Python registry) against a fresh all-in-one
 #   make compose-up     build the images and start docker-compose.yml with the engine that DOCKER_HOST names
 #   make compose-test   the same beside it, with containers killed under the simulated Entra; PROFILE=release: as deployed

@@ -146,16 +146,14 @@ impl Connection {
         fields: Map<String, Value>,
         password: &SecretString,
     ) -> Result<Option<String>, Failure> {
-        let created = match backend {
-            Backend::Rpc => self.rpc.create_account(fields, password).await,
-            Backend::Scim => self.scim.create_account(&fields).await,
+        let may_choose = self.backends.user_backend == UserBackend::Auto;
+        let create = || async {
+            match backend {
+                Backend::Rpc => self.rpc.create_account(fields.clone(), password).await,
+                Backend::Scim => self.scim.create_account(&fields).await,
+            }
         };
-        match created {
-            Ok(id) => Ok(id.map(|id| backend.kept(&id))),
-            Err(failure) => Err(self
-                .moved(failure, self.backends.user_backend == UserBackend::Auto)
-                .await),
-        }
+        self.created(backend, may_choose, create).await
     }
 
     /// Changes fields of an account, by the names that the RPC calls give them.
@@ -227,9 +225,30 @@ impl Connection {
         false
     }
 
+    /// The id of what a call creates, as it is kept. One bare 404 may be a mishap of what stands before the Platform, and what is
+    /// created elsewhere stays there: the call is made once more before the other interface is used.
+    pub(super) async fn created<F: Future<Output = Result<Option<String>, Failure>>>(
+        &self,
+        backend: Backend,
+        may_choose: bool,
+        create: impl Fn() -> F,
+    ) -> Result<Option<String>, Failure> {
+        let mut created = create().await;
+        if let Err(Failure::NotExposed { method }) = created
+            && may_choose
+            && self.has_other(method).await
+        {
+            created = create().await;
+        }
+        match created {
+            Ok(id) => Ok(id.map(|id| backend.kept(&id))),
+            Err(failure) => Err(self.moved(failure, may_choose).await),
+        }
+    }
+
     /// What a call that is not there means where the settings leave the choice: the other interface is used from now on, which
     /// the next try finds. Nothing was done by this one.
-    pub(super) async fn moved(&self, failure: Failure, may_choose: bool) -> Failure {
+    async fn moved(&self, failure: Failure, may_choose: bool) -> Failure {
         match failure {
             Failure::NotExposed { method } if may_choose && self.has_other(method).await => Failure::Moved { method },
             other => other,

@@ -107,16 +107,14 @@ impl Connection {
 
     /// Creates a group and gives its id, if the answer has it.
     pub(crate) async fn create_role(&self, backend: Backend, name: &str) -> Result<Option<String>, Failure> {
-        let created = match backend {
-            Backend::Rpc => self.rpc.create_role(name).await,
-            Backend::Scim => self.scim.create_group(name).await,
+        let may_choose = self.backends.group_backend == GroupBackend::Auto;
+        let create = || async {
+            match backend {
+                Backend::Rpc => self.rpc.create_role(name).await,
+                Backend::Scim => self.scim.create_group(name).await,
+            }
         };
-        match created {
-            Ok(id) => Ok(id.map(|id| backend.kept(&id))),
-            Err(failure) => Err(self
-                .moved(failure, self.backends.group_backend == GroupBackend::Auto)
-                .await),
-        }
+        self.created(backend, may_choose, create).await
     }
 
     /// Gives a group another name.

@@ -263,6 +263,28 @@ async fn a_manager_is_named_as_the_accounts_own_interface_names_him() {
     assert_eq!(world.account("anna@example.com").await["ReportsTo"], boss);
 }
 
+/// What is created by the other interface stays there: that must not come of a mishap.
+#[tokio::test]
+async fn one_bare_404_moves_nothing_to_the_other_interface() {
+    let world = World::new().await;
+    world
+        .becomes(json!({"scim": true, "scim_ids": "own", "role_writes": "roles"}))
+        .await;
+    for method in ["CDirectoryService/CreateUser", "Roles/StoreRole"] {
+        world
+            .fault(json!({"method": method, "fault": "bare404", "times": 1}))
+            .await;
+    }
+    let user = world.provision(&anna()).await;
+    let group = world.provision_group("Rack", &[user.clone()]).await;
+    assert!(
+        !user.starts_with("scim:") && !group.starts_with("scim:"),
+        "{user} {group}"
+    );
+    let next = world.provision(&named("bo@example.com")).await;
+    assert!(!next.starts_with("scim:"), "{next}");
+}
+
 /// By which interface a tenant is served must not hang on one answer that did not come.
 #[tokio::test]
 async fn a_question_without_a_verdict_chooses_no_interface() {

@@ -1,4 +1,4 @@
-//! Three campaigns whose seeds stay: what they once went through they shall go through for ever. `make torture` runs others.
+//! Campaigns whose seeds stay, three of them over other kinds of tenants: what they once went through they shall go through for ever. `make torture` runs others.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod long {
@@ -43,5 +43,23 @@ mod long {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn seed_3_on_redis() {
         is_equal(3, Store::Redis, Profile::Default).await;
+    }
+
+    /// Accounts by RPC and groups by the SCIM endpoint.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn seed_302_on_redis_where_groups_are_written_by_scim() {
+        is_equal(302, Store::Redis, Profile::NoRoleWrites).await;
+    }
+
+    /// The older calls.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn seed_301_on_the_embedded_store_in_a_heritage_tenant() {
+        is_equal(301, Store::Embedded, Profile::Heritage).await;
+    }
+
+    /// Everything by the SCIM endpoint.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn seed_303_on_the_embedded_store_where_there_is_scim_alone() {
+        is_equal(303, Store::Embedded, Profile::ScimOnly).await;
     }
 }
