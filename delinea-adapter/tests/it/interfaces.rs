@@ -291,7 +291,7 @@ async fn a_question_without_a_verdict_chooses_no_interface() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("profile.json");
     for method in ["CDirectoryService/ChangeUser", "scim:GET /ServiceProviderConfig"] {
-        let faults = json!([{"method": method, "fault": "unavailable", "times": 2}]);
+        let faults = json!([{"method": method, "fault": "error", "times": 2}]);
         let profile = json!({"extends": "scim-only", "faults": faults});
         std::fs::write(&file, profile.to_string()).unwrap();
         let world = World::of(file.to_str().unwrap(), &["--directory-policy=create_local"]).await;
