@@ -276,7 +276,7 @@ async fn one_bare_404_moves_nothing_to_the_other_interface() {
             .await;
     }
     let user = world.provision(&anna()).await;
-    let group = world.provision_group("Rack", &[user.clone()]).await;
+    let group = world.provision_group("Rack", std::slice::from_ref(&user)).await;
     assert!(
         !user.starts_with("scim:") && !group.starts_with("scim:"),
         "{user} {group}"
