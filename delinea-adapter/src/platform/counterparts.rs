@@ -12,7 +12,7 @@ use super::{
     Connection,
     failure::{Class, Failure},
     object_id::Backend,
-    scim,
+    same_name, scim,
 };
 
 /// What accounts are called in the other interface, as far as that was looked up.
@@ -58,6 +58,11 @@ impl Connection {
                 ));
             }
         };
+        // Had the name moved on to another account between the two looks, the wrong one would be remembered, and put into groups.
+        let again = self.account(id).await?;
+        if !again.is_some_and(|again| same_name(&again.name, &account.name)) {
+            return Err(Failure::uncertain(scim::GET_USERS));
+        }
         if Backend::of(&other).1.eq_ignore_ascii_case(own) {
             same.fetch_add(1, Ordering::Relaxed);
         } else {
