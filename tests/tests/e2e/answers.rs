@@ -171,9 +171,12 @@ async fn nobody_is_told_of_success_that_is_then_taken_back() {
 #[tokio::test]
 async fn a_change_on_top_of_an_unconfirmed_one_stays_listed_when_it_is_refused() {
     let it = waiting().await;
-    it.platform
-        .fault(json!({"method": CREATE, "fault": "unavailable", "times": 1}))
-        .await;
+    // Both at once: between them the creation would be tried again, and succeed.
+    let rules = [
+        json!({"method": CREATE, "fault": "unavailable", "times": 1}),
+        refusal(CREATE, "No.", 1_000),
+    ];
+    it.platform.fault(json!(rules)).await;
     // No verdict: the change is safe, and the answer says so at once.
     let began = Instant::now();
     let id = it.scim.create_user(ODILE).await;
@@ -181,8 +184,6 @@ async fn a_change_on_top_of_an_unconfirmed_one_stays_listed_when_it_is_refused()
         began.elapsed() < Duration::from_secs(25),
         "it did not wait for its time"
     );
-    it.platform.no_faults().await;
-    it.platform.fault(refusal(CREATE, "No.", 1_000)).await;
     let answer = it.scim.patch(&at(&id), rename(ROY)).await;
     if answer.status != 204 {
         let detail = answer.error(400, "invalidValue");
