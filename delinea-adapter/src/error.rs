@@ -209,7 +209,7 @@ fn platform_details(failure: &Failure) -> (Code, Details) {
             Class::Transient => (Code::Unavailable, R::PlatformUnavailable),
             Class::Challenge | Class::NotFound | Class::Other => (Code::FailedPrecondition, R::PlatformRefused),
         },
-        Failure::NotExposed { .. } => (Code::FailedPrecondition, R::PlatformNotExposed),
+        Failure::NotExposed { .. } | Failure::Locked { .. } => (Code::FailedPrecondition, R::PlatformNotExposed),
         Failure::Moved { .. } => (Code::Unavailable, R::PlatformNotExposed),
         Failure::Throttled { .. } => (Code::ResourceExhausted, R::PlatformThrottled),
         Failure::Credentials { .. } | Failure::Secret(_) => (Code::Unavailable, R::PlatformCredentials),

@@ -73,8 +73,8 @@ fn state_call(tenant: &Tenant) -> Finding {
         }
         None => Finding::warning(
             STATE_CALL,
-            "none of the calls that disable an account is exposed: a leaver reached by rpc keeps access",
-            "grant the service user the user management right, or set STATE_CALL=scim where the tenant offers its SCIM endpoint",
+            "no call that disables an account is exposed: a leaver reached by rpc is locked, and each such delivery refused",
+            "grant the service user the user management right; else set STATE_CALL=cloud_lock, or scim where the tenant offers its SCIM endpoint",
         ),
     }
 }

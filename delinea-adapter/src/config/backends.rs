@@ -20,8 +20,9 @@ pub struct BackendConfig {
     /// Path of the Platform's own SCIM endpoint.
     #[arg(long, env = "SCIM_BASE_PATH", value_name = "PATH", default_value = "/scim/v2")]
     pub scim_base_path: String,
-    /// What disables and enables an account that is reached by rpc; where that call is not exposed, the others follow in this
-    /// order, but for `scim`, which is used only where it is set.
+    /// What disables and enables an account that is reached by rpc. Of `set_user_state` and `change_user_state` the other follows
+    /// where one is not exposed; `cloud_lock` and `scim` are used only where they are set. Where none is exposed, a leaver is locked,
+    /// and a person told.
     #[arg(long, env = "STATE_CALL", value_name = "CALL", value_enum, default_value_t = StateCall::SetUserState)]
     pub state_call: StateCall,
     /// Whether disabling an account also sets the cloud lock, which ends sessions and revokes tokens, and enabling clears it.

@@ -21,6 +21,9 @@ pub(crate) enum Failure {
     /// A bare 404: the method is not there. It says nothing about any object.
     #[error("the Platform does not expose {method}")]
     NotExposed { method: &'static str },
+    /// No call is there that disables an account, so it was locked.
+    #[error("the account was locked, for the Platform does not expose {method}")]
+    Locked { method: &'static str },
     /// The call is not there, and the tenant's other interface is used from now on. Nothing was done.
     #[error("the Platform does not expose {method}; its other interface is used from now on")]
     Moved { method: &'static str },
@@ -221,6 +224,11 @@ impl Failure {
                 words.as_str()
             ),
             Self::Unavailable { method, trouble, .. } => format!("the Platform gave no verdict on {method}: {trouble}"),
+            Self::Locked { method } => format!(
+                "the Delinea Platform does not expose {method} to the service user (HTTP 404 without a body), so the account was \
+                 locked in place of being disabled: nobody gets in. Where a tenant never offers it, set STATE_CALL=cloud_lock, and \
+                 the lock is cleared when its owner comes back; else clear the lock on the Platform then"
+            ),
             Self::NotExposed { method } => format!(
                 "the Delinea Platform does not expose {method} to the service user (HTTP 404 without a body); check its \
                  rights, or whether this tenant offers the call at all"
@@ -242,7 +250,7 @@ impl Failure {
                 Class::Transient => "transient",
                 Class::Other => "refused",
             },
-            Self::NotExposed { .. } | Self::Moved { .. } => "not_exposed",
+            Self::NotExposed { .. } | Self::Moved { .. } | Self::Locked { .. } => "not_exposed",
             Self::Throttled { .. } => "throttled",
             Self::Credentials { .. } | Self::Secret(_) => "credentials",
             Self::Unavailable {
@@ -262,7 +270,7 @@ impl Failure {
     pub(crate) fn is_later(&self) -> bool {
         match self {
             Self::Refused { class, .. } => *class == Class::Transient,
-            Self::NotExposed { .. } => false,
+            Self::NotExposed { .. } | Self::Locked { .. } => false,
             _ => true,
         }
     }
@@ -294,6 +302,7 @@ impl Failure {
             Self::Refused { method, .. }
             | Self::NotExposed { method }
             | Self::Moved { method }
+            | Self::Locked { method }
             | Self::Throttled { method, .. }
             | Self::Credentials { method, .. }
             | Self::Unavailable { method, .. }

@@ -118,24 +118,41 @@ async fn a_leaver_is_locked_where_states_are_not_exposed() {
     };
     let locked = async || world.account("anna@example.com").await["CloudLocked"].clone();
     for request in [linked(&off, &id), disable] {
-        world.apply_user(request.clone()).await.unwrap().applied();
+        let status = world.apply_user(request).await.unwrap_err();
+        assert_eq!(
+            (status.code(), reason(&status).0),
+            (Code::FailedPrecondition, ErrorReason::PlatformNotExposed)
+        );
+        assert!(status.message().contains("STATE_CALL"), "{}", status.message());
         assert_eq!(locked().await, true);
-        let locks = locks_of(&world, &id).await;
-        world.apply_user(request).await.unwrap().applied();
-        assert_eq!(locks_of(&world, &id).await, locks, "who is locked is disabled already");
-        world.apply_user(linked(&anna(), &id)).await.unwrap().applied();
-        assert_eq!(locked().await, false, "who comes back gets in");
+        world
+            .sim("PATCH", &format!("users/{id}"), json!({"CloudLocked": false}))
+            .await;
     }
     let other = User {
         user_name: Some("bo@example.com".to_owned()),
-        ..off
+        ..off.clone()
     };
-    world
-        .apply_user(fresh(&other, "bo@example.com"))
-        .await
-        .unwrap()
-        .applied();
+    world.apply_user(fresh(&other, "bo@example.com")).await.unwrap_err();
     assert_eq!(world.account("bo@example.com").await["CloudLocked"], true);
+}
+
+#[tokio::test]
+async fn where_the_lock_is_what_disables_it_is_read_and_cleared() {
+    let world = World::with(&["--state-call=cloud_lock"]).await;
+    let id = world.provision(&anna()).await;
+    let off = User {
+        active: Some(false),
+        ..anna()
+    };
+    let locked = async || world.account("anna@example.com").await["CloudLocked"].clone();
+    world.apply_user(linked(&off, &id)).await.unwrap().applied();
+    assert_eq!(locked().await, true);
+    let locks = locks_of(&world, &id).await;
+    world.apply_user(linked(&off, &id)).await.unwrap().applied();
+    assert_eq!(locks_of(&world, &id).await, locks, "who is locked is disabled already");
+    world.apply_user(linked(&anna(), &id)).await.unwrap().applied();
+    assert_eq!(locked().await, false, "who comes back gets in");
 }
 
 /// How often the lock of an account was set or cleared.

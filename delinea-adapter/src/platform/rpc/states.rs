@@ -1,5 +1,6 @@
-//! How an account is disabled and enabled: by the call that the settings name, and where it is not exposed, by the next. Which
-//! call is in force also decides where a state is read: what the cloud lock does, `State` does not show.
+//! How an account is disabled and enabled: by the call that the settings name, and where it is not exposed, by the next that sets the
+//! same state. The cloud lock is another thing, which `State` does not show: it counts as a state only where the settings say so.
+//! Elsewhere it keeps a leaver out while no call is there that disables, and a person is told.
 
 use serde_json::json;
 
@@ -40,16 +41,21 @@ impl Call {
 
 /// The calls in the order in which they are tried.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Chain([Call; 3]);
+pub(crate) struct Chain(&'static [Call]);
 
 impl Chain {
     pub(crate) fn new(first: StateCall) -> Self {
         use Call::{ChangeUserState, CloudLock, SetUserState};
         Self(match first {
-            StateCall::SetUserState | StateCall::Scim => [SetUserState, ChangeUserState, CloudLock],
-            StateCall::ChangeUserState => [ChangeUserState, SetUserState, CloudLock],
-            StateCall::CloudLock => [CloudLock, SetUserState, ChangeUserState],
+            StateCall::SetUserState | StateCall::Scim => &[SetUserState, ChangeUserState],
+            StateCall::ChangeUserState => &[ChangeUserState, SetUserState],
+            StateCall::CloudLock => &[CloudLock],
         })
+    }
+
+    /// Whether the cloud lock is what disables.
+    fn is_lock(self) -> bool {
+        self.0.contains(&Call::CloudLock)
     }
 }
 
@@ -57,7 +63,7 @@ impl Rpc {
     /// The call that disables accounts in this tenant; `None` when none of them is exposed.
     pub(crate) fn state_call(&self) -> Option<Call> {
         let Chain(calls) = self.state_calls;
-        calls.into_iter().find(|call| !self.client.lacks(call.method()))
+        calls.iter().copied().find(|call| !self.client.lacks(call.method()))
     }
 
     /// Puts an account into states. An account of another directory knows the cloud lock only.
@@ -71,6 +77,11 @@ impl Rpc {
             }
         }
         let method = failure.unwrap_or(SET_USER_STATE);
+        if states.is_disabled() && !self.state_calls.is_lock() {
+            // What matters is that nobody gets in; a person must know, for it is not what was asked.
+            self.lock_account(id, true).await?;
+            return Err(Failure::Locked { method });
+        }
         Err(Failure::NotExposed { method })
     }
 
@@ -93,7 +104,7 @@ impl Rpc {
 
     /// The account with its cloud lock read as a state, where that is what disables it.
     pub(super) async fn with_lock(&self, account: Account) -> Result<Account, Failure> {
-        let by_lock = self.state_call() == Some(Call::CloudLock) || account.local == Some(false) && self.touch_non_cds;
+        let by_lock = self.state_calls.is_lock() || account.local == Some(false) && self.touch_non_cds;
         if !by_lock {
             return Ok(account);
         }
@@ -111,18 +122,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_call_of_the_settings_comes_first_and_the_others_follow() {
-        for (setting, first) in [
-            (StateCall::SetUserState, Call::SetUserState),
-            (StateCall::ChangeUserState, Call::ChangeUserState),
-            (StateCall::CloudLock, Call::CloudLock),
-            (StateCall::Scim, Call::SetUserState),
+    fn the_call_of_the_settings_comes_first_and_the_lock_is_nobodys_stand_in() {
+        for (setting, first, lock) in [
+            (StateCall::SetUserState, Call::SetUserState, false),
+            (StateCall::ChangeUserState, Call::ChangeUserState, false),
+            (StateCall::CloudLock, Call::CloudLock, true),
+            (StateCall::Scim, Call::SetUserState, false),
         ] {
-            let Chain(calls) = Chain::new(setting);
-            assert_eq!(calls[0], first);
-            for call in [Call::SetUserState, Call::ChangeUserState, Call::CloudLock] {
-                assert!(calls.contains(&call), "{setting:?} {call:?}");
-            }
+            let chain = Chain::new(setting);
+            assert_eq!((chain.0[0], chain.is_lock()), (first, lock), "{setting:?}");
         }
     }
 }
