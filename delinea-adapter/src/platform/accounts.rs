@@ -114,11 +114,7 @@ impl Connection {
     /// The account of that id; `None` when it is definitely gone.
     pub(crate) async fn account(&self, id: &str) -> Result<Option<Account>, Failure> {
         match Backend::of(id) {
-            (Backend::Rpc, id) => {
-                // How a state is read depends on which call sets it.
-                self.capabilities().await?;
-                self.rpc.account(id).await
-            }
+            (Backend::Rpc, id) => self.rpc.account(id).await,
             (Backend::Scim, id) => self.scim.account(id).await,
         }
     }

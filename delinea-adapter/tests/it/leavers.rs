@@ -135,6 +135,11 @@ async fn a_leaver_is_locked_where_states_are_not_exposed() {
     };
     world.apply_user(fresh(&other, "bo@example.com")).await.unwrap_err();
     assert_eq!(world.account("bo@example.com").await["CloudLocked"], true);
+
+    // That the call was missing is no reason not to try it: it is there again, and does what was asked.
+    world.no_faults().await;
+    world.apply_user(linked(&off, &id)).await.unwrap().applied();
+    assert_eq!(world.account("anna@example.com").await["State"], "Disabled");
 }
 
 #[tokio::test]

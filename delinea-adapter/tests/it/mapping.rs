@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use proto::{
-    adapter::v1::{ApplyUserRequest, ExpectUsersRequest, ListPlatformUsersRequest, PlatformUser},
+    adapter::v1::{ApplyUserRequest, ExpectUsersRequest, PlatformUser},
     error::ErrorReason,
     resource::v1::{EnterpriseUser, Name, User},
 };
@@ -137,20 +137,7 @@ async fn what_is_expected_follows_the_table() {
             (expected.display_name.as_deref(), expected.mail.as_deref()),
             (display_name, mail)
         );
-        let request = ListPlatformUsersRequest {
-            tenant: "default".to_owned(),
-        };
-        let mut stream = world
-            .client
-            .clone()
-            .list_platform_users(request)
-            .await
-            .unwrap()
-            .into_inner();
-        let mut listed = Vec::new();
-        while let Some(batch) = stream.message().await.unwrap() {
-            listed.extend(batch.users);
-        }
+        let listed = world.listed().await.unwrap();
         let listed = listed.into_iter().find(|user| user.platform_id == id).unwrap();
         let with_what_is_not_expected = PlatformUser {
             platform_id: id,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto::{
-    adapter::v1::{ListPlatformGroupsRequest, ListPlatformUsersRequest, PlatformGroup, PlatformUser},
+    adapter::v1::{ListPlatformGroupsRequest, PlatformGroup},
     error::ErrorReason,
     resource::v1::User,
 };
@@ -107,14 +107,8 @@ async fn later_pages_are_read_without_a_full_count() {
     world
         .fault(json!({"method": "entities/localusers", "fault": "bare404"}))
         .await;
-    assert_eq!(
-        users(&world)
-            .await
-            .iter()
-            .filter(|user| user.name.starts_with('p'))
-            .count(),
-        10
-    );
+    let listed = world.listed().await.unwrap();
+    assert_eq!(listed.iter().filter(|user| user.name.starts_with('p')).count(), 10);
     // So what stands on a later page is found, not doubled: `_` is a wildcard, and the first pages are full of others.
     let others: Vec<_> = (0..9).map(|n| json!({"Name": format!("a{n}z@example.com")})).collect();
     world.strangers(json!(others)).await;
@@ -127,25 +121,6 @@ async fn later_pages_are_read_without_a_full_count() {
     assert_eq!(exists, (Code::AlreadyExists, ErrorReason::PlatformObjectExists));
 }
 
-async fn users(world: &World) -> Vec<PlatformUser> {
-    let request = ListPlatformUsersRequest {
-        tenant: "default".to_owned(),
-    };
-    let mut stream = world
-        .client
-        .clone()
-        .list_platform_users(request)
-        .await
-        .unwrap()
-        .into_inner();
-    let mut users = Vec::new();
-    while let Some(batch) = stream.message().await.unwrap() {
-        users.extend(batch.users);
-    }
-    users.sort_by(|one, other| one.name.cmp(&other.name));
-    users
-}
-
 #[tokio::test]
 async fn accounts_are_listed_in_one_call_or_page_by_page() {
     let world = World::with(&["--page-size=100"]).await;
@@ -155,11 +130,11 @@ async fn accounts_are_listed_in_one_call_or_page_by_page() {
     people[7]["State"] = json!("Disabled");
     people.push(json!({"Name": "fed@example.com", "SourceDs": "FDS"}));
     world.strangers(json!(people)).await;
-    let in_one_call = users(&world).await;
+    let in_one_call = world.listed().await.unwrap();
     world
         .fault(json!({"method": "entities/localusers", "fault": "bare404"}))
         .await;
-    let by_pages = users(&world).await;
+    let by_pages = world.listed().await.unwrap();
     assert_eq!(in_one_call, by_pages);
     let listed: Vec<_> = by_pages.iter().filter(|user| user.name.starts_with('p')).collect();
     assert_eq!(listed.len(), 1201);
@@ -213,23 +188,7 @@ async fn a_list_that_may_be_cut_off_is_an_error() {
     world
         .fault(json!({"method": "entities/localusers", "fault": "bare404"}))
         .await;
-    let request = ListPlatformUsersRequest {
-        tenant: "default".to_owned(),
-    };
-    let mut stream = world
-        .client
-        .clone()
-        .list_platform_users(request)
-        .await
-        .unwrap()
-        .into_inner();
-    let status = loop {
-        match stream.message().await {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("it passed for complete"),
-            Err(status) => break status,
-        }
-    };
+    let status = world.listed().await.unwrap_err();
     assert_eq!(reason(&status).0, ErrorReason::PlatformUnavailable);
 }
 

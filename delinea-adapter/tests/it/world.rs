@@ -7,9 +7,9 @@ use delinea_adapter::Config;
 use proto::{
     adapter::v1::{
         Adoption, ApplyGroupRequest, ApplyUserRequest, CheckPlatformRequest, Found, GroupApplied, IntentRequired,
-        Intents, Link, PlanGroupRequest, PlanUserRequest, Planned, Removal, RemovalMode, UserApplied,
-        adapter_service_client::AdapterServiceClient, apply_group_request, apply_group_response, apply_user_request,
-        apply_user_response, plan_group_response, plan_user_response,
+        Intents, Link, ListPlatformUsersRequest, PlanGroupRequest, PlanUserRequest, Planned, PlatformUser, Removal,
+        RemovalMode, UserApplied, adapter_service_client::AdapterServiceClient, apply_group_request,
+        apply_group_response, apply_user_request, apply_user_response, plan_group_response, plan_user_response,
     },
     error::{Details, ErrorReason},
     resource::v1::{Group, MultiValue, User},
@@ -123,6 +123,20 @@ impl World {
         };
         world.sim("DELETE", "calls", Value::Null).await;
         world
+    }
+
+    /// The accounts that ListPlatformUsers streams, by name, or the status that the stream ends with.
+    pub(crate) async fn listed(&self) -> Result<Vec<PlatformUser>, Status> {
+        let request = ListPlatformUsersRequest {
+            tenant: "default".to_owned(),
+        };
+        let mut stream = self.client.clone().list_platform_users(request).await?.into_inner();
+        let mut users = Vec::new();
+        while let Some(batch) = stream.message().await? {
+            users.extend(batch.users);
+        }
+        users.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(users)
     }
 
     /// The simulator's whole state.

@@ -66,15 +66,18 @@ impl Rpc {
         calls.iter().copied().find(|call| !self.client.lacks(call.method()))
     }
 
-    /// Puts an account into states. An account of another directory knows the cloud lock only.
+    /// Puts an account of the tenant's own directory into states.
     pub(crate) async fn put_states(&self, id: &str, states: &States) -> Result<(), Failure> {
         let mut failure = None;
-        // What turns out not to be there is out of the choice at the next look.
-        while let Some(call) = self.state_call() {
+        // Of calls that are believed not to be there, one is made all the same: the belief may be old.
+        let mut next = self.state_call().or_else(|| self.state_calls.0.first().copied());
+        while let Some(call) = next {
             match self.send_states(call, id, states).await {
                 Err(Failure::NotExposed { method }) if failure != Some(method) => failure = Some(method),
                 result => return result,
             }
+            // What turns out not to be there is out of the choice at this look.
+            next = self.state_call();
         }
         let method = failure.unwrap_or(SET_USER_STATE);
         if states.is_disabled() && !self.state_calls.is_lock() {
