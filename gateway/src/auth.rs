@@ -147,12 +147,21 @@ impl Credentials {
     }
 }
 
+/// Whose request it is: goes with each request from the moment that its credential was accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Authenticated {
+    /// The tenant that the credential is for.
+    pub(crate) tenant: Arc<str>,
+}
+
 /// Lets a request with a valid credential through, with whose it is, and answers all others with 401.
 pub(crate) async fn require(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
     match check(request.headers(), &gateway.credentials) {
         Ok(credential) => {
             let origin = Origin::of(&request, &credential);
             request.extensions_mut().insert(origin);
+            let tenant = gateway.tenant.as_str().into();
+            request.extensions_mut().insert(Authenticated { tenant });
             next.run(request).await
         }
         Err(refusal) => refusal.into_response(),

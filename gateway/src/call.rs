@@ -17,6 +17,7 @@ use tonic::Status;
 use tonic::metadata::{Ascii, MetadataValue};
 
 use crate::Gateway;
+use crate::auth::Authenticated;
 use crate::body::{Arrived, Limits};
 use crate::error::Problem;
 use crate::location::Base;
@@ -38,6 +39,7 @@ pub(crate) struct Call {
     pub(crate) deadline: Deadline,
     /// What the request is read by.
     pub(crate) table: Arc<Table>,
+    tenant: Arc<str>,
     origin: Origin,
     began: Option<Began>,
     read_anew: bool,
@@ -89,7 +91,7 @@ impl Call {
 
     /// The tenant's name, for a message to identity-service.
     pub(crate) fn tenant(&self) -> String {
-        self.gateway.tenant.clone()
+        self.tenant.as_ref().to_owned()
     }
 
     /// How many resources a page of a list shall have.
@@ -115,7 +117,15 @@ impl Call {
 
 impl Call {
     fn new(parts: &Parts, gateway: &Arc<Gateway>, query: Query) -> Result<Self, Problem> {
+        // No route is reached without.
+        let Authenticated { tenant } = parts.extensions.get().cloned().ok_or_else(|| {
+            Problem::internal(
+                "a route was reached without a credential",
+                &"it stands outside of `auth::require`",
+            )
+        })?;
         Ok(Self {
+            tenant,
             table: gateway.tables.present().ok_or_else(Problem::no_schemas)?,
             read_anew: false,
             gateway: Arc::clone(gateway),
