@@ -15,6 +15,7 @@ const PROTOS: &[&str] = &[
     "delinea/scim/identity/v1/user_service.proto",
     "delinea/scim/identity/v1/group_service.proto",
     "delinea/scim/identity/v1/change_service.proto",
+    "delinea/scim/identity/v1/credential_service.proto",
     "delinea/scim/identity/v1/delivery_service.proto",
     "delinea/scim/identity/v1/drift_service.proto",
     "delinea/scim/identity/v1/relink_service.proto",

@@ -1,5 +1,7 @@
 //! The settings of identity-service.
 
+mod credentials;
+
 use std::{collections::HashSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
@@ -10,7 +12,11 @@ use service_runtime::{
     settings::{parse_bytes, parse_duration, parse_secret},
 };
 
+pub use credentials::CredentialArgs;
+pub(crate) use credentials::provisioning_service;
+
 use crate::{
+    credentials::{Named, NamedError},
     drift::Repair,
     store::{
         Brakes, Limit,
@@ -42,6 +48,9 @@ pub struct Config {
     /// File that declares the tenant's own schema extensions, as JSON Schema documents of RFC 7643 §7; see docs/schemas.md.
     #[arg(long, env = "SCHEMAS_FILE", value_name = "FILE")]
     pub schemas_file: Option<PathBuf>,
+    /// Who may call SCIM.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
     /// What is kept of what happened.
     #[command(flatten)]
     pub log: LogConfig,
@@ -365,6 +374,9 @@ pub enum ConfigError {
         #[source]
         source: scim::DeclarationError,
     },
+    /// The credentials that settings name cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] NamedError),
     /// Redis cannot be reached by these settings.
     #[error(transparent)]
     Redis(#[from] OpenError),
@@ -414,6 +426,7 @@ impl Config {
         if self.policy.adopt == Adopt::Listed && self.policy.adopt_list.is_none() {
             return Err(ConfigError::NoAdoptList);
         }
+        Named::read(&self.credentials)?;
         self.redis.settings().map(|redis| redis.check()).transpose()?;
         self.read_schemas().map(drop)
     }

@@ -93,6 +93,18 @@ pub enum Error {
         /// The hash of the present ones.
         present: String,
     },
+    /// There is no such credential, or secret of one.
+    #[error("there is no credential {0}")]
+    NoSuchCredential(String),
+    /// Another credential has the name.
+    #[error("another credential is called {0}")]
+    CredentialExists(String),
+    /// Settings name the credential.
+    #[error("{0} stands in the settings, and is changed there")]
+    CredentialReadOnly(String),
+    /// A token could not be signed.
+    #[error("an access token could not be signed")]
+    Signing(#[source] jsonwebtoken::errors::Error),
     /// There is nothing to release.
     #[error("nothing of {0} is held")]
     NotHeld(String),
@@ -186,6 +198,19 @@ impl Error {
                 Code::FailedPrecondition,
                 details(Reason::SchemasChanged).with("hash", present),
             ),
+            Self::NoSuchCredential(called) => (
+                Code::NotFound,
+                details(Reason::NoSuchCredential).with("credential", called),
+            ),
+            Self::CredentialExists(name) => (
+                Code::AlreadyExists,
+                details(Reason::CredentialExists).with("name", name),
+            ),
+            Self::CredentialReadOnly(called) => (
+                Code::FailedPrecondition,
+                details(Reason::CredentialReadOnly).with("credential", called),
+            ),
+            Self::Signing(_) => (Code::Internal, details(Reason::Internal)),
             Self::NotHeld(id) => (Code::FailedPrecondition, details(Reason::NotHeld).with("id", id)),
             Self::DriftUnderWay => (Code::Aborted, details(Reason::DriftUnderWay)),
             Self::RelinkChanged => (Code::Aborted, details(Reason::RelinkChanged)),

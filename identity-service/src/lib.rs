@@ -6,6 +6,7 @@
 
 mod compact;
 pub mod config;
+pub mod credentials;
 pub mod delivery;
 pub mod directory;
 pub mod drift;

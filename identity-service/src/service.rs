@@ -2,6 +2,7 @@
 
 mod audit;
 mod changes;
+mod credentials;
 mod deliveries;
 mod drift;
 mod groups;
@@ -13,6 +14,7 @@ mod users;
 
 pub(crate) use audit::Audit;
 pub(crate) use changes::ChangeFeed;
+pub(crate) use credentials::CredentialBook;
 pub(crate) use deliveries::Deliveries;
 pub(crate) use drift::Drifts;
 pub(crate) use groups::Groups;

@@ -8,9 +8,10 @@ use proto::{
     adapter::v1::adapter_service_client::AdapterServiceClient,
     identity::v1::{
         audit_service_server::AuditServiceServer, change_service_server::ChangeServiceServer,
-        delivery_service_server::DeliveryServiceServer, drift_service_server::DriftServiceServer,
-        group_service_server::GroupServiceServer, relink_service_server::RelinkServiceServer,
-        schema_service_server::SchemaServiceServer, user_service_server::UserServiceServer,
+        credential_service_server::CredentialServiceServer, delivery_service_server::DeliveryServiceServer,
+        drift_service_server::DriftServiceServer, group_service_server::GroupServiceServer,
+        relink_service_server::RelinkServiceServer, schema_service_server::SchemaServiceServer,
+        user_service_server::UserServiceServer,
     },
 };
 use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect, grpc_routes, serve_grpc};
@@ -19,6 +20,7 @@ use tonic::service::Routes;
 use crate::{
     compact,
     config::{Config, ConfigError, ForeignMembers},
+    credentials::{self, Credentials, Named},
     delivery::Relay,
     directory::Directory,
     drift::{Drift, Schedule},
@@ -27,7 +29,7 @@ use crate::{
     moving::{self, Origin},
     pulse::Pulse,
     relink::Relink,
-    service::{Audit, ChangeFeed, Deliveries, Drifts, Groups, Relinks, SchemaTable, Users},
+    service::{Audit, ChangeFeed, CredentialBook, Deliveries, Drifts, Groups, Relinks, SchemaTable, Users},
     store::{Store, StoreError, embedded, redis},
     sweep::Sweep,
     wake::Wake,
@@ -95,12 +97,14 @@ impl Service for IdentityService {
     }
 
     fn commands() -> Vec<Command> {
-        moving::commands().into_iter().chain([compact::command()]).collect()
+        let own = [compact::command(), credentials::command::command()];
+        moving::commands().into_iter().chain(own).collect()
     }
 
     async fn run_command(name: &str, arguments: &ArgMatches, config: Config) -> Result<(), Box<dyn std::error::Error>> {
         match name {
             compact::NAME => compact::run(&config).await,
+            credentials::command::NAME => credentials::command::run(),
             _ => moving::run(name, arguments, &config).await,
         }
     }
@@ -133,6 +137,10 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     if store.importing(&tenant).await?.is_some() {
         return Err(StartError::HalfImported);
     }
+
+    let named = Named::read(&config.credentials).map_err(ConfigError::from)?;
+    let credentials = Credentials::new(store.clone(), vec![(tenant.clone(), named)]);
+    credentials.warn_of_none().await?;
 
     let listener = bind(config.listen).await?;
     let life = Lifecycle::start(&config.ops).await?;
@@ -196,6 +204,7 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
             )
             .add_service(ChangeServiceServer::new(changes))
             .add_service(AuditServiceServer::new(audit))
+            .add_service(CredentialServiceServer::new(CredentialBook::new(credentials)))
             .add_service(DriftServiceServer::new(Drifts::new(
                 directory.clone(),
                 drift,

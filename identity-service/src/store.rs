@@ -315,6 +315,20 @@ pub trait Store: Send + Sync + 'static {
     /// What came of the last comparison, as it was given.
     async fn comparison(&self, tenant: &Tenant) -> Result<Option<String>, StoreError>;
 
+    // === Who may call ===
+
+    /// The tenant's credentials, as they were given: an opaque JSON text.
+    async fn credentials(&self, tenant: &Tenant) -> Result<Option<String>, StoreError>;
+
+    /// Keeps other credentials in place of those that the caller has seen; `false`, and nothing is kept, when they are not the
+    /// present ones.
+    async fn keep_credentials(
+        &self,
+        tenant: &Tenant,
+        seen: Option<String>,
+        credentials: String,
+    ) -> Result<bool, StoreError>;
+
     // === Moving ===
 
     /// A page of everything that is kept of a tenant, the counters first, and where to go on; `None` after the last page. At

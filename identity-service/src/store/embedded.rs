@@ -8,6 +8,7 @@
 mod brakes;
 mod chores;
 mod compact;
+mod credentials;
 mod drift;
 mod health;
 mod links;
@@ -687,6 +688,25 @@ impl Store for EmbeddedStore {
         let tenant = tenant.clone();
         self.read("read a comparison", move |file| file.comparison(tenant.as_str()))
             .await
+    }
+
+    async fn credentials(&self, tenant: &Tenant) -> Result<Option<String>, StoreError> {
+        let tenant = tenant.clone();
+        self.read("read credentials", move |file| file.credentials(tenant.as_str()))
+            .await
+    }
+
+    async fn keep_credentials(
+        &self,
+        tenant: &Tenant,
+        seen: Option<String>,
+        credentials: String,
+    ) -> Result<bool, StoreError> {
+        let tenant = tenant.clone();
+        self.step("keep credentials", move |tables| {
+            credentials::keep(tables, tenant.as_str(), seen.as_deref(), &credentials)
+        })
+        .await
     }
 
     async fn log_repair(

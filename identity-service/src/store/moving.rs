@@ -26,6 +26,9 @@ pub enum Entry {
         /// Why nothing of the tenant is delivered, if it is paused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pause: Option<Pause>,
+        /// Who may call, if anybody was ever made a credential: hashes of secrets, and the keys that tokens are signed by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credentials: Option<String>,
     },
     /// A user or group. Its keys are those of its document.
     Resource(Record),
@@ -143,7 +146,11 @@ mod tests {
         let shown = "00000000-0000-0000-0000-000000000001";
         let entries = [
             (
-                Entry::Counters { stamp: 7, pause: None },
+                Entry::Counters {
+                    stamp: 7,
+                    pause: None,
+                    credentials: None,
+                },
                 json!({"counters": {"stamp": 7}}),
             ),
             (

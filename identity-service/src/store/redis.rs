@@ -622,7 +622,27 @@ impl Store for RedisStore {
         let reply = self
             .read("read a comparison", tenant, "comparison", Args::new())
             .await?;
-        reply.comparison()
+        reply.optional_text()
+    }
+
+    async fn credentials(&self, tenant: &Tenant) -> Result<Option<String>, StoreError> {
+        let reply = self
+            .read("read credentials", tenant, "credentials", Args::new())
+            .await?;
+        reply.optional_text()
+    }
+
+    async fn keep_credentials(
+        &self,
+        tenant: &Tenant,
+        seen: Option<String>,
+        credentials: String,
+    ) -> Result<bool, StoreError> {
+        let args = Args::new().text(seen.unwrap_or_default()).text(credentials);
+        let reply = self
+            .step("keep credentials", tenant, &self.scripts.credentials, args)
+            .await?;
+        Ok(reply.number::<u8>()? == 1)
     }
 
     async fn log_repair(

@@ -60,7 +60,11 @@ impl Home {
         );
         group.member_count = users as u64;
         let mut entries = vec![
-            Entry::Counters { stamp: 9, pause: None },
+            Entry::Counters {
+                stamp: 9,
+                pause: None,
+                credentials: None,
+            },
             Entry::Resource(group.clone()),
         ];
         for number in 0..users {
@@ -295,7 +299,11 @@ async fn an_export_that_was_cut_off_goes_on_where_it_was() {
     // Not on a store that has changed meanwhile.
     cut_off(&home, "old", &file, 3).await;
     let store = home.open("old");
-    let stamp = Entry::Counters { stamp: 10, pause: None };
+    let stamp = Entry::Counters {
+        stamp: 10,
+        pause: None,
+        credentials: None,
+    };
     store.import(&Tenant::new("default"), vec![stamp]).await.unwrap();
     drop(store);
     succeeded(&home.run("export", "old", &file));

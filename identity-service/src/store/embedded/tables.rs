@@ -70,6 +70,8 @@ pub(super) const BRAKES: TableDefinition<'_, (&str, u8, u64, u64), u64> = TableD
 pub(super) const PAUSES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("pauses");
 /// (tenant) → what came of the last comparison with the Platform. Not in files of earlier versions of this layout.
 pub(super) const COMPARISONS: TableDefinition<'_, &str, &str> = TableDefinition::new("comparisons");
+/// (tenant) → who may call. Not in files of earlier versions of this layout.
+pub(super) const CREDENTIALS: TableDefinition<'_, &str, &str> = TableDefinition::new("credentials");
 /// Facts of the file itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
@@ -130,6 +132,7 @@ pub(super) struct Tables<'t> {
     pub(super) brakes: Table<'t, (&'static str, u8, u64, u64), u64>,
     pub(super) pauses: Table<'t, &'static str, &'static [u8]>,
     pub(super) comparisons: Table<'t, &'static str, &'static str>,
+    pub(super) credentials: Table<'t, &'static str, &'static str>,
     /// How much of its log a tenant keeps.
     pub(super) log_bounds: Bounds,
     /// Whether anything was written: a step that changes nothing costs no commit.
@@ -170,6 +173,7 @@ impl<'t> Tables<'t> {
             brakes: transaction.open_table(BRAKES)?,
             pauses: transaction.open_table(PAUSES)?,
             comparisons: transaction.open_table(COMPARISONS)?,
+            credentials: transaction.open_table(CREDENTIALS)?,
             log_bounds,
             dirty: false,
         })

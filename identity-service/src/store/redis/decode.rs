@@ -467,9 +467,10 @@ impl Reply {
         }
     }
 
-    pub(super) fn comparison(self) -> Result<Option<String>, StoreError> {
-        let summary = text(&self.value)?;
-        Ok(Some(summary).filter(|summary| !summary.is_empty()))
+    /// A text that is not there if it is empty.
+    pub(super) fn optional_text(self) -> Result<Option<String>, StoreError> {
+        let text = text(&self.value)?;
+        Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
     pub(super) fn summary(self) -> Result<Summary, StoreError> {

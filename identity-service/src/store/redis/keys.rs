@@ -5,7 +5,7 @@
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `meta` | hash | `layout`; `feed` (tells this history of changes from others); the counters `stamp`, `position` and `passed:B` (how many passed a brake in the last hour); `changes_trimmed`, the position of the newest change that the log lost; `import`, how far an import is; `pause`, why nothing is delivered, as JSON; `compared`, when the last turn to be compared with the Platform was taken, in ms; `comparison`, what came of the last comparison, as JSON |
+//! | `meta` | hash | `layout`; `feed` (tells this history of changes from others); the counters `stamp`, `position` and `passed:B` (how many passed a brake in the last hour); `changes_trimmed`, the position of the newest change that the log lost; `import`, how far an import is; `pause`, why nothing is delivered, as JSON; `compared`, when the last turn to be compared with the Platform was taken, in ms; `comparison`, what came of the last comparison, as JSON; `credentials`, who may call, as JSON |
 //! | `K` | hash | id → record: `version document_version created modified members`, a line feed, the document |
 //! | `K:ids` | sorted set | the ids, in the order of creation |
 //! | `K:names` | hash | folded name → id; unique |

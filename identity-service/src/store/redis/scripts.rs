@@ -36,6 +36,7 @@ pub(super) struct Scripts {
     pub(super) doubt: Script,
     pub(super) turn: Script,
     pub(super) compared: Script,
+    pub(super) credentials: Script,
     pub(super) repaired: Script,
     pub(super) planned: Script,
     pub(super) relink: Script,
@@ -77,6 +78,7 @@ impl Scripts {
             turn: script!(head "turn": "start" "base" "turn"),
             repaired: script!(head "repaired": "start" "base" "log" "repaired"),
             compared: script!(head "compared": "start" "base" "compared"),
+            credentials: script!(head "credentials": "start" "base" "credentials"),
             relink: script!(head "relink": "start" "base" "records" "log" "work" "links" "pending" "sets" "members" "chores" "relink"),
             planned: script!(head "planned": "start" "base" "work" "planned"),
         }

@@ -465,7 +465,11 @@ pub(super) async fn only_the_tenant_asked_for_is_moved(engine: &dyn Engine) {
     bench.tenant = Tenant::new("umbrella");
     assert_eq!(
         export(&bench, MOVED_AT_ONCE).await,
-        [Entry::Counters { stamp: 0, pause: None }]
+        [Entry::Counters {
+            stamp: 0,
+            pause: None,
+            credentials: None
+        }]
     );
     import(&bench, &entries).await;
     assert_eq!(export(&bench, MOVED_AT_ONCE).await, entries);
@@ -533,7 +537,11 @@ pub(super) async fn the_mark_of_an_import_stands_until_it_is_complete(engine: &d
         let exported = export(&bench, MOVED_AT_ONCE).await;
         assert_eq!(
             exported,
-            [Entry::Counters { stamp: 0, pause: None }],
+            [Entry::Counters {
+                stamp: 0,
+                pause: None,
+                credentials: None
+            }],
             "a mark is in no export"
         );
     }

@@ -71,7 +71,12 @@ impl Reading {
             Section::Counters => {
                 let stamp = read_counter(&self.table(COUNTERS)?, tenant, Counter::Stamp)?;
                 let pause = self.pause(tenant)?;
-                page.entries.push(Entry::Counters { stamp, pause });
+                let credentials = self.credentials(tenant)?;
+                page.entries.push(Entry::Counters {
+                    stamp,
+                    pause,
+                    credentials,
+                });
                 page.pass([0; 3]);
                 Ok(())
             }

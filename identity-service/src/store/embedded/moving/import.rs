@@ -9,7 +9,7 @@ use crate::{
     store::{
         Entry, ImportMark, KeptImage, KeptLink, Tombstone,
         embedded::{
-            brakes, pending,
+            brakes, credentials, pending,
             tables::{Counter, Failed, Tables, get, to_json},
             work,
             write::{
@@ -49,8 +49,15 @@ fn newest_stamp(entry: &Entry) -> Option<u64> {
 
 fn put(tables: &mut Tables<'_>, tenant: &str, entry: &Entry) -> Result<(), Failed> {
     match entry {
-        Entry::Counters { pause: None, .. } => Ok(()),
-        Entry::Counters { pause, .. } => brakes::set_pause(tables, tenant, pause.as_ref()),
+        Entry::Counters { pause, credentials, .. } => {
+            if pause.is_some() {
+                brakes::set_pause(tables, tenant, pause.as_ref())?;
+            }
+            match credentials {
+                Some(text) => credentials::put(tables, tenant, text),
+                None => Ok(()),
+            }
+        }
         Entry::Resource(record) => put_resource(tables, tenant, record),
         Entry::Members { group, members } => put_members(tables, tenant, group.as_u128(), members),
         Entry::Link { id, kind, link } => put_link(tables, tenant, *kind, id.as_u128(), link),

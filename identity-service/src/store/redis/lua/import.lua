@@ -14,6 +14,8 @@ function put.counters()
   raise_stamp(take_number())
   local pause = take_optional()
   if pause then call('HSET', META, 'pause', pause) end
+  local credentials = take_optional()
+  if credentials then call('HSET', META, 'credentials', credentials) end
 end
 
 function put.resource()

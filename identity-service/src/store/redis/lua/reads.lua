@@ -193,6 +193,10 @@ function read.comparison()
   return call('HGET', META, 'comparison')
 end
 
+function read.credentials()
+  return call('HGET', META, 'credentials')
+end
+
 function read.pause()
   return call('HGET', META, 'pause')
 end

@@ -125,7 +125,13 @@ impl RedisStore {
         let reply = self.read("read the counters", tenant, "counters", Args::new()).await?;
         let stamp = reply.newest_stamp()?;
         let pause = self.pause(tenant).await?;
-        Ok((vec![Entry::Counters { stamp, pause }], place.after(None, false)))
+        let credentials = self.credentials(tenant).await?;
+        let counters = Entry::Counters {
+            stamp,
+            pause,
+            credentials,
+        };
+        Ok((vec![counters], place.after(None, false)))
     }
 
     async fn resources(

@@ -108,9 +108,16 @@ fn name(entry: &Entry) -> &'static str {
 /// Adds what the script takes for an entry.
 fn to_put(args: Args, entry: Entry, old: &mut OldKeys) -> Result<Args, StoreError> {
     Ok(match entry {
-        Entry::Counters { stamp, pause } => {
+        Entry::Counters {
+            stamp,
+            pause,
+            credentials,
+        } => {
             let pause = pause.map(|pause| json!(pause).to_string());
-            args.text("counters").number(stamp).optional_text(pause.as_deref())
+            args.text("counters")
+                .number(stamp)
+                .optional_text(pause.as_deref())
+                .optional_text(credentials.as_deref())
         }
         Entry::Resource(record) => resource_to_put(args, &record, old)?,
         Entry::Members { group, members } => members_to_put(args, group, &members),
