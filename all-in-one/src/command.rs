@@ -158,6 +158,9 @@ fn greeting(endpoints: &Endpoints, real: bool) -> String {
     let Endpoints {
         scim_base_url,
         bearer_token,
+        oauth_token_url,
+        oauth_client_id,
+        oauth_client_secret,
         identity_grpc,
         adapter_grpc,
         platform_url,
@@ -167,9 +170,17 @@ fn greeting(endpoints: &Endpoints, real: bool) -> String {
     } else {
         format!("Simulated Platform   {platform_url}/_sim")
     };
+    let client = match (oauth_client_id, oauth_client_secret) {
+        (Some(id), Some(secret)) => {
+            format!("Client Identifier    {id}\nClient Secret        {secret}\n")
+        }
+        _ => String::new(),
+    };
     format!(
         "SCIM base URL        {scim_base_url}\n\
          Bearer token         {bearer_token}\n\
+         Token Endpoint       {oauth_token_url}\n\
+         {client}\
          identity-service     {identity_grpc} (gRPC)\n\
          delinea-adapter      {adapter_grpc} (gRPC)\n\
          {platform}\n"

@@ -57,8 +57,7 @@ pub(crate) fn keep_rehearsed_apart(settings: &mut Settings) -> Result<(), Error>
         Err(error) => return Err(failed("read")(error)),
     };
     settings.identity.tenant.clone_from(&tenant);
-    settings.adapter.platform.platform_tenant.clone_from(&tenant);
-    settings.gateway.tenant = tenant;
+    settings.adapter.platform.platform_tenant = tenant;
     Ok(())
 }
 
@@ -108,7 +107,6 @@ mod tests {
             let mut settings = Settings::read(&matches).unwrap();
             claim(&settings).unwrap();
             keep_rehearsed_apart(&mut settings).unwrap();
-            assert_eq!(settings.gateway.tenant, settings.identity.tenant);
             assert_eq!(settings.adapter.platform.platform_tenant, settings.identity.tenant);
             settings.identity.tenant
         };

@@ -6,7 +6,12 @@ use secrecy::{ExposeSecret, SecretString};
 use service_runtime::{Running, Signals, drain, run_with};
 use tempfile::TempDir;
 
-use crate::{Endpoints, Error, Settings, data_folder, token::token};
+use identity_service::credentials::SecretHash;
+
+use crate::{
+    Endpoints, Error, Settings, data_folder,
+    token::{OAuthClient, client, token},
+};
 
 /// How long the services may take to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -39,6 +44,12 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
     data_folder::claim(&settings)?;
     data_folder::keep_rehearsed_apart(&mut settings)?;
     let token = token(settings.data_dir())?;
+    let set = settings.identity.credentials.oauth_client_id.as_deref();
+    let client = match set.filter(|id| !id.is_empty()) {
+        Some(_) => None,
+        None => Some(client(settings.data_dir())?),
+    };
+    accept(&mut settings.identity, &token, client.as_ref());
 
     let simulator = if settings.serves_real_tenant() {
         None
@@ -53,7 +64,6 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
         .await
         .map_err(Error::Identity)?;
     settings.gateway.identity_url = url(&identity);
-    accept(&mut settings.gateway, &token);
     let gateway = gateway::start(settings.gateway.clone()).await.map_err(Error::Gateway)?;
 
     let base = settings
@@ -67,6 +77,9 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
     let endpoints = Endpoints {
         scim_base_url: format!("{base}{}", gateway::BASE_PATH),
         bearer_token: token.expose_secret().to_owned(),
+        oauth_token_url: format!("{base}{}", gateway::TOKEN_PATH),
+        oauth_client_id: client.as_ref().map(|client| client.client_id.clone()),
+        oauth_client_secret: client.map(|client| client.secret.expose_secret().to_owned()),
         identity_grpc: url(&identity),
         adapter_grpc: url(&adapter),
         platform_url: settings.adapter.platform.platform_url.clone().unwrap_or_default(),
@@ -133,14 +146,20 @@ pub(crate) fn reach(adapter: &mut delinea_adapter::Config, simulator: &platform_
     platform.platform_client_secret_file = None;
 }
 
-/// Lets the gateway accept the token, beside any that the settings name.
-pub(crate) fn accept(gateway: &mut gateway::Config, token: &SecretString) {
-    let hash = gateway::token::hash_token(token.expose_secret()).to_string();
-    let hashes = &mut gateway.credentials.bearer_token_sha256;
+/// Lets token and client in, beside any that the settings name. Settings name one client at most: where they do, ours is
+/// `None`.
+pub(crate) fn accept(identity: &mut identity_service::Config, token: &SecretString, client: Option<&OAuthClient>) {
+    let credentials = &mut identity.credentials;
+    let hash = SecretHash::of(token).to_string();
+    let hashes = &mut credentials.bearer_token_sha256;
     *hashes = Some(match hashes.take().filter(|hashes| !hashes.is_empty()) {
         Some(others) => format!("{others},{hash}"),
         None => hash,
     });
+    if let Some(client) = client {
+        credentials.oauth_client_id = Some(client.client_id.clone());
+        credentials.oauth_client_secret_sha256 = Some(SecretHash::of(&client.secret).to_string());
+    }
 }
 
 fn url(service: &Running) -> String {

@@ -14,6 +14,14 @@ pub struct Endpoints {
     pub scim_base_url: String,
     /// The bearer token to type into Entra.
     pub bearer_token: String,
+    /// Where an OAuth client gets its tokens: the Token Endpoint to type into Entra.
+    pub oauth_token_url: String,
+    /// The Client Identifier to type into Entra; absent where settings name another client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oauth_client_id: Option<String>,
+    /// The Client Secret to type into Entra.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oauth_client_secret: Option<String>,
     /// identity-service's gRPC address.
     pub identity_grpc: String,
     /// delinea-adapter's gRPC address.

@@ -26,8 +26,8 @@ pub enum Error {
         /// The Platform of this start.
         asked: String,
     },
-    /// The file with the bearer token holds none.
-    #[error("{0} holds no token; remove it and a new one is made")]
+    /// The file with the bearer token, or with the OAuth client, holds none.
+    #[error("{0} holds no secret; remove it and a new one is made")]
     EmptyToken(PathBuf),
     /// The gateway cannot start.
     #[error("cannot start the gateway")]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
-use identity_service::config::Brake;
+use identity_service::{config::Brake, credentials::new_token};
 use platform_simulator::ProfileSource;
 use service_runtime::{
     Service,
@@ -113,7 +113,6 @@ impl Settings {
             }
         }
         settings.adapter.platform.platform_tenant = settings.identity.tenant.clone();
-        settings.gateway.tenant = settings.identity.tenant.clone();
         if settings.options.ephemeral {
             settings.take_free_ports(matches);
         }
@@ -123,15 +122,15 @@ impl Settings {
     /// Whether each service could start with its settings, without opening anything. What only the start can know is stood
     /// in for.
     pub fn check(&self) -> Result<(), Error> {
-        let (mut gateway, mut adapter) = (self.gateway.clone(), self.adapter.clone());
-        accept(&mut gateway, &gateway::token::new_token());
+        let (mut identity, mut adapter) = (self.identity.clone(), self.adapter.clone());
+        accept(&mut identity, &new_token(), None);
         if !self.serves_real_tenant() {
             let simulator = platform_simulator::Config::default();
             reach(&mut adapter, &simulator, format!("http://{}", simulator.listen));
         }
-        gateway.ops.check()?;
-        gateway::Service::check(&gateway).map_err(Error::Gateway)?;
-        identity_service::IdentityService::check(&self.identity).map_err(Error::Identity)?;
+        self.gateway.ops.check()?;
+        gateway::Service::check(&self.gateway).map_err(Error::Gateway)?;
+        identity_service::IdentityService::check(&identity).map_err(Error::Identity)?;
         delinea_adapter::DelineaAdapter::check(&adapter).map_err(Error::Adapter)
     }
 
@@ -215,7 +214,7 @@ mod tests {
         );
         assert_eq!(
             (
-                settings.gateway.tenant.as_str(),
+                settings.identity.tenant.as_str(),
                 settings.adapter.platform.platform_tenant.as_str()
             ),
             ("t1", "t1")

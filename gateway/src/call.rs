@@ -68,13 +68,8 @@ impl Call {
             return false;
         }
         self.read_anew = true;
-        let Gateway {
-            tables,
-            identity,
-            tenant,
-            ..
-        } = &*self.gateway;
-        match tables.fetch(identity, tenant, self.deadline).await {
+        let Gateway { tables, identity, .. } = &*self.gateway;
+        match tables.fetch(identity, &self.tenant, self.deadline).await {
             Ok(table) => {
                 self.table = table;
                 true
@@ -125,8 +120,8 @@ impl Call {
             )
         })?;
         Ok(Self {
+            table: gateway.tables.of(&tenant).ok_or_else(Problem::no_schemas)?,
             tenant,
-            table: gateway.tables.present().ok_or_else(Problem::no_schemas)?,
             read_anew: false,
             gateway: Arc::clone(gateway),
             query,

@@ -9,7 +9,7 @@ use service_runtime::settings::{parse_bytes, parse_duration};
 use service_runtime::{OpsArgs, TelemetryArgs};
 
 use crate::Error;
-use crate::auth::{CredentialArgs, Credentials};
+use crate::auth::AuthArgs;
 use crate::location::Base;
 
 /// Every setting of the gateway.
@@ -26,12 +26,9 @@ pub struct Config {
         default_value = "http://127.0.0.1:50051"
     )]
     pub identity_url: String,
-    /// Name of the tenant that this gateway serves; identity-service must know it.
-    #[arg(long, env = "TENANT", value_name = "NAME", default_value = "default")]
-    pub tenant: String,
-    /// Who may call.
+    /// How tokens are checked.
     #[command(flatten)]
-    pub credentials: CredentialArgs,
+    pub auth: AuthArgs,
     /// How SCIM is served.
     #[command(flatten)]
     pub scim: ScimArgs,
@@ -97,8 +94,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             identity_url: "http://127.0.0.1:50051".to_owned(),
-            tenant: "default".to_owned(),
-            credentials: CredentialArgs::default(),
+            auth: AuthArgs::default(),
             scim: ScimArgs::default(),
             telemetry: TelemetryArgs::default(),
             ops: OpsArgs::default(),
@@ -107,15 +103,12 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks the settings together, and reads the file of hashes if there is one.
-    pub(crate) fn check(&self) -> Result<(Credentials, Option<Base>), Error> {
-        if self.tenant.is_empty() {
-            return Err(Error::setting("--tenant", "must not be empty"));
-        }
+    /// Checks the settings together; gives the public address.
+    pub(crate) fn check(&self) -> Result<Option<Base>, Error> {
+        self.auth.check()?;
         // An empty value is how deployment files say "not set".
         let public = self.scim.public_url.as_deref().filter(|url| !url.is_empty());
-        let public = public.map(Base::from_setting).transpose()?;
-        Ok((self.credentials.load()?, public))
+        public.map(Base::from_setting).transpose()
     }
 }
 
@@ -131,10 +124,6 @@ mod tests {
         config: Config,
     }
 
-    fn hash() -> String {
-        "ab".repeat(32)
-    }
-
     #[test]
     fn the_defaults_are_the_same_with_and_without_a_command_line() {
         let parsed = Command::parse_from(["gateway"]).config;
@@ -144,27 +133,17 @@ mod tests {
     #[test]
     fn what_cannot_be_served_is_refused() {
         let table: [(&[&str], &str); 5] = [
-            (&[], "--bearer-token-sha256"),
-            (&["--bearer-token-sha256", "abc"], "--bearer-token-sha256"),
-            (&["--bearer-token-sha256", &hash(), "--tenant", ""], "--tenant"),
-            (
-                &["--bearer-token-sha256", &hash(), "--public-url", "scim.example.com"],
-                "--public-url",
-            ),
-            (
-                &["--bearer-token-sha256", &hash(), "--public-url", "https://a/?b"],
-                "--public-url",
-            ),
+            (&["--public-url", "scim.example.com"], "--public-url"),
+            (&["--public-url", "https://a/?b"], "--public-url"),
+            (&["--entra-authority", "http://login.example"], "--entra-authority"),
+            (&["--entra-authority", "login.example"], "--entra-authority"),
+            (&["--entra-sts", "ftp://sts.example"], "--entra-sts"),
         ];
         for (arguments, setting) in table {
             let config = Command::parse_from([&["gateway"], arguments].concat()).config;
             let error = config.check().map(drop).unwrap_err().to_string();
             assert!(error.starts_with(setting), "{arguments:?}: {error}");
         }
-        Command::parse_from(["gateway", "--bearer-token-sha256", &hash()])
-            .config
-            .check()
-            .map(drop)
-            .unwrap();
+        Command::parse_from(["gateway"]).config.check().map(drop).unwrap();
     }
 }

@@ -83,12 +83,16 @@ fn meaning(code: Code, details: Option<&Details>) -> (StatusCode, Option<ErrorKi
         }
         Reason::PlatformCredentials | Reason::PlatformNotExposed => (S::INTERNAL_SERVER_ERROR, None, THEIR_WORDS),
 
+        // The tenant was taken out just now, or the two of us are of different versions.
         Reason::UnknownTenant => (S::INTERNAL_SERVER_ERROR, None, SETTINGS),
         // The request was of our own making.
         Reason::InvalidRequest
         | Reason::RequestIdReused
         | Reason::ResumeTokenExpired
         | Reason::NotHeld
+        | Reason::NoSuchCredential
+        | Reason::CredentialExists
+        | Reason::CredentialReadOnly
         | Reason::CannotDiscard
         | Reason::DriftUnderWay
         | Reason::RelinkChanged => (S::INTERNAL_SERVER_ERROR, None, OURS),
@@ -206,7 +210,10 @@ impl Problem {
 
     /// There is no schema table as yet, and nothing can be read without.
     pub(crate) fn no_schemas() -> Self {
-        let detail = "The gateway has just started and does not know the tenant's schemas as yet. Try again.";
+        Self::unavailable("The gateway has just started and does not know the tenant's schemas as yet. Try again.")
+    }
+
+    pub(crate) fn unavailable(detail: &str) -> Self {
         Self {
             retry_after: Some(RETRY),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)

@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use proto::identity::v1::credential_service_client::CredentialServiceClient;
 use proto::identity::v1::delivery_service_client::DeliveryServiceClient;
 use proto::identity::v1::group_service_client::GroupServiceClient;
 use proto::identity::v1::schema_service_client::SchemaServiceClient;
@@ -13,9 +14,10 @@ use proto::identity::v1::{
     BatchGetDeliveriesRequest, BatchGetDeliveriesResponse, CreateGroupRequest, CreateGroupResponse, CreateUserRequest,
     CreateUserResponse, DeleteGroupRequest, DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse,
     GetGroupRequest, GetGroupResponse, GetSchemasRequest, GetSchemasResponse, GetUserRequest, GetUserResponse,
-    ListGroupsRequest, ListGroupsResponse, ListUsersRequest, ListUsersResponse, PatchGroupRequest, PatchGroupResponse,
-    PatchUserRequest, PatchUserResponse, ReplaceGroupRequest, ReplaceGroupResponse, ReplaceUserRequest,
-    ReplaceUserResponse, StreamMembersRequest, StreamMembersResponse,
+    GetVerifiersRequest, GetVerifiersResponse, IssueAccessTokenRequest, IssueAccessTokenResponse, ListGroupsRequest,
+    ListGroupsResponse, ListUsersRequest, ListUsersResponse, PatchGroupRequest, PatchGroupResponse, PatchUserRequest,
+    PatchUserResponse, RecordUsesRequest, RecordUsesResponse, ReplaceGroupRequest, ReplaceGroupResponse,
+    ReplaceUserRequest, ReplaceUserResponse, StreamMembersRequest, StreamMembersResponse,
 };
 use proto::{REQUEST_AGE, SCHEMAS_HASH};
 use service_runtime::health::is_draining;
@@ -45,6 +47,7 @@ pub(crate) struct Identity {
     users: UserServiceClient<Connection>,
     groups: GroupServiceClient<Connection>,
     schemas: SchemaServiceClient<Connection>,
+    credentials: CredentialServiceClient<Connection>,
     deliveries: DeliveryServiceClient<Connection>,
 }
 
@@ -54,6 +57,7 @@ impl Identity {
             users: UserServiceClient::new(connection.clone()).max_decoding_message_size(MAX_ANSWER_BYTES),
             groups: GroupServiceClient::new(connection.clone()).max_decoding_message_size(MAX_ANSWER_BYTES),
             schemas: SchemaServiceClient::new(connection.clone()).max_decoding_message_size(MAX_ANSWER_BYTES),
+            credentials: CredentialServiceClient::new(connection.clone()).max_decoding_message_size(MAX_ANSWER_BYTES),
             deliveries: DeliveryServiceClient::new(connection).max_decoding_message_size(MAX_ANSWER_BYTES),
         }
     }
@@ -97,6 +101,9 @@ calls! {
     groups.delete_group(DeleteGroupRequest) -> DeleteGroupResponse, repeat if |message| message.etag.is_none();
     groups.stream_members(StreamMembersRequest) -> Streaming<StreamMembersResponse>, repeat if |_| true;
     deliveries.batch_get_deliveries(BatchGetDeliveriesRequest) -> BatchGetDeliveriesResponse, repeat if |_| true;
+    credentials.get_verifiers(GetVerifiersRequest) -> GetVerifiersResponse, repeat if |_| true;
+    credentials.issue_access_token(IssueAccessTokenRequest) -> IssueAccessTokenResponse, repeat if |_| true;
+    credentials.record_uses(RecordUsesRequest) -> RecordUsesResponse, repeat if |_| true;
     schemas.get_schemas(GetSchemasRequest) -> GetSchemasResponse, repeat if |_| true;
 }
 

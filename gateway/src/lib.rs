@@ -1,7 +1,7 @@
 //! The gateway: SCIM 2.0 over HTTP in, gRPC out. It checks the credential, brings bodies into canonical form (both of
 //! Entra's dialects end here in one), makes one call to identity-service and renders the answer.
 //!
-//! It holds no state but the tenant's schema table, and decides nothing about users: it knows SCIM's HTTP binding, and must never know where
+//! It holds no state but the tenants' schema tables and what credentials are checked by, and decides nothing about users: it knows SCIM's HTTP binding, and must never know where
 //! identity-service keeps things or what becomes of a change afterwards.
 
 mod answer;
@@ -20,19 +20,20 @@ mod json;
 mod list;
 mod location;
 mod members;
+mod oauth;
 mod origin;
 mod query;
 mod router;
 mod schemas;
-pub mod token;
 mod users;
 
 use std::sync::Arc;
 
 use service_runtime::{Connection, Lifecycle, OpsArgs, Running, TelemetryArgs};
 
-pub use auth::{CredentialArgs, TokenHash};
+pub use auth::AuthArgs;
 pub use config::{Config, ScimArgs};
+pub use oauth::PATH as TOKEN_PATH;
 pub use router::BASE_PATH;
 
 use auth::Credentials;
@@ -52,15 +53,9 @@ pub enum Error {
         /// What is wrong and what would be right.
         reason: String,
     },
-    /// The file with the credentials' hashes cannot be read.
-    #[error("--bearer-token-sha256-file: cannot read {path}", path = .path.display())]
-    HashFile {
-        /// The file.
-        path: std::path::PathBuf,
-        /// Why it cannot be read.
-        #[source]
-        source: std::io::Error,
-    },
+    /// The HTTP client that fetches Entra's keys cannot be built.
+    #[error("Entra's keys cannot be fetched")]
+    KeySets(#[source] reqwest::Error),
     /// A part that all services share failed: the listener, or the address of identity-service.
     #[error("the gateway cannot start")]
     Start(#[source] service_runtime::Error),
@@ -81,7 +76,7 @@ pub struct Service;
 
 impl service_runtime::Service for Service {
     const NAME: &'static str = "gateway";
-    const ABOUT: &'static str = "SCIM 2.0 over HTTP in, gRPC out. `gateway token` makes a bearer token and its hash";
+    const ABOUT: &'static str = "SCIM 2.0 over HTTP in, gRPC out";
     type Config = Config;
     type Error = Error;
 
@@ -103,7 +98,7 @@ impl service_runtime::Service for Service {
 }
 
 /// Starts a gateway that calls identity-service at `--identity-url`. It listens when this returns, and becomes ready
-/// when identity-service is and has handed out the tenant's schema table.
+/// when identity-service is and has handed out who may call, and the tenants' schema tables.
 pub async fn start(config: Config) -> Result<Running, Error> {
     let identity = service_runtime::connect(&config.identity_url, config.scim.request_timeout).map_err(Error::Start)?;
     start_with(config, identity).await
@@ -112,16 +107,26 @@ pub async fn start(config: Config) -> Result<Running, Error> {
 /// Starts a gateway on a connection that exists already, such as to an identity-service in the same process;
 /// `--identity-url` is not looked at.
 pub async fn start_with(config: Config, identity: Connection) -> Result<Running, Error> {
-    begin(config, identity, Tables::new(None)).await
+    let credentials = Credentials::new(&config.auth, None, auth::MAX_AGE)?;
+    begin(config, identity, Tables::default(), credentials).await
 }
 
-async fn begin(config: Config, identity: Connection, tables: Tables) -> Result<Running, Error> {
-    let gateway = Arc::new(Gateway::new(&config, identity.clone(), tables)?);
+async fn begin(
+    config: Config,
+    identity: Connection,
+    tables: Tables,
+    credentials: Credentials,
+) -> Result<Running, Error> {
+    let gateway = Arc::new(Gateway::new(&config, identity.clone(), tables, credentials)?);
     let lifecycle = Lifecycle::start(&config.ops).await.map_err(Error::Start)?;
     let listener = service_runtime::bind(config.listen).await.map_err(Error::Start)?;
     let dependency = lifecycle.readiness.dependency("identity-service");
     let health = |stop| identity::follow_health(identity, dependency, stop);
     lifecycle.tasks.spawn("identity-service health", health);
+    let dependency = lifecycle.readiness.dependency("credentials");
+    let (credentials, service) = (Arc::clone(&gateway.credentials), gateway.identity.clone());
+    let follow = |stop| auth::follow(credentials, service, dependency, stop);
+    lifecycle.tasks.spawn("credentials", follow);
     let dependency = lifecycle.readiness.dependency("schemas");
     let follower = Arc::clone(&gateway);
     let follow = |stop| schemas::follow(follower, dependency, stop);
@@ -129,26 +134,24 @@ async fn begin(config: Config, identity: Connection, tables: Tables) -> Result<R
     service_runtime::serve_http(listener, router::router(gateway), lifecycle).map_err(Error::Start)
 }
 
-/// What every request needs; but for the schema table none of it changes while the gateway runs.
+/// What every request needs; but for credentials and schema tables none of it changes while the gateway runs.
 struct Gateway {
     identity: Identity,
     tables: Tables,
-    tenant: String,
+    credentials: Arc<Credentials>,
     settings: ScimArgs,
     public: Option<Base>,
-    credentials: Credentials,
 }
 
 impl Gateway {
-    fn new(config: &Config, identity: Connection, tables: Tables) -> Result<Self, Error> {
-        let (credentials, public) = config.check()?;
+    fn new(config: &Config, identity: Connection, tables: Tables, credentials: Credentials) -> Result<Self, Error> {
+        let public = config.check()?;
         Ok(Self {
             identity: Identity::new(identity),
             tables,
-            tenant: config.tenant.clone(),
+            credentials: Arc::new(credentials),
             settings: config.scim.clone(),
             public,
-            credentials,
         })
     }
 }

@@ -38,6 +38,7 @@ pub(crate) struct Shown {
     base: Base,
     projection: Projection,
     table: Arc<Table>,
+    tenant: String,
 }
 
 impl Shown {
@@ -48,12 +49,13 @@ impl Shown {
             base,
             projection: call.query.projection.clone(),
             table: Arc::clone(&call.table),
+            tenant: call.tenant(),
         }
     }
 
     /// Asks for a group's members and waits for the first page, so that a failure can still be told by the status.
     pub(crate) async fn open(&self, group_id: String, deadline: Deadline) -> Result<Box<Pages>, Status> {
-        let tenant = self.gateway.tenant.clone();
+        let tenant = self.tenant.clone();
         let message = StreamMembersRequest { tenant, group_id };
         let mut stream = self
             .gateway
@@ -213,9 +215,9 @@ mod tests {
     use tonic::codec::Codec;
 
     use super::*;
+    use crate::Config;
+    use crate::auth::{Credentials, MAX_AGE};
     use crate::schemas::{Tables, builtin};
-    use crate::token::hash_token;
-    use crate::{Config, CredentialArgs};
 
     /// Pages as they come off the wire; afterwards the stream ends as `ending` says.
     fn pages(pages: &[&[&str]], ending: Option<Status>) -> Box<Pages> {
@@ -250,19 +252,15 @@ mod tests {
     }
 
     fn shown(excluded: Option<&str>) -> Shown {
-        let config = Config {
-            credentials: CredentialArgs {
-                bearer_token_sha256: Some(hash_token("dsg_test").to_string()),
-                ..CredentialArgs::default()
-            },
-            ..Config::default()
-        };
+        let config = Config::default();
+        let credentials = Credentials::new(&config.auth, None, MAX_AGE).unwrap();
         let connection = service_runtime::connect("http://127.0.0.1:1", Default::default()).unwrap();
         Shown {
-            gateway: Arc::new(Gateway::new(&config, connection, Tables::new(None)).unwrap()),
+            gateway: Arc::new(Gateway::new(&config, connection, Tables::default(), credentials).unwrap()),
             base: Base::from_setting("https://gw.example").unwrap(),
             projection: Projection::parse(None, excluded).unwrap(),
             table: Arc::new(builtin()),
+            tenant: "default".to_owned(),
         }
     }
 

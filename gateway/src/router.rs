@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::call::Call;
 use crate::error::{Cause, Problem};
 use crate::origin::RequestId;
-use crate::{Gateway, auth, bulk, call, discovery, groups, list, users};
+use crate::{Gateway, auth, bulk, call, discovery, groups, list, oauth, users};
 
 /// Where SCIM is served.
 pub const BASE_PATH: &str = "/scim/v2";
@@ -51,6 +51,9 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
         .route(&at("/Schemas/{urn}"), get(discovery::schema))
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)
+        // What stands below needs no credential: it gives one.
+        .layer(middleware::from_fn_with_state(Arc::clone(&gateway), auth::require))
+        .route(oauth::PATH, post(oauth::token))
         // The outermost first. Given one by one, each would put every route into another box.
         .layer((
             service_runtime::http_server_layer(),
@@ -58,7 +61,6 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
             CatchPanicLayer::custom(panicked as fn(Box<dyn Any + Send>) -> Response),
             middleware::from_fn_with_state(Arc::clone(&gateway), call::limit_time),
             compression(),
-            middleware::from_fn_with_state(Arc::clone(&gateway), auth::require),
         ))
         .with_state(gateway);
     // Outside the routes, because it decides which of them is meant.

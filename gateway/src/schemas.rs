@@ -1,8 +1,9 @@
-//! The tenant's schema table, as identity-service hands it out. It is fetched before the gateway becomes ready, and followed from
+//! The tenants' schema tables, as identity-service hands them out. Each is fetched before the gateway becomes ready, and followed from
 //! then on. A request is read by the table that is there when it arrives; a write says by which one that was, and when
 //! identity-service has another by then, the new one is fetched and the request is read again, so that no attribute gets
 //! lost because the gateway did not know it yet.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,24 +44,34 @@ pub(crate) enum TableError {
     Malformed(&'static str),
 }
 
-/// The present table; `None` before the first was fetched.
-#[derive(Debug)]
+/// The present table of each tenant that there is; none before the first was fetched.
+#[derive(Debug, Default)]
 pub(crate) struct Tables {
-    present: watch::Sender<Option<Arc<Table>>>,
+    present: watch::Sender<HashMap<Arc<str>, Arc<Table>>>,
 }
 
 impl Tables {
-    pub(crate) fn new(first: Option<Table>) -> Self {
-        Self {
-            present: watch::Sender::new(first.map(Arc::new)),
+    /// The tenant's present table.
+    pub(crate) fn of(&self, tenant: &str) -> Option<Arc<Table>> {
+        self.present.borrow().get(tenant).cloned()
+    }
+
+    /// Makes a table the tenant's present one.
+    pub(crate) fn put(&self, tenant: &str, table: Arc<Table>) {
+        self.present
+            .send_modify(|tables| drop(tables.insert(tenant.into(), table)));
+    }
+
+    /// Fetches a tenant's table that is not there yet: the tenant is new, or the gateway.
+    pub(crate) async fn prepare(&self, identity: &Identity, tenant: &str) {
+        if self.of(tenant).is_none()
+            && let Err(error) = self.fetch(identity, tenant, Deadline::after(TIMEOUT)).await
+        {
+            tracing::warn!(scim.tenant = tenant, error = %Chain(&error), "a tenant's schema table cannot be fetched");
         }
     }
 
-    pub(crate) fn present(&self) -> Option<Arc<Table>> {
-        self.present.borrow().clone()
-    }
-
-    /// Fetches the table and makes it the present one.
+    /// Fetches a tenant's table and makes it the present one.
     pub(crate) async fn fetch(
         &self,
         identity: &Identity,
@@ -72,7 +83,7 @@ impl Tables {
         };
         let answer = identity.get_schemas(message, Terms::within(deadline)).await;
         let answer = answer.map_err(|status| TableError::Call(Box::new(status)))?;
-        if let Some(present) = self.present().filter(|present| present.hash == answer.hash.as_str()) {
+        if let Some(present) = self.of(tenant).filter(|present| present.hash == answer.hash.as_str()) {
             return Ok(present);
         }
         let malformed = TableError::Malformed;
@@ -93,8 +104,12 @@ impl Tables {
             schemas: Schemas::with_extensions(declared).map_err(TableError::Unreadable)?,
             hash: answer.hash.parse().map_err(|_| malformed("its hash is no metadata"))?,
         });
-        tracing::info!(extensions, "reading SCIM by the schema table of identity-service");
-        self.present.send_replace(Some(Arc::clone(&table)));
+        tracing::info!(
+            scim.tenant = tenant,
+            extensions,
+            "reading SCIM by the schema table of identity-service"
+        );
+        self.put(tenant, Arc::clone(&table));
         Ok(table)
     }
 }
@@ -104,31 +119,46 @@ pub(crate) fn have_changed(status: &Status) -> bool {
     Details::of(status).is_some_and(|details| details.reason == ErrorReason::SchemasChanged)
 }
 
-/// Fetches the table again and again, until stopped.
+/// Fetches the tables of all tenants again and again, until stopped.
 pub(crate) async fn follow(gateway: Arc<Gateway>, dependency: Dependency, stop: CancellationToken) {
-    if gateway.tables.present().is_some() {
-        dependency.ready();
-    }
     loop {
-        let fetched = gateway
-            .tables
-            .fetch(&gateway.identity, &gateway.tenant, Deadline::after(TIMEOUT))
-            .await;
-        match (&fetched, gateway.tables.present()) {
-            (Ok(_), _) => dependency.ready(),
-            // Whether identity-service is there at all is told elsewhere; until it is back, the table is what it was.
-            (Err(TableError::Call(_)), Some(_)) => {}
-            (Err(error), _) => dependency.not_ready(Chain(error).to_string()),
+        let known = gateway.credentials.present.last();
+        match &known {
+            None => dependency.not_ready("identity-service has not said as yet which tenants there are"),
+            Some(book) => fetch_all(&gateway, book.tenants(), &dependency).await,
         }
-        let pause = if gateway.tables.present().is_some() {
-            INTERVAL
-        } else {
-            FIRST_INTERVAL
-        };
+        let tables = &gateway.tables;
+        let all = known.is_some_and(|book| book.tenants().iter().all(|tenant| tables.of(tenant).is_some()));
+        let pause = if all { INTERVAL } else { FIRST_INTERVAL };
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// A tenant whose table cannot be had is served with 503; that is the gateway's state only where there is no other.
+async fn fetch_all(gateway: &Gateway, tenants: &[Arc<str>], dependency: &Dependency) {
+    let Gateway { tables, identity, .. } = gateway;
+    tables.present.send_if_modified(|known| {
+        let before = known.len();
+        known.retain(|tenant, _| tenants.contains(tenant));
+        known.len() != before
+    });
+    let mut missing = Vec::new();
+    for tenant in tenants {
+        let fetched = tables.fetch(identity, tenant, Deadline::after(TIMEOUT)).await;
+        match fetched {
+            // Whether identity-service is there at all is told elsewhere; until it is back, the table is what it was.
+            Err(TableError::Call(_)) if tables.of(tenant).is_some() => {}
+            Err(error) => missing.push(format!("{tenant}: {}", Chain(&error))),
+            Ok(_) => {}
+        }
+    }
+    match missing.first() {
+        None => dependency.ready(),
+        Some(reason) if missing.len() == tenants.len() => dependency.not_ready(reason.clone()),
+        Some(reason) => dependency.degraded(format!("of {} tenants, the first: {reason}", missing.len())),
     }
 }
 

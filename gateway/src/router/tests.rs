@@ -15,24 +15,22 @@ mod client;
 use client::ask;
 
 use super::*;
+use crate::auth::Credentials;
+use crate::auth::book::of_one_token;
 use crate::schemas::{Tables, builtin};
-use crate::token::hash_token;
-use crate::{Config, CredentialArgs, ScimArgs};
+use crate::{Config, ScimArgs};
 
 const TOKEN: &str = "dsg_test";
+/// Longer than any test.
+const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
 const USER: &str =
     r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"odile@kestrelworks.example"}"#;
 
 fn config() -> Config {
-    let hash = hash_token(TOKEN).to_string();
     Config {
         listen: ([127, 0, 0, 1], 0).into(),
         // Port 1 of this host refuses connections.
         identity_url: "http://127.0.0.1:1".to_owned(),
-        credentials: CredentialArgs {
-            bearer_token_sha256: Some(hash),
-            ..CredentialArgs::default()
-        },
         scim: ScimArgs {
             max_user_body: 1024,
             max_group_body: 4096,
@@ -42,11 +40,13 @@ fn config() -> Config {
     }
 }
 
-/// A gateway that has had the schema table of its identity-service once.
+/// A gateway that has had verifiers and schema table of its identity-service once.
 async fn start(config: Config) -> Running {
     let identity = service_runtime::connect(&config.identity_url, config.scim.request_timeout).unwrap();
-    let tables = Tables::new(Some(builtin()));
-    crate::begin(config, identity, tables).await.unwrap()
+    let tables = Tables::default();
+    tables.put("default", builtin().into());
+    let credentials = Credentials::new(&config.auth, Some(of_one_token("default", TOKEN)), FOR_EVER).unwrap();
+    crate::begin(config, identity, tables, credentials).await.unwrap()
 }
 
 async fn gateway() -> Running {
@@ -54,8 +54,42 @@ async fn gateway() -> Running {
 }
 
 #[tokio::test]
-async fn before_the_schemas_are_known_scim_is_503() {
+async fn before_it_is_known_who_may_call_nothing_is_401() {
     let running = crate::start(config()).await.unwrap();
+    for line in [
+        "GET /scim/v2/Users",
+        "DELETE /scim/v2/Users/1",
+        "GET /scim/v2/Schemas",
+        "GET /scim/v2/Nothing",
+    ] {
+        let answer = ask(line).of(&running).await;
+        let (_, detail) = answer.error(503);
+        assert_eq!(answer.header("retry-after"), Some("5"), "{line}");
+        assert!(detail.contains("Who may call"), "{line}: {detail}");
+    }
+    // What needs nobody's word is as ever.
+    ask("GET /scim/v2/Users")
+        .without("Authorization")
+        .of(&running)
+        .await
+        .error(401);
+    let unready = |report: &Report| {
+        let state = |name: &str| matches!(&report.dependencies[name], State::NotReady(reason) if reason.contains("identity-service"));
+        state("credentials") && state("schemas")
+    };
+    let mut reports = running.readiness().subscribe();
+    let reached = tokio::time::timeout(Duration::from_secs(20), reports.wait_for(unready)).await;
+    reached.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn before_the_schemas_are_known_scim_is_503() {
+    let config = config();
+    let identity = service_runtime::connect(&config.identity_url, config.scim.request_timeout).unwrap();
+    let credentials = Credentials::new(&config.auth, Some(of_one_token("default", TOKEN)), FOR_EVER).unwrap();
+    let running = crate::begin(config, identity, Tables::default(), credentials)
+        .await
+        .unwrap();
     for line in [
         "GET /scim/v2/Users",
         "GET /scim/v2/Groups/1",
@@ -73,11 +107,6 @@ async fn before_the_schemas_are_known_scim_is_503() {
     let answer = ask("POST /scim/v2/Users").body(USER).of(&running).await;
     answer.error(503);
     // What needs no schema is as ever.
-    ask("GET /scim/v2/Users")
-        .without("Authorization")
-        .of(&running)
-        .await
-        .error(401);
     ask("GET /scim/v2/Nothing").of(&running).await.error(404);
     ask("PUT /scim/v2/Users").of(&running).await.error(405);
     let unready = |report: &Report| {
@@ -109,7 +138,10 @@ async fn every_route_wants_a_credential_and_reads_no_body_before_it() {
             Some(r#"Bearer realm="scim""#),
             "{line}"
         );
-        let answer = ask(line).with("Authorization", "Bearer dsg_other").of(&running).await;
+        let answer = ask(line)
+            .with("Authorization", "Bearer of-another-maker")
+            .of(&running)
+            .await;
         answer.error(401);
         assert_eq!(
             answer.header("www-authenticate"),

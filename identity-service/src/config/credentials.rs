@@ -51,7 +51,7 @@ pub struct CredentialArgs {
     )]
     pub oauth_client_entra_application: Vec<String>,
     /// Entra tenant whose own tokens are accepted, which Entra sends where its Secret Token is left empty, a UUID. Meant for trying
-    /// things out: any application of that Entra tenant can have such a token.
+    /// things out: such a token names the Entra tenant and Entra's provisioning service, and none of its jobs.
     #[arg(long, env = "ENTRA_TOKEN_TENANT", value_name = "UUID")]
     pub entra_token_tenant: Option<String>,
     /// Audiences that Entra's own token may have, separated by commas. The default is that of custom applications.

@@ -158,8 +158,10 @@ impl System {
         };
         let adapter = platform::adapter_settings(platform_at, max_rps);
         let adapter = start("delinea-adapter", adapter_at, adapter)?;
+        let hash: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
         let mut identity = vec![
             store,
+            format!("--bearer-token-sha256={hash}"),
             format!("--ops-listen={identity_ops}"),
             format!("--adapter-url=http://{adapter_at}"),
         ];
@@ -174,11 +176,9 @@ impl System {
             identity.push(format!("--answer-wait={}ms", wait.as_millis()));
         }
         let mut identity = start("identity-service", identity_at, identity)?;
-        let hash: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
         let gateway = vec![
             format!("--ops-listen={gateway_ops}"),
             format!("--identity-url=http://{identity_at}"),
-            format!("--bearer-token-sha256={hash}"),
         ];
         let mut gateway = start("gateway", gateway_at, gateway)?;
         identity.ready(identity_ops).await?;

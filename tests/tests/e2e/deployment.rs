@@ -12,6 +12,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, Command, FromArgMatches, builder::Resettable};
 use entra_simulator::{Client, Job, Knobs, TenantUrl};
+use identity_service::credentials::SecretHash;
 use proto::identity::v1::{
     Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, RetryDeliveryRequest,
     SummarizeDeliveriesRequest, audit_service_client::AuditServiceClient, change_service_client::ChangeServiceClient,
@@ -152,16 +153,16 @@ impl Setup {
             std::fs::write(&path, schemas).unwrap();
             flags.push(format!("--schemas-file={}", path.display()));
         }
+        let hashes = [TOKEN, NEXT_TOKEN].map(|token| SecretHash::of(&token.into()).to_string());
+        flags.push(format!("--bearer-token-sha256={}", hashes.join(",")));
         flags.extend(self.identity);
         let identity = identity_service::start(settings(&flags)).await.unwrap();
         let identity_flags = flags;
         let connection = service_runtime::connect(&format!("http://{}", identity.addr), PATIENCE).unwrap();
 
-        let hashes = [TOKEN, NEXT_TOKEN].map(|token| gateway::token::hash_token(token).to_string());
         let mut flags = vec![
             "--listen=127.0.0.1:0".to_owned(),
             format!("--identity-url=http://{}", identity.addr),
-            format!("--bearer-token-sha256={}", hashes.join(",")),
         ];
         flags.extend(self.gateway);
         let gateway = gateway::start(settings(&flags)).await.unwrap();

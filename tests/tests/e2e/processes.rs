@@ -10,6 +10,7 @@ use std::{
 };
 
 use entra_simulator::{Client, Knobs, TenantUrl};
+use identity_service::credentials::SecretHash;
 use proto::identity::v1::{
     SummarizeDeliveriesRequest, audit_service_client::AuditServiceClient,
     delivery_service_client::DeliveryServiceClient,
@@ -195,8 +196,9 @@ impl Process {
 
     /// identity-service with the adapter at that address; the flags say where its store is.
     pub(crate) fn identity(listen: &str, adapter: &str, flags: &[&str], folder: &Path) -> Self {
-        let own: [&str; 8] = [
+        let own: [&str; 9] = [
             &format!("--adapter-url=http://{adapter}"),
+            &format!("--bearer-token-sha256={}", SecretHash::of(&TOKEN.into())),
             "--backoff-base=50ms",
             "--backoff-ceiling=1s",
             "--refused-retry=2s",
@@ -210,9 +212,8 @@ impl Process {
 
     /// A gateway with identity-service at that address, which clients know by the public one.
     pub(crate) fn gateway(listen: &str, identity: &str, public: &str, flags: &[&str], folder: &Path) -> Self {
-        let own: [&str; 3] = [
+        let own: [&str; 2] = [
             &format!("--identity-url=http://{identity}"),
-            &format!("--bearer-token-sha256={}", gateway::token::hash_token(TOKEN)),
             &format!("--public-url=http://{public}"),
         ];
         Self::service("gateway", listen, &[&own[..], flags].concat(), folder)

@@ -109,12 +109,15 @@ impl Services {
         ];
         let of_gateway = [
             format!("--identity-url=http://{}", before_identities.addr()),
-            format!("--bearer-token-sha256={hash}"),
             format!("--public-url=http://{}", before_gateways.addr()),
         ];
         let mut of_adapter = vec![format!("--platform-url=http://{platform}")];
         of_adapter.extend(profile.adapter_flags().iter().map(|flag| (*flag).to_owned()));
-        let of_identity = [format!("--adapter-url=http://{adapter}"), kept_in];
+        let of_identity = [
+            format!("--adapter-url=http://{adapter}"),
+            format!("--bearer-token-sha256={hash}"),
+            kept_in,
+        ];
         let mut services = Self {
             platform: Platform::at(format!("http://{platform}"))?,
             identity_url: format!("http://{}", before_identities.addr()),
