@@ -95,6 +95,12 @@ pub(crate) enum Command {
     /// Tell what the policies of adoption would do.
     #[command(subcommand)]
     Adopt(AdoptCommand),
+    /// Bearer tokens by which Entra calls SCIM, and the list of all credentials.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// OAuth clients as which Entra calls SCIM.
+    #[command(subcommand)]
+    Client(ClientCommand),
     /// Show each change of a user or group as it happens, until Ctrl-C. Says on standard error where to go on.
     Watch(WatchArgs),
     /// Show the audit trail: what changed and who asked, what became of it on the Platform, and what operators did.
@@ -104,6 +110,92 @@ pub(crate) enum Command {
         /// For which shell.
         shell: Shell,
     },
+}
+
+/// `token`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a bearer token. It is shown here and never again.
+    New(NewTokenArgs),
+    /// List every credential of the tenant, clients included: when it ends, and when it was last used.
+    List,
+    /// End a credential of any kind. Gateways let it in for ten seconds more at most. Asks first.
+    Revoke(RevokeArgs),
+}
+
+/// `token new`.
+#[derive(Debug, Args)]
+pub(crate) struct NewTokenArgs {
+    /// What it shall be called: letters, digits and -_.
+    pub(crate) name: String,
+    /// When it shall end, such as 365d; 0 is never.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "365d")]
+    pub(crate) expires: Duration,
+}
+
+/// `token revoke` and `client revoke`.
+#[derive(Debug, Args)]
+pub(crate) struct RevokeArgs {
+    /// The credential's name or id.
+    pub(crate) credential: String,
+    /// Only this secret of a client, by its id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) secret: Option<String>,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// `client`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientCommand {
+    /// Make an OAuth client: with a secret, which is shown here and never again, or, with --entra-tenant, one that Entra signs in as by
+    /// its own assertions (workload identity).
+    New(NewClientArgs),
+    /// Make another secret of a client. The one before it stays good until it ends or is revoked; a third ends the oldest.
+    Rotate(RotateArgs),
+    /// List the clients and their secrets.
+    List,
+    /// End a client, or one secret of it, with the access tokens that came of it. Asks first.
+    Revoke(RevokeArgs),
+    /// Have access tokens signed by a new key. That is done by itself from time to time (SIGNING_KEY_ROTATION).
+    RotateKey {
+        /// End all access tokens at once, as after a leak; Entra gets new ones by itself.
+        #[arg(long)]
+        end_tokens: bool,
+    },
+}
+
+/// `client new`.
+#[derive(Debug, Args)]
+pub(crate) struct NewClientArgs {
+    /// What it shall be called: letters, digits and -_.
+    pub(crate) name: String,
+    /// When its secret shall end, such as 365d; 0 is never.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "365d")]
+    pub(crate) expires: Duration,
+    /// Entra tenant whose assertions stand in for a secret, a UUID.
+    #[arg(long, value_name = "UUID", requires_all = ["subject", "audience"])]
+    pub(crate) entra_tenant: Option<String>,
+    /// Object id of the service principal that provisions, a UUID.
+    #[arg(long, value_name = "UUID", requires = "entra_tenant")]
+    pub(crate) subject: Option<String>,
+    /// Audience that its assertions have, as `api://ID` or `ID`; may be given several times.
+    #[arg(long, value_name = "ID", requires = "entra_tenant")]
+    pub(crate) audience: Vec<String>,
+    /// Application that its assertions are made for, a UUID; Entra's provisioning service, unless given.
+    #[arg(long, value_name = "UUID", requires = "entra_tenant")]
+    pub(crate) application: Vec<String>,
+}
+
+/// `client rotate`.
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    /// The client's name or id.
+    pub(crate) client: String,
+    /// When the new secret shall end, such as 365d; 0 is never.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "365d")]
+    pub(crate) expires: Duration,
 }
 
 /// `relink`.

@@ -2,6 +2,7 @@
 
 mod acts;
 mod audit;
+pub(crate) mod credentials;
 mod deliveries;
 mod drift;
 mod pause;

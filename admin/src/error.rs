@@ -84,6 +84,7 @@ impl Error {
         );
         match reason {
             Some(ErrorReason::NotFound) => Self::NotFound(not_found(&status)),
+            Some(ErrorReason::NoSuchCredential) => Self::NotFound(status.message().to_owned()),
             // A status that came over the wire has no cause in this process.
             None if is_silence || status.source().is_some() => Self::Unreachable {
                 url: url.to_owned(),

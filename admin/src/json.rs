@@ -27,12 +27,18 @@ macro_rules! contract {
 contract!(
     ApplyDriftResponse,
     AuditEntry,
+    CreateBearerTokenResponse,
+    CreateClientResponse,
+    Credential,
     Delivery,
     PauseDeliveriesResponse,
     PlanDriftResponse,
     RelinkEntry,
     RelinkSummary,
     ResumeDeliveriesResponse,
+    RevokeCredentialResponse,
+    RotateClientSecretResponse,
+    RotateSigningKeyResponse,
     SummarizeDeliveriesResponse,
     WatchChangesResponse,
 );

@@ -1,4 +1,4 @@
-//! The operator's command line: what has reached the Platform and what has not, and why; try again, let go, take back, pause.
+//! The operator's command line: what has reached the Platform and what has not, and why; try again, let go, take back, pause. And who may call SCIM.
 //!
 //! It is a client of identity-service like any other: it knows the gRPC contract, and nothing of what is behind it. It logs
 //! nothing and keeps nothing. The Platform's words may name people: they are shown to whoever asks, and go nowhere else.
@@ -23,7 +23,8 @@ use clap::{CommandFactory, FromArgMatches};
 use service_runtime::{Chain, settings};
 
 use crate::{
-    arguments::{AdoptCommand, Cli, Command, DriftCommand, RelinkCommand},
+    arguments::{AdoptCommand, Cli, ClientCommand, Command, DriftCommand, RelinkCommand, TokenCommand},
+    commands::credentials,
     error::{EX_USAGE, Error},
     output::Output,
     service::Service,
@@ -87,6 +88,18 @@ async fn dispatch(cli: Cli) -> Result<(), Error> {
             commands::relink::apply(&service, &output, &arguments).await
         }
         Command::Adopt(AdoptCommand::Plan) => commands::relink::adoption(&service, &output).await,
+        Command::Token(command) => match command {
+            TokenCommand::New(arguments) => credentials::new_token(&service, &output, &arguments).await,
+            TokenCommand::List => credentials::list(&service, &output).await,
+            TokenCommand::Revoke(arguments) => credentials::revoke(&service, &output, &arguments).await,
+        },
+        Command::Client(command) => match command {
+            ClientCommand::New(arguments) => credentials::new_client(&service, &output, arguments).await,
+            ClientCommand::Rotate(arguments) => credentials::rotate(&service, &output, &arguments).await,
+            ClientCommand::List => credentials::list_clients(&service, &output).await,
+            ClientCommand::Revoke(arguments) => credentials::revoke(&service, &output, &arguments).await,
+            ClientCommand::RotateKey { end_tokens } => credentials::rotate_key(&service, &output, end_tokens).await,
+        },
         Command::Watch(arguments) => commands::watch(&service, &output, &arguments).await,
         Command::Audit(arguments) => commands::audit(&service, &output, &arguments).await,
         Command::Completion { .. } => Ok(()),
@@ -113,6 +126,12 @@ mod tests {
             "admin relink apply",
             "admin relink apply 0123",
             "admin adopt apply",
+            "admin token",
+            "admin token new",
+            "admin token new a --expires soon",
+            "admin token revoke a",
+            "admin client new a --entra-tenant 6e1f0c46-0b7d-4c8d-9f4e-0c0fdb6c0001",
+            "admin client new a --subject 6e1f0c46-0b7d-4c8d-9f4e-0c0fdb6c0001",
             "admin show",
             "admin retry",
             "admin release",

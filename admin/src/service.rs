@@ -6,9 +6,9 @@ use proto::{
     identity::v1::{
         Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ListDeliveriesResponse,
         audit_service_client::AuditServiceClient, change_service_client::ChangeServiceClient,
-        delivery_service_client::DeliveryServiceClient, drift_service_client::DriftServiceClient,
-        group_service_client::GroupServiceClient, relink_service_client::RelinkServiceClient,
-        user_service_client::UserServiceClient,
+        credential_service_client::CredentialServiceClient, delivery_service_client::DeliveryServiceClient,
+        drift_service_client::DriftServiceClient, group_service_client::GroupServiceClient,
+        relink_service_client::RelinkServiceClient, user_service_client::UserServiceClient,
     },
     origin,
 };
@@ -52,6 +52,10 @@ impl Service {
 
     pub(crate) fn deliveries(&self) -> DeliveryServiceClient<Connection> {
         DeliveryServiceClient::new(self.connection.clone())
+    }
+
+    pub(crate) fn credentials(&self) -> CredentialServiceClient<Connection> {
+        CredentialServiceClient::new(self.connection.clone())
     }
 
     pub(crate) fn drift(&self) -> DriftServiceClient<Connection> {

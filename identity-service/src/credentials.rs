@@ -22,7 +22,7 @@ pub use secret::{NotAHash, SecretHash, new_secret, new_token};
 use crate::{
     error::Error,
     id::Tenant,
-    store::{Store, StoreError},
+    store::{CredentialAct, Origin, Store, StoreError},
 };
 use kept::{Credential, Kept, MOST_CREDENTIALS, Secret, Trust, What};
 use signing::Bearer;
@@ -43,6 +43,19 @@ pub struct Credentials {
 pub(crate) struct Shown {
     pub(crate) credential: Credential,
     pub(crate) last_used: Option<Timestamp>,
+}
+
+/// Who changes credentials, and when.
+pub(crate) struct By {
+    pub(crate) origin: Option<Origin>,
+    pub(crate) now: Timestamp,
+}
+
+impl By {
+    fn told(self, what: String) -> CredentialAct {
+        let origin = self.origin;
+        CredentialAct { what, origin }
+    }
 }
 
 /// What it takes to check a tenant's credentials.
@@ -113,12 +126,12 @@ impl Credentials {
         tenant: &Tenant,
         name: &str,
         expires: Option<Timestamp>,
-        now: Timestamp,
+        by: By,
     ) -> Result<(Shown, SecretString), Error> {
         let token = new_token();
         let sha256 = SecretHash::of(&token);
         let made = self
-            .add(tenant, name, What::BearerToken { sha256, expires }, now)
+            .add(tenant, name, What::BearerToken { sha256, expires }, by)
             .await?;
         Ok((made, token))
     }
@@ -130,7 +143,7 @@ impl Credentials {
         name: &str,
         trust: Option<Trust>,
         expires: Option<Timestamp>,
-        now: Timestamp,
+        by: By,
     ) -> Result<(Shown, Option<SecretString>), Error> {
         let client_id = Uuid::new_v4().to_string();
         let (what, secret) = match trust {
@@ -146,12 +159,12 @@ impl Credentials {
                 )
             }
             None => {
-                let (kept, secret) = make_secret(expires, now);
+                let (kept, secret) = make_secret(expires, by.now);
                 let secrets = vec![kept];
                 (What::Client { client_id, secrets }, Some(secret))
             }
         };
-        Ok((self.add(tenant, name, what, now).await?, secret))
+        Ok((self.add(tenant, name, what, by).await?, secret))
     }
 
     /// Makes another secret of a client; of two live ones the older ends.
@@ -160,11 +173,13 @@ impl Credentials {
         tenant: &Tenant,
         called: &str,
         expires: Option<Timestamp>,
-        now: Timestamp,
+        by: By,
     ) -> Result<(Shown, SecretString), Error> {
+        let now = by.now;
         let (kept, secret) = make_secret(expires, now);
+        let told = by.told(format!("a secret of {called} was made"));
         let shown = self
-            .change(tenant, |all| {
+            .change(tenant, Some(told), now, |all| {
                 let credential = self.kept_one(tenant, all, called)?;
                 let Some(secrets) = credential.secrets_mut().filter(|secrets| !secrets.is_empty()) else {
                     return Err(Error::InvalidRequest {
@@ -181,34 +196,34 @@ impl Credentials {
                 Ok(Shown { credential, last_used })
             })
             .await?;
-        told("a secret was made", tenant, &shown.credential);
         Ok((shown, secret))
     }
 
     /// Ends a credential, or one secret of it, and all that came of it.
-    pub(crate) async fn revoke(&self, tenant: &Tenant, called: &str, secret: &str) -> Result<(), Error> {
-        let ended = self
-            .change(tenant, |all| {
-                let credential = self.kept_one(tenant, all, called)?;
-                if secret.is_empty() {
-                    let ended = credential.clone();
-                    all.credentials.retain(|one| one.id != ended.id);
-                    all.used.remove(&ended.id);
-                    return Ok(ended);
-                }
-                let secrets = credential.secrets_mut();
-                let at = secrets
-                    .as_ref()
-                    .and_then(|all| all.iter().position(|one| one.id == secret));
-                match (secrets, at) {
-                    (Some(secrets), Some(at)) => drop(secrets.remove(at)),
-                    _ => return Err(Error::NoSuchCredential(secret.to_owned())),
-                }
-                Ok(credential.clone())
-            })
-            .await?;
-        told("a credential was revoked", tenant, &ended);
-        Ok(())
+    pub(crate) async fn revoke(&self, tenant: &Tenant, called: &str, secret: &str, by: By) -> Result<(), Error> {
+        let (now, what) = match secret {
+            "" => (by.now, format!("{called} was revoked")),
+            secret => (by.now, format!("the secret {secret} of {called} was revoked")),
+        };
+        self.change(tenant, Some(by.told(what)), now, |all| {
+            let credential = self.kept_one(tenant, all, called)?;
+            if secret.is_empty() {
+                let ended = credential.id.clone();
+                all.credentials.retain(|one| one.id != ended);
+                all.used.remove(&ended);
+                return Ok(());
+            }
+            let secrets = credential.secrets_mut();
+            let at = secrets
+                .as_ref()
+                .and_then(|all| all.iter().position(|one| one.id == secret));
+            match (secrets, at) {
+                (Some(secrets), Some(at)) => drop(secrets.remove(at)),
+                _ => return Err(Error::NoSuchCredential(secret.to_owned())),
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Signs a token for a client whose secret or assertion was checked; makes a new key where that is due.
@@ -222,8 +237,12 @@ impl Credentials {
         let Named { lifetime, rotation, .. } = *self.named(tenant)?;
         let (_, mut kept) = self.read(tenant).await?;
         if signing::is_due(&kept.keys, now, rotation) {
+            let told = CredentialAct {
+                what: "a new key signs access tokens, as scheduled".to_owned(),
+                origin: None,
+            };
             kept.keys = self
-                .change(tenant, |all| {
+                .change(tenant, Some(told), now, |all| {
                     if signing::is_due(&all.keys, now, rotation) {
                         signing::rotate(&mut all.keys, now, lifetime, false);
                     }
@@ -252,14 +271,19 @@ impl Credentials {
     }
 
     /// Notes when credentials were used.
-    pub(crate) async fn record_uses(&self, tenant: &Tenant, uses: &[(String, Timestamp)]) -> Result<(), Error> {
+    pub(crate) async fn record_uses(
+        &self,
+        tenant: &Tenant,
+        uses: &[(String, Timestamp)],
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let named: HashSet<&str> = self
             .named(tenant)?
             .credentials
             .iter()
             .map(|one| one.id.as_str())
             .collect();
-        self.change(tenant, |all| {
+        self.change(tenant, None, now, |all| {
             for (id, at) in uses {
                 if named.contains(id.as_str()) || all.credentials.iter().any(|one| one.id == *id) {
                     let minute = to_the_minute(*at);
@@ -273,19 +297,19 @@ impl Credentials {
     }
 
     /// Has a new key sign; what the old ones signed ends with them, or now.
-    pub(crate) async fn rotate_key(&self, tenant: &Tenant, end_tokens: bool, now: Timestamp) -> Result<String, Error> {
-        let lifetime = self.named(tenant)?.lifetime;
-        let key = self
-            .change(tenant, |all| {
-                signing::rotate(&mut all.keys, now, lifetime, end_tokens);
-                Ok(all.keys.last().map(|key| key.id.clone()).unwrap_or_default())
-            })
-            .await?;
-        tracing::info!(scim.tenant = %tenant, key_id = key, end_tokens, "access tokens are signed by a new key");
-        Ok(key)
+    pub(crate) async fn rotate_key(&self, tenant: &Tenant, end_tokens: bool, by: By) -> Result<String, Error> {
+        let (now, lifetime) = (by.now, self.named(tenant)?.lifetime);
+        let ends = if end_tokens { "; earlier tokens ended" } else { "" };
+        let told = by.told(format!("a new key signs access tokens{ends}"));
+        self.change(tenant, Some(told), now, |all| {
+            signing::rotate(&mut all.keys, now, lifetime, end_tokens);
+            Ok(all.keys.last().map(|key| key.id.clone()).unwrap_or_default())
+        })
+        .await
     }
 
-    async fn add(&self, tenant: &Tenant, name: &str, what: What, now: Timestamp) -> Result<Shown, Error> {
+    async fn add(&self, tenant: &Tenant, name: &str, what: What, by: By) -> Result<Shown, Error> {
+        let now = by.now;
         if !is_name(name) {
             return Err(Error::InvalidRequest {
                 field: "name",
@@ -299,7 +323,8 @@ impl Credentials {
             what,
         };
         let named = &self.named(tenant)?.credentials;
-        self.change(tenant, |all| {
+        let told = by.told(format!("{name} was made"));
+        self.change(tenant, Some(told), now, |all| {
             // What has ended makes room, under its name too.
             all.credentials
                 .retain(|one| one.expires().is_none_or(|end| end > now) || one.name != name);
@@ -316,7 +341,6 @@ impl Credentials {
             Ok(())
         })
         .await?;
-        told("a credential was made", tenant, &credential);
         let last_used = None;
         Ok(Shown { credential, last_used })
     }
@@ -331,10 +355,12 @@ impl Credentials {
         }
     }
 
-    /// Changes what is kept; again, where another was faster.
+    /// Changes what is kept, and tells it; again, where another was faster.
     async fn change<T>(
         &self,
         tenant: &Tenant,
+        told: Option<CredentialAct>,
+        now: Timestamp,
         mut change: impl FnMut(&mut Kept) -> Result<T, Error>,
     ) -> Result<T, Error> {
         for _ in 0..RACES {
@@ -345,7 +371,14 @@ impl Credentials {
                 return Ok(changed);
             }
             let text = serde_json::to_string(&kept).map_err(|error| corrupt(&error))?;
-            if self.store.keep_credentials(tenant, seen, text).await? {
+            if self
+                .store
+                .keep_credentials(tenant, seen, text, told.clone(), now)
+                .await?
+            {
+                if let Some(told) = told {
+                    tracing::info!(scim.tenant = %tenant, "credentials: {}", told.what);
+                }
                 return Ok(changed);
             }
         }
@@ -395,11 +428,6 @@ fn is_name(name: &str) -> bool {
 fn to_the_minute(at: Timestamp) -> Timestamp {
     let second = at.as_second();
     Timestamp::from_second(second - second.rem_euclid(60)).unwrap_or(at)
-}
-
-fn told(what: &'static str, tenant: &Tenant, credential: &Credential) {
-    let Credential { id, name, .. } = credential;
-    tracing::info!(scim.tenant = %tenant, credential.id = id, credential.name = name, "{what}");
 }
 
 /// The error's place says nothing of a secret; its text might.

@@ -320,13 +320,15 @@ pub trait Store: Send + Sync + 'static {
     /// The tenant's credentials, as they were given: an opaque JSON text.
     async fn credentials(&self, tenant: &Tenant) -> Result<Option<String>, StoreError>;
 
-    /// Keeps other credentials in place of those that the caller has seen; `false`, and nothing is kept, when they are not the
-    /// present ones.
+    /// Keeps other credentials in place of those that the caller has seen, and logs what was done, and who did, where that is to
+    /// be told; `false`, and nothing is kept, when they are not the present ones.
     async fn keep_credentials(
         &self,
         tenant: &Tenant,
         seen: Option<String>,
         credentials: String,
+        told: Option<CredentialAct>,
+        now: Timestamp,
     ) -> Result<bool, StoreError>;
 
     // === Moving ===

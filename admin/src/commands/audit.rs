@@ -121,6 +121,7 @@ fn acted(act: &OperatorRecord) -> Vec<String> {
         OperatorAct::Resume => "resume",
         OperatorAct::Repair => "repair",
         OperatorAct::Relink => "relink",
+        OperatorAct::Credential => "credential",
     };
     let credential = act.origin.as_ref().and_then(|origin| origin.credential.clone());
     let by = credential.or_else(|| act.by.clone());

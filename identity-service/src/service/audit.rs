@@ -203,6 +203,7 @@ fn operator_record(act: store::Act) -> OperatorRecord {
         Deed::Resume => OperatorAct::Resume,
         Deed::Repair => OperatorAct::Repair,
         Deed::Relink => OperatorAct::Relink,
+        Deed::Credential => OperatorAct::Credential,
     };
     OperatorRecord {
         act: deed as i32,

@@ -16,13 +16,14 @@ use proto::{
 };
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
-use tonic::{Request, Response, Status, async_trait};
+use tonic::{Request, Response, Status, async_trait, metadata::MetadataMap};
 use uuid::Uuid;
 
+use super::origin;
 use crate::{
     config::provisioning_service,
     credentials::{
-        Credentials, Shown, Verifiers,
+        By, Credentials, Shown, Verifiers,
         kept::{self, Trust, What},
     },
     error::Error,
@@ -94,7 +95,7 @@ impl CredentialService for CredentialBook {
             .into_iter()
             .filter_map(|use_| Some((use_.credential_id, from_proto(&use_.used_at?)?)));
         let uses: Vec<_> = uses.collect();
-        self.credentials.record_uses(&tenant, &uses).await?;
+        self.credentials.record_uses(&tenant, &uses, Timestamp::now()).await?;
         Ok(Response::new(RecordUsesResponse {}))
     }
 
@@ -113,11 +114,11 @@ impl CredentialService for CredentialBook {
         &self,
         request: Request<CreateBearerTokenRequest>,
     ) -> Result<Response<CreateBearerTokenResponse>, Status> {
+        let by = by(request.metadata());
         let request = request.into_inner();
         let tenant = self.credentials.tenant(&request.tenant)?;
-        let now = Timestamp::now();
-        let expires = expiry(request.expires_at, now)?;
-        let made = self.credentials.new_bearer_token(&tenant, &request.name, expires, now);
+        let expires = expiry(request.expires_at, by.now)?;
+        let made = self.credentials.new_bearer_token(&tenant, &request.name, expires, by);
         let (credential, token) = made.await?;
         Ok(Response::new(CreateBearerTokenResponse {
             credential: Some(shown(credential)),
@@ -129,12 +130,12 @@ impl CredentialService for CredentialBook {
         &self,
         request: Request<CreateClientRequest>,
     ) -> Result<Response<CreateClientResponse>, Status> {
+        let by = by(request.metadata());
         let request = request.into_inner();
         let tenant = self.credentials.tenant(&request.tenant)?;
-        let now = Timestamp::now();
-        let expires = expiry(request.expires_at, now)?;
+        let expires = expiry(request.expires_at, by.now)?;
         let trust = request.assertion.map(trust).transpose()?;
-        let made = self.credentials.new_client(&tenant, &request.name, trust, expires, now);
+        let made = self.credentials.new_client(&tenant, &request.name, trust, expires, by);
         let (credential, secret) = made.await?;
         Ok(Response::new(CreateClientResponse {
             credential: Some(shown(credential)),
@@ -146,13 +147,13 @@ impl CredentialService for CredentialBook {
         &self,
         request: Request<RotateClientSecretRequest>,
     ) -> Result<Response<RotateClientSecretResponse>, Status> {
+        let by = by(request.metadata());
         let request = request.into_inner();
         let tenant = self.credentials.tenant(&request.tenant)?;
-        let now = Timestamp::now();
-        let expires = expiry(request.expires_at, now)?;
+        let expires = expiry(request.expires_at, by.now)?;
         let rotated = self
             .credentials
-            .rotate_secret(&tenant, &request.credential, expires, now);
+            .rotate_secret(&tenant, &request.credential, expires, by);
         let (credential, secret) = rotated.await?;
         Ok(Response::new(RotateClientSecretResponse {
             credential: Some(shown(credential)),
@@ -164,11 +165,12 @@ impl CredentialService for CredentialBook {
         &self,
         request: Request<RevokeCredentialRequest>,
     ) -> Result<Response<RevokeCredentialResponse>, Status> {
+        let by = by(request.metadata());
         let request = request.into_inner();
         let tenant = self.credentials.tenant(&request.tenant)?;
         let revoked = self
             .credentials
-            .revoke(&tenant, &request.credential, &request.secret_id);
+            .revoke(&tenant, &request.credential, &request.secret_id, by);
         revoked.await?;
         Ok(Response::new(RevokeCredentialResponse {}))
     }
@@ -177,12 +179,19 @@ impl CredentialService for CredentialBook {
         &self,
         request: Request<RotateSigningKeyRequest>,
     ) -> Result<Response<RotateSigningKeyResponse>, Status> {
+        let by = by(request.metadata());
         let request = request.into_inner();
         let tenant = self.credentials.tenant(&request.tenant)?;
-        let rotated = self
-            .credentials
-            .rotate_key(&tenant, request.end_tokens, Timestamp::now());
+        let rotated = self.credentials.rotate_key(&tenant, request.end_tokens, by);
         Ok(Response::new(RotateSigningKeyResponse { key_id: rotated.await? }))
+    }
+}
+
+/// Who asks, and when.
+fn by(metadata: &MetadataMap) -> By {
+    By {
+        origin: origin(metadata),
+        now: Timestamp::now(),
     }
 }
 

@@ -42,9 +42,10 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Claim, Claims, DEFAULT_RETENTION, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, LogPage,
-    MOVED_AT_ONCE, Member, Order, Origin, Owned, Owner, Pause, PreImage, Relinked, RequestKey, Revert, Reverted,
-    Settlement, Stage, Store, StoreError, Subject, Summary, Tried, Which, WorkState, Write, WriteError, Written,
+    Claim, Claims, CredentialAct, DEFAULT_RETENTION, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent,
+    Link, LogPage, MOVED_AT_ONCE, Member, Order, Origin, Owned, Owner, Pause, PreImage, Relinked, RequestKey, Revert,
+    Reverted, Settlement, Stage, Store, StoreError, Subject, Summary, Tried, Which, WorkState, Write, WriteError,
+    Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -701,10 +702,13 @@ impl Store for EmbeddedStore {
         tenant: &Tenant,
         seen: Option<String>,
         credentials: String,
+        told: Option<CredentialAct>,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let tenant = tenant.clone();
         self.step("keep credentials", move |tables| {
-            credentials::keep(tables, tenant.as_str(), seen.as_deref(), &credentials)
+            let (tenant, seen) = (tenant.as_str(), seen.as_deref());
+            credentials::keep(tables, tenant, seen, &credentials, told.as_ref(), now)
         })
         .await
     }

@@ -233,6 +233,15 @@ pub struct Act {
     pub origin: Option<Origin>,
 }
 
+/// What was done to a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialAct {
+    /// What, and to which one.
+    pub what: String,
+    /// Who did it.
+    pub origin: Option<Origin>,
+}
+
 /// What may be done by an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -251,6 +260,8 @@ pub enum Deed {
     Repair,
     /// A Platform object was made the resource's.
     Relink,
+    /// A credential was made, changed or revoked.
+    Credential,
 }
 
 /// The resource or tombstone that something was done to.

@@ -33,9 +33,9 @@ pub use self::{
     keys::LAYOUT,
 };
 use super::{
-    Claim, Claims, DEFAULT_RETENTION, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent, Link, LogPage,
-    Member, Order, Origin, Owned, Owner, Pause, PreImage, Relinked, RequestKey, Revert, Reverted, Seen, Settlement,
-    Stage, Store, StoreError, Summary, Tried, Which, WorkState, Write, WriteError, Written,
+    Claim, Claims, CredentialAct, DEFAULT_RETENTION, Delivery, Entry, ExportCursor, Found, From, ImportMark, Intent,
+    Link, LogPage, Member, Order, Origin, Owned, Owner, Pause, PreImage, Relinked, RequestKey, Revert, Reverted, Seen,
+    Settlement, Stage, Store, StoreError, Summary, Tried, Which, WorkState, Write, WriteError, Written,
 };
 use crate::{
     id::{Kind, ResourceId, Tenant},
@@ -637,8 +637,17 @@ impl Store for RedisStore {
         tenant: &Tenant,
         seen: Option<String>,
         credentials: String,
+        told: Option<CredentialAct>,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let args = Args::new().text(seen.unwrap_or_default()).text(credentials);
+        let (what, origin) = told.map(|told| (told.what, told.origin)).unzip();
+        let args = Args::new()
+            .text(seen.unwrap_or_default())
+            .text(credentials)
+            .time(now)
+            .text(nanos(now))
+            .optional_text(what.as_deref())
+            .origin(origin.flatten().as_ref());
         let reply = self
             .step("keep credentials", tenant, &self.scripts.credentials, args)
             .await?;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod changes;
+mod credentials;
 mod failure;
 mod redis;
 mod sweeping;

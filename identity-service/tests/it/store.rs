@@ -6,6 +6,7 @@ pub(crate) mod bench;
 mod brakes;
 pub(crate) mod chores;
 mod claims;
+mod credentials;
 mod drift;
 pub(crate) mod engine;
 mod feed;
@@ -353,6 +354,11 @@ macro_rules! contract {
                 what_was_applied_is_repaired_and_what_is_on_its_way_is_left_alone
                 what_came_of_the_last_comparison_is_kept
                 a_repair_other_than_by_a_delivery_is_told
+            }
+            credentials {
+                they_are_replaced_by_who_saw_the_present_ones
+                what_was_done_to_them_is_logged_with_the_change
+                they_move_with_the_tenant
             }
             moving {
                 what_was_moved_is_the_same_for_every_reader

@@ -1,21 +1,38 @@
 //! Who may call: a text for each tenant, which this file does not read.
 
+use jiff::Timestamp;
 use redb::ReadableTable;
 
-use super::tables::{CREDENTIALS, Failed, Reading, Tables};
+use super::{
+    log,
+    tables::{CREDENTIALS, Failed, Reading, Tables},
+};
+use crate::store::{Act, CredentialAct, Deed, Logged};
 
-/// Keeps other credentials in place of those that were seen; whether they were the present ones.
+/// Keeps other credentials in place of those that were seen, and logs it; whether they were the present ones.
 pub(super) fn keep(
     tables: &mut Tables<'_>,
     tenant: &str,
     seen: Option<&str>,
     credentials: &str,
+    told: Option<&CredentialAct>,
+    now: Timestamp,
 ) -> Result<bool, Failed> {
     let present = tables.credentials.get(tenant)?.map(|text| text.value().to_owned());
     if present.as_deref() != seen {
         return Ok(false);
     }
     put(tables, tenant, credentials)?;
+    if let Some(CredentialAct { what, origin }) = told {
+        let act = Act {
+            act: Deed::Credential,
+            resource: None,
+            by: String::new(),
+            reason: what.clone(),
+            origin: origin.clone(),
+        };
+        log::append(tables, tenant, Logged::Act(act), now)?;
+    }
     Ok(true)
 }
 

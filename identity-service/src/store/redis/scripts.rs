@@ -78,7 +78,7 @@ impl Scripts {
             turn: script!(head "turn": "start" "base" "turn"),
             repaired: script!(head "repaired": "start" "base" "log" "repaired"),
             compared: script!(head "compared": "start" "base" "compared"),
-            credentials: script!(head "credentials": "start" "base" "credentials"),
+            credentials: script!(head "credentials": "start" "base" "log" "credentials"),
             relink: script!(head "relink": "start" "base" "records" "log" "work" "links" "pending" "sets" "members" "chores" "relink"),
             planned: script!(head "planned": "start" "base" "work" "planned"),
         }

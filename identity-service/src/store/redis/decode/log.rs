@@ -89,6 +89,7 @@ fn act(fields: &Fields) -> Result<Logged, StoreError> {
         b"resume" => Deed::Resume,
         b"repair" => Deed::Repair,
         b"relink" => Deed::Relink,
+        b"credential" => Deed::Credential,
         _ => return Err(corrupt("entry of the log", "of no known act")),
     };
     let resource = match fields.optional("id", id)? {
