@@ -14,7 +14,7 @@ use reqwest::{
     StatusCode, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue},
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -22,6 +22,7 @@ use crate::{
     endpoint::TenantUrl,
     error::{Error, Failure},
     knobs::Knobs,
+    sign_in::{SignIn, Signed},
 };
 
 pub use tally::{Counts, RequestKind, Tally};
@@ -59,18 +60,21 @@ pub type AcknowledgedFn = Arc<dyn Fn(Acknowledged) + Send + Sync>;
 pub struct Client {
     http: reqwest::Client,
     url: TenantUrl,
+    signed: Arc<Signed>,
     knobs: Knobs,
     counts: Arc<Mutex<Counts>>,
     acknowledged: Option<AcknowledgedFn>,
 }
 
 impl Client {
-    /// Prepares a client; nothing is sent yet.
+    /// Prepares a client that signs in by a bearer token; nothing is sent yet.
     pub fn new(url: TenantUrl, token: &SecretString, knobs: Knobs) -> Result<Self, Error> {
-        let mut bearer =
-            HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| Error::BadToken)?;
-        bearer.set_sensitive(true);
-        let mut headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+        Self::signing_in(url, token.clone().into(), knobs)
+    }
+
+    /// Prepares a client that signs in like that; nothing is sent yet.
+    pub fn signing_in(url: TenantUrl, sign_in: SignIn, knobs: Knobs) -> Result<Self, Error> {
+        let mut headers = HeaderMap::new();
         if let Some(version) = knobs
             .ad_scim_version
             .as_deref()
@@ -82,6 +86,7 @@ impl Client {
         Ok(Self {
             http,
             url,
+            signed: Arc::new(Signed::new(sign_in, knobs.timeout)?),
             knobs,
             counts: Arc::default(),
             acknowledged: None,
@@ -115,14 +120,8 @@ impl Client {
         let url = self
             .url
             .join(&path, query, self.knobs.query_coding, self.knobs.append_flag);
-        let mut request = self.http.request(kind.method(), url);
-        if let Some(body) = body {
-            request = request
-                .header(CONTENT_TYPE, "application/scim+json; charset=utf-8")
-                .body(body.to_string());
-        }
         let started = Instant::now();
-        let answer = read(request).await;
+        let answer = self.signed_in(kind, &url, body).await;
         let failure = answer.as_ref().err();
         if let Some(failure) = failure {
             tracing::debug!(?kind, reason = label(failure), "request failed");
@@ -138,6 +137,32 @@ impl Client {
             });
         }
         answer.map_err(|refusal| refusal.failure)
+    }
+
+    /// Sends a request with the present token; once more with a new one, if that was refused and another can be had.
+    async fn signed_in(&self, kind: RequestKind, url: &Url, body: Option<&Value>) -> Result<Answer, Refusal> {
+        let mut refused = None;
+        loop {
+            let header = self.signed.header(refused.as_ref()).await;
+            let header = header.map_err(|failure| Refusal {
+                failure,
+                scim_error: true,
+            })?;
+            let mut request = self.http.request(kind.method(), url.clone());
+            request = request.header(AUTHORIZATION, header.clone());
+            if let Some(body) = body {
+                request = request
+                    .header(CONTENT_TYPE, "application/scim+json; charset=utf-8")
+                    .body(body.to_string());
+            }
+            match read(request).await {
+                Err(Refusal {
+                    failure: Failure::Unauthorized,
+                    ..
+                }) if refused.is_none() && self.signed.can_ask_again() => refused = Some(header),
+                answer => return answer,
+            }
+        }
     }
 
     fn count(&self, kind: RequestKind, took: Duration, failed: bool, bare: bool) {

@@ -2,6 +2,7 @@
 //! on any difference or failure, 64 for wrong usage.
 
 mod arguments;
+mod sign_in;
 
 use std::{
     ffi::OsString,
@@ -76,7 +77,7 @@ struct Outcome {
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 async fn run_sync(arguments: SyncArgs) -> Result<Outcome, Failed> {
-    let mut rehearsal = rehearsal(&arguments.endpoint, &arguments.directory)?;
+    let mut rehearsal = rehearsal(&arguments.endpoint, &arguments.directory).await?;
     rehearsal.retry_for = arguments.retry_for;
     let bar = Bar::new();
     let report = sync(&rehearsal, bar.told()).await?;
@@ -87,7 +88,7 @@ async fn run_sync(arguments: SyncArgs) -> Result<Outcome, Failed> {
 }
 
 async fn run_verify(arguments: VerifyArgs) -> Result<Outcome, Failed> {
-    let rehearsal = rehearsal(&arguments.endpoint, &arguments.directory)?;
+    let rehearsal = rehearsal(&arguments.endpoint, &arguments.directory).await?;
     let (directory, job) = tenant(&rehearsal).await?;
     let bar = Bar::new();
     let verification = verify(&job, &directory, &rehearsal.verify, bar.told().as_ref()).await?;
@@ -98,7 +99,7 @@ async fn run_verify(arguments: VerifyArgs) -> Result<Outcome, Failed> {
 }
 
 async fn run_on_demand(arguments: OnDemandArgs) -> Result<Outcome, Failed> {
-    let rehearsal = rehearsal(&arguments.endpoint, &arguments.directory)?;
+    let rehearsal = rehearsal(&arguments.endpoint, &arguments.directory).await?;
     let (directory, mut job) = tenant(&rehearsal).await?;
     let report = on_demand(&mut job, &directory, &arguments).await?;
     if let Some(path) = &rehearsal.state {
@@ -181,6 +182,8 @@ mod tests {
             "entra-simulator sync --base-url ftp://x --token t",
             "entra-simulator sync --base-url http://127.0.0.1:1",
             "entra-simulator verify --base-url http://127.0.0.1:1 --token-file /no/such/file",
+            "entra-simulator sync --base-url http://127.0.0.1:1 --sign-in client-credentials --token-url http://127.0.0.1:1",
+            "entra-simulator sync --base-url http://127.0.0.1:1 --sign-in assertion --token-url http://127.0.0.1:1",
             "entra-simulator on-demand nobody@nowhere --base-url http://127.0.0.1:1 --token t",
         ] {
             assert_eq!(run(arguments(line)).await, ExitCode::from(USAGE), "{line}");

@@ -21,6 +21,9 @@ pub enum Error {
     /// There is no bearer token.
     #[error("a bearer token is needed: give --token, --token-file, SCIM_TOKEN or SCIM_TOKEN_FILE")]
     MissingToken,
+    /// A flag is missing that the way of signing in needs.
+    #[error("{0} is needed for this way of signing in")]
+    MissingFlag(&'static str),
     /// No HTTP client could be built.
     #[error("the HTTP client could not be set up")]
     HttpClient(#[source] reqwest::Error),
@@ -84,6 +87,7 @@ impl Error {
             Self::BadUrl { .. }
                 | Self::BadToken
                 | Self::MissingToken
+                | Self::MissingFlag(_)
                 | Self::NoSuchObject { .. }
                 | Self::TooManyMembers { .. }
         )

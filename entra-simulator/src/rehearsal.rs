@@ -3,7 +3,6 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::{
@@ -14,6 +13,7 @@ use crate::{
     job::{CycleReport, Job, ProgressFn},
     knobs::Knobs,
     report::Report,
+    sign_in::SignIn,
     state::SavedState,
     verify::{Before, VerifyOptions, verify},
 };
@@ -26,8 +26,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub struct Rehearsal {
     /// The SCIM base URL, as an administrator would type it into Entra.
     pub base_url: String,
-    /// The bearer token.
-    pub token: SecretString,
+    /// How the job signs in.
+    pub sign_in: SignIn,
     /// Users of a new directory.
     pub users: usize,
     /// Groups of a new directory.
@@ -50,10 +50,10 @@ pub struct Rehearsal {
 
 impl Rehearsal {
     /// A small rehearsal: 50 users, 8 groups and two rounds of changes.
-    pub fn new(base_url: impl Into<String>, token: SecretString) -> Self {
+    pub fn new(base_url: impl Into<String>, sign_in: impl Into<SignIn>) -> Self {
         Self {
             base_url: base_url.into(),
-            token,
+            sign_in: sign_in.into(),
             users: 50,
             groups: 8,
             domain: names::DOMAIN.to_owned(),
@@ -73,7 +73,11 @@ impl Rehearsal {
 
     /// A client for the endpoint of this rehearsal.
     pub fn client(&self) -> Result<Client, Error> {
-        Client::new(TenantUrl::parse(&self.base_url)?, &self.token, self.knobs.clone())
+        Client::signing_in(
+            TenantUrl::parse(&self.base_url)?,
+            self.sign_in.clone(),
+            self.knobs.clone(),
+        )
     }
 }
 

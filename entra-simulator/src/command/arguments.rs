@@ -3,19 +3,17 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use secrecy::SecretString;
-use service_runtime::settings::{parse_duration, parse_secret, secret};
+use service_runtime::settings::parse_duration;
 
 use crate::{
     directory::names,
     endpoint::TenantUrl,
-    error::Error,
     knobs::{Dialect, Knobs},
     rehearsal::Rehearsal,
     verify::VerifyOptions,
 };
 
-use super::Failed;
+use super::{Failed, sign_in::SignInArgs};
 
 /// Behaves as Microsoft Entra ID's provisioning service does, against any SCIM endpoint.
 #[derive(Debug, Parser)]
@@ -73,12 +71,8 @@ pub(super) struct EndpointArgs {
     /// The SCIM base URL, as it would be typed into Entra; `?aadOptscim062020` at its end selects the flagged dialect.
     #[arg(long, env = "SCIM_BASE_URL")]
     base_url: String,
-    /// The bearer token.
-    #[arg(long, env = "SCIM_TOKEN", hide_env_values = true, value_parser = parse_secret)]
-    token: Option<SecretString>,
-    /// A file that holds the bearer token.
-    #[arg(long, env = "SCIM_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    sign_in: SignInArgs,
     /// Base URL of the simulated Platform; with it the comparison includes the Platform.
     #[arg(long, env = "PLATFORM_SIMULATOR_URL")]
     platform_url: Option<String>,
@@ -119,9 +113,8 @@ pub(super) struct DirectoryArgs {
 }
 
 /// What the flags describe.
-pub(super) fn rehearsal(endpoint: &EndpointArgs, directory: &DirectoryArgs) -> Result<Rehearsal, Failed> {
-    let token =
-        secret("--token", endpoint.token.as_ref(), endpoint.token_file.as_deref())?.ok_or(Error::MissingToken)?;
+pub(super) async fn rehearsal(endpoint: &EndpointArgs, directory: &DirectoryArgs) -> Result<Rehearsal, Failed> {
+    let sign_in = endpoint.sign_in.read().await?;
     let by_flag = if TenantUrl::parse(&endpoint.base_url)?.is_flagged() {
         Dialect::Flagged
     } else {
@@ -145,6 +138,6 @@ pub(super) fn rehearsal(endpoint: &EndpointArgs, directory: &DirectoryArgs) -> R
             ..VerifyOptions::default()
         },
         state: directory.state.clone(),
-        ..Rehearsal::new(endpoint.base_url.clone(), token)
+        ..Rehearsal::new(endpoint.base_url.clone(), sign_in)
     })
 }
