@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// How long a fetch may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause between two fetches of one set, whatever is asked for.
-const PAUSE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(5);
 /// How old a set may be before it is fetched anew in the background.
 const REFRESH: Duration = Duration::from_secs(3600);
 /// How old a set may be at all.
@@ -31,7 +31,7 @@ const EXPONENT: usize = 8;
 /// Why a key cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum KeyError {
-    /// The set is there and fresh, and has no such key.
+    /// The set has no such key, as it is now.
     #[error("the issuer has no such key")]
     Unknown,
     /// Whether there is such a key cannot be told.
@@ -74,8 +74,8 @@ struct Known {
     keys: HashMap<String, Arc<DecodingKey>>,
     /// When it was fetched.
     fetched: Option<Instant>,
-    /// When that was tried last, and whether it failed.
-    tried: Option<(Instant, bool)>,
+    /// When that was tried last.
+    tried: Option<Instant>,
 }
 
 impl KeySets {
@@ -100,18 +100,26 @@ impl KeySets {
 
     /// The key of that id. Must be asked for tenants only that somebody is trusted by: each has a set of its own.
     pub(super) async fn key(&self, entra_tenant_id: &str, key_id: &str) -> Result<Arc<DecodingKey>, KeyError> {
+        let asked = Instant::now();
         let set = self.set(entra_tenant_id);
-        if let Some(found) = set.known().find(key_id) {
-            return found;
+        if let Some(key) = set.known().find(key_id) {
+            return Ok(key);
         }
         let _alone = set.fetching.lock().await;
         // Another may have fetched it meanwhile.
-        if let Some(found) = set.known().find(key_id) {
-            return found;
+        if let Some(key) = set.known().find(key_id) {
+            return Ok(key);
         }
-        self.fetch(entra_tenant_id, &set).await;
+        if set.known().may_be_fetched() {
+            self.fetch(entra_tenant_id, &set).await;
+        }
         let known = set.known();
-        known.find(key_id).unwrap_or(Err(KeyError::Unavailable))
+        match known.find(key_id) {
+            Some(key) => Ok(key),
+            // Only a set that was fetched after somebody came says that there is no such key: it may be a new one.
+            None if known.fetched.is_some_and(|at| at >= asked) => Err(KeyError::Unknown),
+            None => Err(KeyError::Unavailable),
+        }
     }
 
     /// Fetches the sets of these tenants anew that are old, and forgets those of others.
@@ -121,8 +129,7 @@ impl KeySets {
             let set = self.set(id);
             let known = set.known();
             let old = known.fetched.is_none_or(|at| at.elapsed() >= REFRESH);
-            let rested = known.tried.is_none_or(|(at, _)| at.elapsed() >= PAUSE);
-            if old && rested {
+            if old && known.may_be_fetched() {
                 let _alone = set.fetching.lock().await;
                 self.fetch(id, &set).await;
             }
@@ -142,7 +149,7 @@ impl KeySets {
         let fetched = self.get(&url).await;
         let mut known = set.known.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        known.tried = Some((now, fetched.is_err()));
+        known.tried = Some(now);
         match fetched {
             Ok(keys) => {
                 known.keys = keys;
@@ -183,20 +190,14 @@ impl KeySet {
 }
 
 impl Known {
-    /// The key, or why not; `None` where it is time to fetch the set.
-    fn find(&self, key_id: &str) -> Option<Result<Arc<DecodingKey>, KeyError>> {
+    /// The key, if the set is not too old.
+    fn find(&self, key_id: &str) -> Option<Arc<DecodingKey>> {
         let fresh = self.fetched.is_some_and(|at| at.elapsed() < MOST_AGE);
-        if let Some(key) = self.keys.get(key_id).filter(|_| fresh) {
-            return Some(Ok(Arc::clone(key)));
-        }
-        match self.tried {
-            Some((at, failed)) if at.elapsed() < PAUSE => Some(Err(if failed || !fresh {
-                KeyError::Unavailable
-            } else {
-                KeyError::Unknown
-            })),
-            _ => None,
-        }
+        self.keys.get(key_id).filter(|_| fresh).cloned()
+    }
+
+    fn may_be_fetched(&self) -> bool {
+        self.tried.is_none_or(|at| at.elapsed() >= PAUSE)
     }
 }
 

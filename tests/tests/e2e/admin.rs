@@ -33,7 +33,7 @@ impl Deployment {
     }
 
     /// Runs it with `--json`; gives the documents.
-    async fn admin_json(&self, code: i32, arguments: &[&str]) -> Vec<Value> {
+    pub(crate) async fn admin_json(&self, code: i32, arguments: &[&str]) -> Vec<Value> {
         documents(&self.admin(code, &[arguments, &["--json"]].concat()).await)
     }
 }

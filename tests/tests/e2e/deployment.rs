@@ -16,9 +16,9 @@ use identity_service::credentials::SecretHash;
 use proto::identity::v1::{
     Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, RetryDeliveryRequest,
     SummarizeDeliveriesRequest, audit_service_client::AuditServiceClient, change_service_client::ChangeServiceClient,
-    delivery_service_client::DeliveryServiceClient, drift_service_client::DriftServiceClient,
-    relink_service_client::RelinkServiceClient, schema_service_client::SchemaServiceClient,
-    user_service_client::UserServiceClient,
+    credential_service_client::CredentialServiceClient, delivery_service_client::DeliveryServiceClient,
+    drift_service_client::DriftServiceClient, relink_service_client::RelinkServiceClient,
+    schema_service_client::SchemaServiceClient, user_service_client::UserServiceClient,
 };
 use service_runtime::{Connection, Running};
 use tempfile::TempDir;
@@ -63,9 +63,16 @@ pub(crate) struct Setup {
     /// 0 is any.
     platform_port: u16,
     schemas: Option<String>,
+    access_token_lifetime: Option<Duration>,
 }
 
 impl Setup {
+    /// Access tokens that are good for so long, which no flag lets be.
+    pub(crate) fn access_tokens_for(mut self, lifetime: Duration) -> Self {
+        self.access_token_lifetime = Some(lifetime);
+        self
+    }
+
     /// Flags of identity-service.
     pub(crate) fn identity(mut self, flags: &[&str]) -> Self {
         self.identity.extend(flags.iter().map(|flag| (*flag).to_owned()));
@@ -156,7 +163,11 @@ impl Setup {
         let hashes = [TOKEN, NEXT_TOKEN].map(|token| SecretHash::of(&token.into()).to_string());
         flags.push(format!("--bearer-token-sha256={}", hashes.join(",")));
         flags.extend(self.identity);
-        let identity = identity_service::start(settings(&flags)).await.unwrap();
+        let mut config: identity_service::Config = settings(&flags);
+        if let Some(lifetime) = self.access_token_lifetime {
+            config.credentials.access_token_lifetime = lifetime;
+        }
+        let identity = identity_service::start(config).await.unwrap();
         let identity_flags = flags;
         let connection = service_runtime::connect(&format!("http://{}", identity.addr), PATIENCE).unwrap();
 
@@ -245,6 +256,17 @@ impl Deployment {
     /// What rebuilds links.
     pub(crate) fn relink(&self) -> RelinkServiceClient<Connection> {
         RelinkServiceClient::new(self.connection.clone())
+    }
+
+    /// Who may call.
+    pub(crate) fn credentials(&self) -> CredentialServiceClient<Connection> {
+        CredentialServiceClient::new(self.connection.clone())
+    }
+
+    /// Where access tokens are given.
+    pub(crate) fn token_url(&self) -> String {
+        let base = self.scim.base().trim_end_matches(gateway::BASE_PATH);
+        format!("{base}{}", gateway::TOKEN_PATH)
     }
 
     /// Where identity-service answers.

@@ -16,6 +16,7 @@ mod bad_input;
 mod brakes;
 mod bulk;
 mod connections;
+mod credentials;
 mod deliveries;
 mod documented;
 mod drift;
