@@ -30,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// How often at most they are asked for because of a credential that is not among them.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often uses are told; they are known to the minute.
-const TELL_USES: Duration = Duration::from_secs(20);
+const TELL_USES: Duration = Duration::from_secs(5);
 /// How many uses one call tells.
 const MOST_USES: usize = 1_000;
 
