@@ -30,6 +30,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A certificate, its key or the authorities of client certificates cannot be used.
+    #[error("TLS: {what} cannot be used")]
+    Tls {
+        /// Which file or part it is.
+        what: String,
+        /// Why it cannot be used; never a part of a key.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {addr}")]
     Bind {
@@ -98,6 +107,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// An error about something that TLS needs.
+    pub fn tls(what: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Tls {
+            what: what.into(),
+            source: source.into(),
+        }
+    }
+
     /// An error about one setting.
     pub fn setting(setting: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Setting {

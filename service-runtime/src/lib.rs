@@ -23,6 +23,7 @@ pub mod settings;
 pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;
+pub mod tls;
 pub mod trace_context;
 
 mod crypto;
@@ -39,8 +40,9 @@ pub use health::{Dependency, Readiness, grpc_routes};
 pub use listen::{bind, listen};
 pub use observe::{grpc_server_layer, http_server_layer};
 pub use ops::{OpsArgs, healthcheck};
-pub use server::{Lifecycle, Running, serve_grpc, serve_http};
+pub use server::{Lifecycle, Listener, Running, serve_grpc, serve_http};
 pub use service::{Service, main};
 pub use shutdown::{EX_START, EX_USAGE, Signals, drain, run_until_stopped, run_with};
 pub use tasks::Tasks;
 pub use telemetry::{LogFormat, Telemetry, TelemetryArgs, meter};
+pub use tls::{PeerCertificates, Tls};

@@ -15,11 +15,12 @@ use tonic::service::Routes;
 use crate::connection::catch_panic;
 use crate::deadline::DeadlineLayer;
 use crate::health::Phase;
-use crate::{Error, OpsArgs, Readiness, Tasks, bind, grpc_server_layer, ops};
+use crate::{Error, OpsArgs, Readiness, Tasks, Tls, bind, grpc_server_layer, ops};
 
 mod accept;
 mod drain;
 mod opening;
+mod wire;
 
 use accept::Acceptor;
 use drain::Stages;
@@ -67,6 +68,7 @@ impl Lifecycle {
                 };
                 let acceptor = Acceptor {
                     router: ops::router(readiness.clone()),
+                    tls: None,
                     drain: ops.stages.follow(),
                     cut: cut.clone(),
                     connections: ops.connections.clone(),
@@ -94,10 +96,12 @@ impl Lifecycle {
         self.readiness.closing()
     }
 
-    fn serve(self, listener: TcpListener, router: Router) -> Result<Running, Error> {
+    fn serve(self, listener: Listener, router: Router) -> Result<Running, Error> {
+        let Listener { tcp: listener, tls } = listener;
         let addr = local_addr(&listener, SocketAddr::from(([0, 0, 0, 0], 0)))?;
         let acceptor = Acceptor {
             router,
+            tls,
             drain: self.stages.follow(),
             cut: self.cut.clone(),
             connections: self.connections.clone(),
@@ -120,18 +124,37 @@ impl Lifecycle {
     }
 }
 
+/// What a server listens on, and how. A bound socket alone is one without TLS.
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<Tls>,
+}
+
+impl From<TcpListener> for Listener {
+    fn from(tcp: TcpListener) -> Self {
+        Self { tcp, tls: None }
+    }
+}
+
+impl Listener {
+    /// The same with TLS on every connection, or without.
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+}
+
 /// Serves a router. The router brings its own layers; [`crate::http_server_layer`] among them.
-pub fn serve_http(listener: TcpListener, router: Router, lifecycle: Lifecycle) -> Result<Running, Error> {
-    lifecycle.serve(listener, router)
+pub fn serve_http(listener: impl Into<Listener>, router: Router, lifecycle: Lifecycle) -> Result<Running, Error> {
+    lifecycle.serve(listener.into(), router)
 }
 
 /// Serves gRPC routes with a span, the caller's deadline and a guard against panics around each call.
 /// [`crate::grpc_routes`] adds health and reflection to the routes.
-pub fn serve_grpc(listener: TcpListener, routes: Routes, lifecycle: Lifecycle) -> Result<Running, Error> {
+pub fn serve_grpc(listener: impl Into<Listener>, routes: Routes, lifecycle: Lifecycle) -> Result<Running, Error> {
     let router = routes.prepare().into_axum_router();
     // The outermost first. Given one by one, each would put every route into another box.
     let around = (grpc_server_layer(), DeadlineLayer, catch_panic());
-    lifecycle.serve(listener, router.layer(around))
+    lifecycle.serve(listener.into(), router.layer(around))
 }
 
 /// A service that serves.

@@ -25,6 +25,8 @@ use tower::ServiceExt;
 
 use super::drain::Drain;
 use super::opening::{Version, open};
+use super::wire::Wire;
+use crate::Tls;
 
 /// Connections open at one time; the next ones wait in the system's queue.
 const MAX_CONNECTIONS: usize = 4096;
@@ -43,6 +45,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 /// What the connections of one listener share.
 pub(super) struct Acceptor {
     pub(super) router: Router,
+    pub(super) tls: Option<Tls>,
     pub(super) drain: Drain,
     /// Drops every connection, wherever it is.
     pub(super) cut: CancellationToken,
@@ -106,7 +109,7 @@ impl Acceptor {
     }
 
     fn serve(&self, stream: TcpStream, peer: SocketAddr, slot: Option<OwnedSemaphorePermit>) {
-        let served = serve(stream, peer, self.router.clone(), self.drain.clone());
+        let served = serve(stream, peer, self.tls.clone(), self.router.clone(), self.drain.clone());
         let cut = self.cut.clone();
         self.connections.spawn(async move {
             cut.run_until_cancelled_owned(served).await;
@@ -115,12 +118,17 @@ impl Acceptor {
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, mut drain: Drain) {
+async fn serve(stream: TcpStream, peer: SocketAddr, tls: Option<Tls>, router: Router, mut drain: Drain) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let local = stream.local_addr().ok();
-    let (version, io) = match open(stream, &mut drain, HEADER_READ_TIMEOUT).await {
+    // In this connection's own task, so that a slow handshake keeps nobody waiting.
+    let Some(wire) = Wire::over(stream, tls.as_ref(), &mut drain).await else {
+        return;
+    };
+    let certificates = wire.peer();
+    let (version, io) = match open(wire, &mut drain, HEADER_READ_TIMEOUT).await {
         Ok(Some(opened)) => opened,
         Ok(None) => return,
         Err(error) => {
@@ -137,6 +145,9 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, mut drain: D
                 local_addr: local,
                 remote_addr: Some(peer),
             });
+            if let Some(certificates) = &certificates {
+                request.extensions_mut().insert(certificates.clone());
+            }
             request
         })
         .map_response(move |mut response| {

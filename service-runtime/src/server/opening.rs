@@ -1,16 +1,15 @@
 //! The first bytes of a connection: which HTTP it speaks, and that it has begun to speak at all. hyper-util finds out the
 //! version too, but cuts a connection that is told to finish meanwhile, although its request may be on the way.
 
-use std::io::{self, Cursor};
+use std::io;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, Chain, Join, join};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::AsyncReadExt;
 use tokio::time::{sleep, timeout};
 
 use super::drain::Drain;
+use super::wire::{Rewound, Wire};
 
 /// What every HTTP/2 connection begins with, and no HTTP/1 connection does (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -22,11 +21,11 @@ pub(super) enum Version {
 }
 
 /// The connection, from its first byte on.
-pub(super) type Opened = TokioIo<Join<Chain<Cursor<Vec<u8>>, OwnedReadHalf>, OwnedWriteHalf>>;
+pub(super) type Opened = TokioIo<Rewound>;
 
 /// Waits for the first bytes, `patience` at most. `None` if the connection ended without a word, or was silent too long.
 pub(super) async fn open(
-    mut stream: TcpStream,
+    mut stream: Wire,
     drain: &mut Drain,
     patience: Duration,
 ) -> io::Result<Option<(Version, Opened)>> {
@@ -45,14 +44,13 @@ pub(super) async fn open(
         return Ok(None);
     };
     let (version, heard) = known?;
-    let (read, write) = stream.into_split();
-    let read = Cursor::new(first[..heard].to_vec()).chain(read);
-    Ok(Some((version, TokioIo::new(join(read, write)))))
+    let rewound = Rewound::new(first[..heard].to_vec(), stream);
+    Ok(Some((version, TokioIo::new(rewound))))
 }
 
 /// Reads on until it is certain whether this is the preface.
 async fn rest_of_preface(
-    stream: &mut TcpStream,
+    stream: &mut Wire,
     first: &mut [u8; PREFACE.len()],
     mut heard: usize,
 ) -> io::Result<(Version, usize)> {
