@@ -21,6 +21,7 @@ const PROTOS: &[&str] = &[
     "delinea/scim/identity/v1/relink_service.proto",
     "delinea/scim/identity/v1/schema_service.proto",
     "delinea/scim/adapter/v1/adapter_service.proto",
+    "delinea/scim/auth/v1/right.proto",
     "delinea/scim/error/v1/error_reason.proto",
 ];
 
@@ -30,13 +31,15 @@ fn main() -> Result<()> {
     // tonic-prost-build 0.14 tells Cargo nothing about what to watch.
     println!("cargo:rerun-if-changed=delinea");
 
-    let descriptors = protox::Compiler::new(["."])?
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler
         .include_source_info(true)
         .include_imports(true)
-        .open_files(PROTOS)?
-        .file_descriptor_set();
+        .open_files(PROTOS)?;
+    let descriptors = compiler.file_descriptor_set();
     let out = PathBuf::from(env::var("OUT_DIR").context("cargo sets OUT_DIR")?);
-    fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
+    // Encoded by the compiler: the generated types do not know our own options, and would drop them.
+    fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
 
     let mut builder = tonic_prost_build::configure().bytes(".none");
     for message in descriptors

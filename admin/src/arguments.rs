@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, time::Duration};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::Timestamp;
-use service_runtime::settings::parse_duration;
+use service_runtime::{GrpcCallArgs, settings::parse_duration};
 
 const EXIT_CODES: &str = "\
 A RESOURCE is the id of a user or group, a user's userName, or a group's displayName. What was deleted goes by its id.
@@ -36,6 +36,9 @@ pub(crate) struct Cli {
         global = true
     )]
     pub(crate) identity_url: String,
+    /// How identity-service is called.
+    #[command(flatten)]
+    pub(crate) grpc: GrpcCallArgs,
     /// How long each answer is waited for, such as 10s; 0 waits for ever.
     #[arg(long, value_parser = parse_duration, default_value = "10s", global = true)]
     pub(crate) timeout: Duration,

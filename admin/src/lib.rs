@@ -32,7 +32,11 @@ use crate::{
 
 /// The command line, as clap knows it.
 pub fn command() -> clap::Command {
-    Cli::command()
+    // As with all settings of ours, they may stand before and behind the command.
+    Cli::command().mut_args(|argument| match argument.get_id().as_str().starts_with("grpc_") {
+        true => argument.global(true),
+        false => argument,
+    })
 }
 
 /// Runs the program with these arguments, the first of which is its name. The exit codes are those that `--help` tells.
@@ -66,7 +70,9 @@ async fn dispatch(cli: Cli) -> Result<(), Error> {
     if let Command::Completion { shell } = cli.command {
         return output.completion(shell, &mut command());
     }
-    let service = Service::new(&cli.identity_url, cli.tenant, cli.by, cli.timeout)?;
+    let unusable = |error| Error::Usage(Chain(&error).to_string());
+    cli.grpc.check().map_err(unusable)?;
+    let service = Service::new(&cli.identity_url, &cli.grpc, cli.tenant, cli.by, cli.timeout)?;
     match cli.command {
         Command::Status(arguments) => commands::status(&service, &output, &arguments).await,
         Command::Pending(arguments) => commands::list(&service, &output, commands::PENDING, &arguments).await,
@@ -142,6 +148,7 @@ mod tests {
             "admin audit --from yesterday",
             "admin status --timeout soon",
             "admin status --identity-url identity:50051",
+            "admin status --grpc-token short",
             "admin completion odd-shell",
         ] {
             let arguments = line.split(' ').map(OsString::from);

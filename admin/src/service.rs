@@ -12,7 +12,7 @@ use proto::{
     },
     origin,
 };
-use service_runtime::Connection;
+use service_runtime::{Connection, GrpcCallArgs};
 use tonic::{Request, Response, Status};
 
 use crate::error::Error;
@@ -32,9 +32,15 @@ pub(crate) struct Service {
 
 impl Service {
     /// Nothing is opened before the first call.
-    pub(crate) fn new(url: &str, tenant: String, by: String, timeout: Duration) -> Result<Self, Error> {
+    pub(crate) fn new(
+        url: &str,
+        grpc: &GrpcCallArgs,
+        tenant: String,
+        by: String,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
         Ok(Self {
-            connection: service_runtime::connect(url, timeout).map_err(Error::Address)?,
+            connection: service_runtime::connect_as(url, timeout, grpc).map_err(Error::Address)?,
             url: url.to_owned(),
             tenant,
             by,

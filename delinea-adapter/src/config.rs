@@ -14,7 +14,7 @@ use clap::{Args as _, FromArgMatches as _};
 use http::HeaderMap;
 use secrecy::SecretString;
 use service_runtime::{
-    Error, OpsArgs, TelemetryArgs,
+    Error, GrpcArgs, GrpcServerArgs, OpsArgs, TelemetryArgs,
     settings::{parse_duration, parse_secret},
 };
 
@@ -30,6 +30,12 @@ pub struct Config {
     /// Address that gRPC is served on; port 0 takes a free one.
     #[arg(long, env = "LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50052")]
     pub listen: SocketAddr,
+    /// By what callers know each other.
+    #[command(flatten)]
+    pub grpc: GrpcArgs,
+    /// Who may call.
+    #[command(flatten)]
+    pub grpc_server: GrpcServerArgs,
     /// The Platform tenant.
     #[command(flatten)]
     pub platform: PlatformConfig,
@@ -193,6 +199,8 @@ impl Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             platform: PlatformConfig::new(platform_url, client_id, secret),
+            grpc: GrpcArgs::default(),
+            grpc_server: GrpcServerArgs::default(),
             ops: OpsArgs::default(),
             telemetry: TelemetryArgs::default(),
         }

@@ -23,7 +23,7 @@ use std::{error::Error as StdError, sync::Arc};
 
 use clap::{Args as _, FromArgMatches as _};
 use proto::adapter::v1::adapter_service_server::AdapterServiceServer;
-use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs};
+use service_runtime::{Access, Contract, Lifecycle, OpsArgs, Running, Service, TelemetryArgs};
 use tonic::service::Routes;
 
 pub use config::{
@@ -72,6 +72,7 @@ impl Service for DelineaAdapter {
 
     fn check(config: &Config) -> Result<(), Error> {
         config.platform.check()?;
+        access(config)?;
         Matchers::read(&config.platform, Metrics::new())?;
         Mapping::read(&config.platform)?;
         Ok(())
@@ -99,6 +100,7 @@ impl Service for DelineaAdapter {
 /// Starts the adapter; it listens when this returns. The Platform need not be reachable yet.
 pub async fn start(config: Config) -> Result<Running, Error> {
     config.platform.check()?;
+    let access = access(&config)?;
     let lifecycle = Lifecycle::start(&config.ops).await?;
     let interval = config.platform.backends.probe_interval;
     let tenant = Tenant::new(Arc::new(config.platform))?;
@@ -118,5 +120,15 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let routes =
         service_runtime::grpc_routes(Routes::new(server), &lifecycle.readiness, &[proto::FILE_DESCRIPTOR_SET])?;
     let listener = service_runtime::bind(config.listen).await?;
-    Ok(service_runtime::serve_grpc(listener, routes, lifecycle)?)
+    Ok(service_runtime::serve_grpc(listener, routes, access, lifecycle)?)
+}
+
+/// Who may call.
+fn access(config: &Config) -> Result<Access, service_runtime::Error> {
+    let contract = Contract {
+        descriptors: proto::FILE_DESCRIPTOR_SET,
+        caller_unknown: proto::error::caller_unknown,
+        right_missing: proto::error::right_missing,
+    };
+    Access::new(config.listen, &config.grpc, &config.grpc_server, contract)
 }

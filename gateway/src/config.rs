@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proto::LARGEST_PAGE;
 use service_runtime::settings::{parse_bytes, parse_duration};
-use service_runtime::{OpsArgs, TelemetryArgs};
+use service_runtime::{GrpcCallArgs, OpsArgs, TelemetryArgs};
 
 use crate::Error;
 use crate::auth::AuthArgs;
@@ -26,6 +26,9 @@ pub struct Config {
         default_value = "http://127.0.0.1:50051"
     )]
     pub identity_url: String,
+    /// How identity-service is called.
+    #[command(flatten)]
+    pub grpc: GrpcCallArgs,
     /// How tokens are checked.
     #[command(flatten)]
     pub auth: AuthArgs,
@@ -94,6 +97,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             identity_url: "http://127.0.0.1:50051".to_owned(),
+            grpc: GrpcCallArgs::default(),
             auth: AuthArgs::default(),
             scim: ScimArgs::default(),
             telemetry: TelemetryArgs::default(),
@@ -106,6 +110,7 @@ impl Config {
     /// Checks the settings together; gives the public address.
     pub(crate) fn check(&self) -> Result<Option<Base>, Error> {
         self.auth.check()?;
+        self.grpc.check().map_err(Error::Grpc)?;
         // An empty value is how deployment files say "not set".
         let public = self.scim.public_url.as_deref().filter(|url| !url.is_empty());
         public.map(Base::from_setting).transpose()

@@ -47,6 +47,10 @@ fn meaning(code: Code, details: Option<&Details>) -> (StatusCode, Option<ErrorKi
     const SCHEMAS: Option<&str> = Some("The tenant's schemas are being replaced. Try again.");
     const SETTINGS: Option<&str> =
         Some("The gateway names a tenant that its service does not know; compare their settings.");
+    const UNKNOWN_HERE: Option<&str> =
+        Some("The service behind the gateway does not know the gateway; compare their GRPC_ settings. Try again.");
+    const NOT_ALLOWED: Option<&str> =
+        Some("The service behind the gateway does not allow the gateway this; compare their GRPC_ settings.");
     const THEIR_WORDS: Option<&str> = None;
 
     let Some(Details { reason, metadata, .. }) = details else {
@@ -85,6 +89,9 @@ fn meaning(code: Code, details: Option<&Details>) -> (StatusCode, Option<ErrorKi
 
         // The tenant was taken out just now, or the two of us are of different versions.
         Reason::UnknownTenant => (S::INTERNAL_SERVER_ERROR, None, SETTINGS),
+        // It is the gateway that was refused, and not its client. While a token is rotated that may pass by itself.
+        Reason::CallerUnknown => (S::SERVICE_UNAVAILABLE, None, UNKNOWN_HERE),
+        Reason::RightMissing => (S::INTERNAL_SERVER_ERROR, None, NOT_ALLOWED),
         // The request was of our own making.
         Reason::InvalidRequest
         | Reason::RequestIdReused
@@ -384,6 +391,8 @@ mod tests {
                 Some("invalidValue"),
             ),
             (Code::NotFound, Reason::UnknownTenant, &[], 500, None),
+            (Code::Unauthenticated, Reason::CallerUnknown, &[], 503, None),
+            (Code::PermissionDenied, Reason::RightMissing, &[], 500, None),
             (Code::AlreadyExists, Reason::RequestIdReused, &[], 500, None),
             (Code::InvalidArgument, Reason::InvalidRequest, &[], 500, None),
             (Code::Aborted, Reason::Contention, &[], 503, None),

@@ -190,7 +190,7 @@ mod tests {
 
     use proto::error::{Details, ErrorReason};
     use service_runtime::health::State;
-    use service_runtime::{Lifecycle, OpsArgs, Readiness, bind, connect, grpc_routes, serve_grpc};
+    use service_runtime::{Access, Lifecycle, OpsArgs, Readiness, bind, connect, grpc_routes, serve_grpc};
     use tonic::service::Routes;
 
     use super::*;
@@ -241,7 +241,7 @@ mod tests {
         let life = Lifecycle::start(&ops).await.unwrap();
         let routes = grpc_routes(Routes::default(), &life.readiness, &[]).unwrap();
         let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
-        let peer = serve_grpc(listener, routes, life).unwrap();
+        let peer = serve_grpc(listener, routes, Access::open(), life).unwrap();
 
         let readiness = Readiness::new();
         let (dependency, stop) = (readiness.dependency("peer"), CancellationToken::new());

@@ -56,6 +56,9 @@ pub enum Error {
     /// The HTTP client that fetches Entra's keys cannot be built.
     #[error("Entra's keys cannot be fetched")]
     KeySets(#[source] reqwest::Error),
+    /// What identity-service shall know us by cannot be used.
+    #[error(transparent)]
+    Grpc(service_runtime::Error),
     /// A part that all services share failed: the listener, or the address of identity-service.
     #[error("the gateway cannot start")]
     Start(#[source] service_runtime::Error),
@@ -100,7 +103,8 @@ impl service_runtime::Service for Service {
 /// Starts a gateway that calls identity-service at `--identity-url`. It listens when this returns, and becomes ready
 /// when identity-service is and has handed out who may call, and the tenants' schema tables.
 pub async fn start(config: Config) -> Result<Running, Error> {
-    let identity = service_runtime::connect(&config.identity_url, config.scim.request_timeout).map_err(Error::Start)?;
+    let timeout = config.scim.request_timeout;
+    let identity = service_runtime::connect_as(&config.identity_url, timeout, &config.grpc).map_err(Error::Start)?;
     start_with(config, identity).await
 }
 

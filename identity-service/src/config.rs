@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use scim::{Declaration, Schemas, fold_case};
 use secrecy::{ExposeSecret, SecretString};
 use service_runtime::{
-    OpsArgs, TelemetryArgs,
+    GrpcCallArgs, GrpcServerArgs, OpsArgs, TelemetryArgs,
     settings::{parse_bytes, parse_duration, parse_secret},
 };
 
@@ -42,6 +42,12 @@ pub struct Config {
     /// URL of delinea-adapter's gRPC service.
     #[arg(long, env = "ADAPTER_URL", default_value = "http://127.0.0.1:50052")]
     pub adapter_url: String,
+    /// How the adapter is called.
+    #[command(flatten)]
+    pub grpc: GrpcCallArgs,
+    /// Who may call.
+    #[command(flatten)]
+    pub grpc_server: GrpcServerArgs,
     /// Name of the tenant that is served.
     #[arg(long, env = "TENANT", default_value = "default", global = true)]
     pub tenant: String,

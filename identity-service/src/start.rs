@@ -14,7 +14,9 @@ use proto::{
         user_service_server::UserServiceServer,
     },
 };
-use service_runtime::{Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect, grpc_routes, serve_grpc};
+use service_runtime::{
+    Access, Contract, Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect_as, grpc_routes, serve_grpc,
+};
 use tonic::service::Routes;
 
 use crate::{
@@ -89,7 +91,9 @@ impl Service for IdentityService {
     }
 
     fn check(config: &Config) -> Result<(), StartError> {
-        Ok(config.check()?)
+        config.check()?;
+        access(config)?;
+        Ok(config.grpc.check()?)
     }
 
     async fn start(config: Config) -> Result<Running, StartError> {
@@ -142,6 +146,7 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     let credentials = Credentials::new(store.clone(), vec![(tenant.clone(), named)]);
     credentials.warn_of_none().await?;
 
+    let access = access(&config)?;
     let listener = bind(config.listen).await?;
     let life = Lifecycle::start(&config.ops).await?;
     let state = life.readiness.dependency("store");
@@ -155,8 +160,12 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     };
     life.tasks.spawn("sweep", |stop| sweep.run(stop));
     let pulse = Pulse::default();
-    let adapter = AdapterServiceClient::new(connect(&config.adapter_url, config.delivery.delivery_timeout)?)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let adapter = AdapterServiceClient::new(connect_as(
+        &config.adapter_url,
+        config.delivery.delivery_timeout,
+        &config.grpc,
+    )?)
+    .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let relink = Relink::new(store.clone(), adapter.clone(), adopt_list.clone(), wake.clone());
     let relay = Relay {
         tenants: vec![tenant.clone()],
@@ -214,5 +223,15 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
             .add_service(SchemaServiceServer::new(SchemaTable::new(directory.clone())))
             .add_service(DeliveryServiceServer::new(Deliveries::new(directory, store, wake)));
     let routes = grpc_routes(routes, &life.readiness, &[FILE_DESCRIPTOR_SET])?;
-    Ok(serve_grpc(listener, routes, life)?)
+    Ok(serve_grpc(listener, routes, access, life)?)
+}
+
+/// Who may call.
+fn access(config: &Config) -> Result<Access, service_runtime::Error> {
+    let contract = Contract {
+        descriptors: FILE_DESCRIPTOR_SET,
+        caller_unknown: proto::error::caller_unknown,
+        right_missing: proto::error::right_missing,
+    };
+    Access::new(config.listen, &config.grpc.own, &config.grpc_server, contract)
 }

@@ -96,6 +96,23 @@ impl Details {
     }
 }
 
+/// The refusal of a caller that a service does not know: no token or certificate, or one that is not known.
+pub fn caller_unknown() -> Status {
+    Details::new(ErrorReason::CallerUnknown).status(
+        Code::Unauthenticated,
+        "the caller is not known here: it sent no token or certificate that this service knows (GRPC_TOKEN, GRPC_CALLERS_FILE)",
+    )
+}
+
+/// The refusal of a known caller that lacks the right which a method states.
+pub fn right_missing(caller: &str, right: &str) -> Status {
+    let message = format!("the caller {caller} has no right to {right} here (GRPC_CALLERS_FILE)");
+    Details::new(ErrorReason::RightMissing)
+        .with("caller", caller)
+        .with("right", right)
+        .status(Code::PermissionDenied, message)
+}
+
 /// Cuts a text that is too long, and shows that it was.
 fn short(mut text: String) -> String {
     if text.len() > TEXT_BYTES {

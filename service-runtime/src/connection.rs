@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use http_body::Body;
 use tonic::transport::{ClientTlsConfig, Endpoint};
@@ -16,6 +17,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::access::{GrpcCallArgs, SharedToken};
 use crate::deadline::{self, DeadlineLayer};
 use crate::observe::{grpc_client_layer, grpc_server_layer};
 use crate::{Error, install_crypto_provider};
@@ -43,6 +45,15 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// Must be called inside a tokio runtime.
 pub fn connect(uri: &str, request_timeout: Duration) -> Result<Connection, Error> {
+    open(uri, request_timeout, None)
+}
+
+/// As [`connect`], known to the peer by what the settings say.
+pub fn connect_as(uri: &str, request_timeout: Duration, call: &GrpcCallArgs) -> Result<Connection, Error> {
+    open(uri, request_timeout, SharedToken::new(&call.own)?)
+}
+
+fn open(uri: &str, request_timeout: Duration, token: Option<SharedToken>) -> Result<Connection, Error> {
     let invalid = |source| Error::Address {
         uri: uri.to_owned(),
         source,
@@ -55,7 +66,15 @@ pub fn connect(uri: &str, request_timeout: Duration) -> Result<Connection, Error
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .keep_alive_while_idle(true);
     match endpoint.uri().scheme_str() {
-        Some("http") if endpoint.uri().authority().is_some() => {}
+        Some("http") if endpoint.uri().authority().is_some() => {
+            let elsewhere = endpoint.uri().host().is_some_and(|host| !is_this_machine(host));
+            if token.is_some() && elsewhere {
+                tracing::warn!(
+                    uri,
+                    "GRPC_TOKEN goes there in clear: whoever is in between can read it; https would hide it"
+                );
+            }
+        }
         Some("https") => {
             install_crypto_provider();
             endpoint = endpoint
@@ -72,6 +91,7 @@ pub fn connect(uri: &str, request_timeout: Duration) -> Result<Connection, Error
     Ok(client(
         endpoint.connect_lazy().map_err(|error| CallFailed(error.into())),
         request_timeout,
+        token,
     ))
 }
 
@@ -88,7 +108,7 @@ where
     let server = grpc_server_layer()
         .layer(guarded)
         .map_response(|response| response.map(tonic::body::Body::new));
-    client(server.map_err(|never: Infallible| match never {}), Duration::ZERO)
+    client(server.map_err(|never: Infallible| match never {}), Duration::ZERO, None)
 }
 
 /// Turns a handler's panic into `INTERNAL`; the panic hook has logged it.
@@ -102,7 +122,7 @@ fn answer_panic(_panic: Box<dyn std::any::Any + Send>) -> Response<tonic::body::
     Status::internal("internal error").into_http()
 }
 
-fn client<S>(transport: S, request_timeout: Duration) -> Connection
+fn client<S>(transport: S, request_timeout: Duration, token: Option<SharedToken>) -> Connection
 where
     S: Service<Request<tonic::body::Body>, Response = Response<tonic::body::Body>, Error = CallFailed>,
     S: Clone + Send + Sync + 'static,
@@ -115,6 +135,9 @@ where
                 .headers_mut()
                 .entry(deadline::GRPC_TIMEOUT)
                 .or_insert_with(|| limit.clone());
+        }
+        if let Some(token) = &token {
+            request.headers_mut().insert(AUTHORIZATION, token.sent());
         }
         request
     });

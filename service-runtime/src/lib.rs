@@ -7,6 +7,7 @@
 //! This crate knows tracing, OTLP, metrics, health, signals and the connection type. It must never know SCIM, users,
 //! or any one service. It is the only crate that touches the OpenTelemetry SDK.
 
+pub mod access;
 pub mod connection;
 mod deadline;
 pub mod error;
@@ -32,7 +33,8 @@ mod crypto;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-pub use connection::{CallFailed, Connection, connect, in_process, is_this_machine, never_processed};
+pub use access::{Access, Contract, GrpcArgs, GrpcCallArgs, GrpcServerArgs};
+pub use connection::{CallFailed, Connection, connect, connect_as, in_process, is_this_machine, never_processed};
 pub use crypto::install_crypto_provider;
 pub use deadline::time_allowed;
 pub use error::{Chain, Error};

@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
+use crate::access::{Access, GuardLayer};
 use crate::connection::catch_panic;
 use crate::deadline::DeadlineLayer;
 use crate::health::Phase;
@@ -148,12 +149,22 @@ pub fn serve_http(listener: impl Into<Listener>, router: Router, lifecycle: Life
     lifecycle.serve(listener.into(), router)
 }
 
-/// Serves gRPC routes with a span, the caller's deadline and a guard against panics around each call.
+/// Serves gRPC routes to those who may call, with a span, the caller's deadline and a guard against panics around each call.
 /// [`crate::grpc_routes`] adds health and reflection to the routes.
-pub fn serve_grpc(listener: impl Into<Listener>, routes: Routes, lifecycle: Lifecycle) -> Result<Running, Error> {
+pub fn serve_grpc(
+    listener: impl Into<Listener>,
+    routes: Routes,
+    access: Access,
+    lifecycle: Lifecycle,
+) -> Result<Running, Error> {
+    if access.is_told() {
+        let state = lifecycle.readiness.dependency("callers");
+        let follow = access.clone();
+        lifecycle.tasks.spawn("callers", |stop| follow.follow(state, stop));
+    }
     let router = routes.prepare().into_axum_router();
     // The outermost first. Given one by one, each would put every route into another box.
-    let around = (grpc_server_layer(), DeadlineLayer, catch_panic());
+    let around = (grpc_server_layer(), GuardLayer(access), DeadlineLayer, catch_panic());
     lifecycle.serve(listener.into(), router.layer(around))
 }
 

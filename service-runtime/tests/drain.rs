@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use service_runtime::health::{Phase, is_draining};
-use service_runtime::{Lifecycle, OpsArgs, Running, bind, connect, grpc_routes, serve_grpc, serve_http};
+use service_runtime::{Access, Lifecycle, OpsArgs, Running, bind, connect, grpc_routes, serve_grpc, serve_http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -265,7 +265,7 @@ async fn grpc_goes_on_in_the_linger_and_ends_gracefully() {
     let life = life(Duration::from_secs(1)).await;
     let closing = life.closing();
     let routes = grpc_routes(Routes::default(), &life.readiness, &[]).unwrap();
-    let running = serve_grpc(bind(ANY_PORT.into()).await.unwrap(), routes, life).unwrap();
+    let running = serve_grpc(bind(ANY_PORT.into()).await.unwrap(), routes, Access::open(), life).unwrap();
     let url = format!("http://{}", running.addr);
     let begun = draining(&running).await;
     let client = || HealthClient::new(connect(&url, PATIENCE).unwrap());

@@ -9,7 +9,7 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::trace::v1::Span;
-use service_runtime::{Lifecycle, OpsArgs, TelemetryArgs, bind, serve_grpc, telemetry, trace_context};
+use service_runtime::{Access, Lifecycle, OpsArgs, TelemetryArgs, bind, serve_grpc, telemetry, trace_context};
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
@@ -38,7 +38,13 @@ async fn stored_work_continues_or_links_its_trace_and_the_last_spans_arrive() {
     let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     // Served before telemetry is set up, so that the collector itself measures nothing.
-    let running = serve_grpc(listener, Routes::new(TraceServiceServer::new(collector.clone())), life).unwrap();
+    let running = serve_grpc(
+        listener,
+        Routes::new(TraceServiceServer::new(collector.clone())),
+        Access::open(),
+        life,
+    )
+    .unwrap();
     let endpoint = Some(format!("http://{}", running.addr));
     // A quiet log must not cut the traces.
     let args = TelemetryArgs {

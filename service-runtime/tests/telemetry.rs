@@ -12,8 +12,8 @@ use axum::extract::Path;
 use axum::routing::get;
 use futures_util::{Stream, StreamExt, stream};
 use service_runtime::{
-    Connection, Error, Lifecycle, OpsArgs, TelemetryArgs, bind, connect, grpc_routes, http_server_layer, in_process,
-    serve_grpc, serve_http, telemetry, trace_context,
+    Access, Connection, Error, Lifecycle, OpsArgs, TelemetryArgs, bind, connect, grpc_routes, http_server_layer,
+    in_process, serve_grpc, serve_http, telemetry, trace_context,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -100,7 +100,7 @@ async fn one_trace_through_http_and_grpc_and_its_metrics() {
 
     let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
     let routes = Routes::new(HealthServer::new(witness.clone()));
-    let grpc = serve_grpc(bind(any_port).await.unwrap(), routes, life).unwrap();
+    let grpc = serve_grpc(bind(any_port).await.unwrap(), routes, Access::open(), life).unwrap();
     let network = connect(&format!("http://{}", grpc.addr), Duration::from_secs(10)).unwrap();
     let beside = in_process(HealthServer::new(witness.clone()));
 
@@ -194,7 +194,7 @@ async fn health_and_reflection_are_served() {
     let store = life.readiness.dependency("store");
     let routes = grpc_routes(Routes::default(), &life.readiness, descriptors).unwrap();
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-    let running = serve_grpc(listener, routes, life).unwrap();
+    let running = serve_grpc(listener, routes, Access::open(), life).unwrap();
     let connection = connect(&format!("http://{}", running.addr), Duration::ZERO).unwrap();
 
     let mut client = HealthClient::new(connection);

@@ -662,7 +662,7 @@ async fn readiness_follows_the_health_of_identity_service() {
     let store = lifecycle.readiness.dependency("store");
     let routes = service_runtime::grpc_routes(Default::default(), &lifecycle.readiness, &[]).unwrap();
     let listener = service_runtime::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
-    let other = service_runtime::serve_grpc(listener, routes, lifecycle).unwrap();
+    let other = service_runtime::serve_grpc(listener, routes, service_runtime::Access::open(), lifecycle).unwrap();
     let mut config = config();
     config.identity_url = format!("http://{}", other.addr);
     let running = start(config).await;

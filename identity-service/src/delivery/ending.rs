@@ -17,7 +17,8 @@ impl Relay {
     pub(super) fn failed(&self, exchange: &Exchange<'_>, status: &Status) -> Settlement {
         let (claim, void_intents) = (exchange.claim, exchange.void.clone());
         let details = Details::of(status);
-        if is_refusal(status.code(), details.is_some()) {
+        let reason = details.as_ref().map(|details| details.reason);
+        if is_refusal(status.code(), reason.is_some_and(is_of_the_object)) {
             self.adapter_state.ready();
             let retry_at = Timestamp::now() + self.config.refused_retry;
             return Settlement::Refused {
@@ -26,10 +27,15 @@ impl Relay {
                 void_intents,
             };
         }
-        if details.is_none() {
+        match reason {
             // Not the adapter's own words: it could not be reached.
-            self.adapter_state
-                .degraded("the adapter cannot be reached; changes are kept and delivered later");
+            None => self
+                .adapter_state
+                .degraded("the adapter cannot be reached; changes are kept and delivered later"),
+            Some(reason) if !is_of_the_object(reason) => self.adapter_state.degraded(
+                "the adapter does not let this service call it (compare their GRPC_ settings); changes are kept and delivered later",
+            ),
+            Some(_) => {}
         }
         let asked = details.and_then(|details| details.retry_after);
         let retry_at = self.retry_at(claim, asked);
@@ -109,6 +115,12 @@ fn is_refusal(code: Code, in_its_own_words: bool) -> bool {
     }
 }
 
+/// Whether a reason speaks of what is delivered. That the adapter does not let this service call it says nothing of that: it is
+/// a matter of settings, and tried again.
+fn is_of_the_object(reason: ErrorReason) -> bool {
+    !matches!(reason, ErrorReason::CallerUnknown | ErrorReason::RightMissing)
+}
+
 pub(super) fn failure(status: &Status) -> Failure {
     let reason = Details::of(status).map_or(ErrorReason::PlatformUnavailable, |details| details.reason);
     Failure {
@@ -136,6 +148,25 @@ mod tests {
             assert_eq!(is_refusal(code, false), always.contains(&code), "{code:?}");
             let refused = always.contains(&code) || by_the_adapter_itself.contains(&code);
             assert_eq!(is_refusal(code, true), refused, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn an_adapter_that_does_not_let_us_call_refuses_no_resource() {
+        for (status, refused) in [
+            (proto::error::caller_unknown(), false),
+            (proto::error::right_missing("identity-service", "write"), false),
+            (
+                Details::new(ErrorReason::PlatformRefused).status(Code::PermissionDenied, "the service user may not"),
+                true,
+            ),
+        ] {
+            let reason = Details::of(&status).unwrap().reason;
+            assert_eq!(
+                is_refusal(status.code(), is_of_the_object(reason)),
+                refused,
+                "{reason:?}"
+            );
         }
     }
 

@@ -13,7 +13,7 @@ use rustls::{CipherSuite, ClientConfig, ProtocolVersion};
 use service_runtime::health::{Report, State};
 use service_runtime::tls::Files;
 use service_runtime::{
-    Lifecycle, Listener, OpsArgs, PeerCertificates, Running, bind, grpc_routes, serve_grpc, serve_http,
+    Access, Lifecycle, Listener, OpsArgs, PeerCertificates, Running, bind, grpc_routes, serve_grpc, serve_http,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -256,7 +256,7 @@ async fn grpc_is_served_by_the_same_means() {
     let listener = listener(&life, &folder.files).await;
     let descriptors = [tonic_health::pb::FILE_DESCRIPTOR_SET];
     let routes = grpc_routes(Routes::default(), &life.readiness, &descriptors).unwrap();
-    let running = serve_grpc(listener, routes, life).unwrap();
+    let running = serve_grpc(listener, routes, Access::open(), life).unwrap();
     let call = async |own: Option<&Pair>| {
         let mut tls = ClientTlsConfig::new()
             .domain_name("localhost")

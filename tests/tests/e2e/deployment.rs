@@ -20,7 +20,7 @@ use proto::identity::v1::{
     drift_service_client::DriftServiceClient, relink_service_client::RelinkServiceClient,
     schema_service_client::SchemaServiceClient, user_service_client::UserServiceClient,
 };
-use service_runtime::{Connection, Running};
+use service_runtime::{Connection, Readiness, Running};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -206,7 +206,7 @@ fn simulator(folder: &TempDir, listen: SocketAddr) -> platform_simulator::Config
 }
 
 /// A service's settings from its flags; a later flag wins. The environment is not asked.
-fn settings<C: Args + FromArgMatches>(flags: &[String]) -> C {
+pub(crate) fn settings<C: Args + FromArgMatches>(flags: &[String]) -> C {
     let command = C::augment_args(Command::new("service").no_binary_name(true))
         .mut_args(|arg| arg.env(Resettable::Reset))
         .args_override_self(true);
@@ -272,6 +272,11 @@ impl Deployment {
     /// Where identity-service answers.
     pub(crate) fn identity_url(&self) -> String {
         format!("http://{}", self.identity.as_ref().unwrap().addr)
+    }
+
+    /// What it says of its readiness.
+    pub(crate) fn identity_readiness(&self) -> &Readiness {
+        self.identity.as_ref().unwrap().readiness()
     }
 
     /// Its comparisons with the Platform.

@@ -15,6 +15,7 @@ mod answers;
 mod bad_input;
 mod brakes;
 mod bulk;
+mod callers;
 mod connections;
 mod credentials;
 mod deliveries;
