@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use service_runtime::{Running, Signals, drain, run_with};
+use service_runtime::{GrpcArgs, Running, Signals, drain, run_with};
 use tempfile::TempDir;
 
 use identity_service::credentials::SecretHash;
@@ -59,11 +59,11 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
     let adapter = delinea_adapter::start(settings.adapter.clone())
         .await
         .map_err(Error::Adapter)?;
-    settings.identity.adapter_url = url(&adapter);
+    settings.identity.adapter_url = grpc_url(&adapter, &settings.adapter.grpc);
     let identity = identity_service::start(settings.identity.clone())
         .await
         .map_err(Error::Identity)?;
-    settings.gateway.identity_url = url(&identity);
+    settings.gateway.identity_url = grpc_url(&identity, &settings.identity.grpc.own);
     let gateway = gateway::start(settings.gateway.clone()).await.map_err(Error::Gateway)?;
 
     let base = settings
@@ -80,8 +80,8 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
         oauth_token_url: format!("{base}{}", gateway::TOKEN_PATH),
         oauth_client_id: client.as_ref().map(|client| client.client_id.clone()),
         oauth_client_secret: client.map(|client| client.secret.expose_secret().to_owned()),
-        identity_grpc: url(&identity),
-        adapter_grpc: url(&adapter),
+        identity_grpc: settings.gateway.identity_url.clone(),
+        adapter_grpc: settings.identity.adapter_url.clone(),
         platform_url: settings.adapter.platform.platform_url.clone().unwrap_or_default(),
     };
     let local_base_url = format!("{}{}", url(&gateway), gateway::BASE_PATH);
@@ -164,4 +164,12 @@ pub(crate) fn accept(identity: &mut identity_service::Config, token: &SecretStri
 
 fn url(service: &Running) -> String {
     format!("http://{}", service.addr)
+}
+
+/// The same of one that is called by gRPC, over TLS where it has a certificate. That must name the address.
+fn grpc_url(service: &Running, own: &GrpcArgs) -> String {
+    match own.has_certificate() {
+        true => format!("https://{}", service.addr),
+        false => url(service),
+    }
 }

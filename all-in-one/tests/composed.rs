@@ -13,7 +13,8 @@ const IGNORED: &str = include_str!("../../.dockerignore");
 const WORKSPACE: &str = include_str!("../../Cargo.toml");
 
 /// What `.env` has of what must be set.
-const DECIDED: [(&str, &str); 2] = [
+const DECIDED: [(&str, &str); 3] = [
+    ("GRPC_TOKEN", "a-token-of-at-least-thirty-two-characters"),
     (
         "BEARER_TOKEN_SHA256",
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -51,6 +52,40 @@ fn each_service_is_given_settings_that_it_knows_and_that_go_together() {
     let sync = command.find_subcommand("sync").unwrap();
     sync.clone().try_get_matches_from(line(sync, &entra)).unwrap();
     assert!(services.is_empty(), "{services:?}");
+}
+
+/// A container that is taken over can change no program, and gains no right.
+#[test]
+fn containers_of_ours_run_as_a_plain_user_on_a_file_system_that_they_cannot_write() {
+    let (_, shared) = COMPOSE.split_once("\nx-image: &image\n").unwrap();
+    let (shared, _) = shared.split_once("\n\n").unwrap();
+    for line in [
+        "  read_only: true",
+        "  cap_drop:\n    - ALL",
+        "  security_opt:\n    - no-new-privileges:true",
+    ] {
+        assert!(shared.contains(line), "{line}");
+    }
+    let (_, services) = COMPOSE.split_once("\nservices:\n").unwrap();
+    let ours: Vec<_> = services
+        .split("\n\n")
+        .filter(|text| text.contains("image: scim-gateway/"))
+        .collect();
+    assert_eq!(ours.len(), 5);
+    for service in ours {
+        assert!(service.contains("    <<: *image\n"), "{service}");
+        for opened in ["read_only:", "cap_add:", "privileged:", "user:", "security_opt:"] {
+            assert!(!service.contains(opened), "{service}");
+        }
+    }
+    let user = DOCKERFILE
+        .lines()
+        .filter_map(|line| line.strip_prefix("USER "))
+        .next_back();
+    assert!(
+        user.is_some_and(|user| !user.starts_with("root") && !user.starts_with("0:")),
+        "{user:?}"
+    );
 }
 
 /// Parses the settings and checks them as the service does before it starts.

@@ -23,7 +23,7 @@ use std::{error::Error as StdError, sync::Arc};
 
 use clap::{Args as _, FromArgMatches as _};
 use proto::adapter::v1::adapter_service_server::AdapterServiceServer;
-use service_runtime::{Access, Contract, Lifecycle, OpsArgs, Running, Service, TelemetryArgs};
+use service_runtime::{Access, Contract, Lifecycle, Listener, OpsArgs, Running, Service, TelemetryArgs};
 use tonic::service::Routes;
 
 pub use config::{
@@ -119,7 +119,8 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let server = AdapterServiceServer::new(adapter).max_decoding_message_size(MAX_REQUEST);
     let routes =
         service_runtime::grpc_routes(Routes::new(server), &lifecycle.readiness, &[proto::FILE_DESCRIPTOR_SET])?;
-    let listener = service_runtime::bind(config.listen).await?;
+    let tls = config.grpc_server.tls(&config.grpc, &lifecycle)?;
+    let listener = Listener::from(service_runtime::bind(config.listen).await?).with_tls(tls);
     Ok(service_runtime::serve_grpc(listener, routes, access, lifecycle)?)
 }
 

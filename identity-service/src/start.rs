@@ -15,7 +15,8 @@ use proto::{
     },
 };
 use service_runtime::{
-    Access, Contract, Lifecycle, OpsArgs, Running, Service, TelemetryArgs, bind, connect_as, grpc_routes, serve_grpc,
+    Access, Contract, Lifecycle, Listener, OpsArgs, Running, Service, TelemetryArgs, bind, connect_as, grpc_routes,
+    serve_grpc,
 };
 use tonic::service::Routes;
 
@@ -223,7 +224,13 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
             .add_service(SchemaServiceServer::new(SchemaTable::new(directory.clone())))
             .add_service(DeliveryServiceServer::new(Deliveries::new(directory, store, wake)));
     let routes = grpc_routes(routes, &life.readiness, &[FILE_DESCRIPTOR_SET])?;
-    Ok(serve_grpc(listener, routes, access, life)?)
+    let tls = config.grpc_server.tls(&config.grpc.own, &life)?;
+    Ok(serve_grpc(
+        Listener::from(listener).with_tls(tls),
+        routes,
+        access,
+        life,
+    )?)
 }
 
 /// Who may call.

@@ -65,6 +65,11 @@ fn rights_are_as_the_methods_names_say() {
         };
         // Hashes of credentials are told to those alone who check them.
         let guarded = method.name() == "GetVerifiers";
-        assert_eq!(reads || guarded, tells.iter().any(|verb| begins(&verb)), "{}", method.full_name());
+        assert_eq!(
+            reads || guarded,
+            tells.iter().any(|verb| begins(&verb)),
+            "{}",
+            method.full_name()
+        );
     }
 }

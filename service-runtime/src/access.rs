@@ -2,8 +2,9 @@
 //! known by a token or by its certificate, and has rights. Whoever listens where other machines can reach it must say who
 //! may call; on loopback that is optional.
 //!
-//! A caller that sends a token is known by it alone. One that sends none is known by its certificate, where the callers file
-//! names it; where there is neither token nor callers file, every certificate of `GRPC_CLIENT_CA_FILE` has all rights.
+//! A caller that sends a token is known by it alone. One that sends none is known by its certificate: by the name that the callers
+//! file has for it, or, where there is neither callers file nor token, by its authority alone (`GRPC_CLIENT_CA_FILE`); such a caller
+//! has all rights.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,22 +19,26 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::settings::parse_secret;
-use crate::{Dependency, Error};
+use crate::tls::{Files, PeerCertificates, Tls};
+use crate::{Dependency, Error, Lifecycle};
 
 mod callers;
+mod certificate;
 mod guard;
 mod rights;
 mod token;
 mod watched;
 
-use callers::Callers;
+use callers::{Callers, Known};
 pub(crate) use guard::GuardLayer;
 pub use rights::Right;
 use rights::{Need, Needs, Rights};
-use token::Presented;
 pub(crate) use token::SharedToken;
+use token::{Digest, Presented};
 use watched::Watched;
 
+/// The name of whoever is known by what the services of a deployment share.
+const DEPLOYMENT: &str = "deployment";
 /// How often files are looked at for what has changed.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -48,6 +53,32 @@ pub struct GrpcArgs {
     /// tokens can be rotated.
     #[arg(long, env = "GRPC_TOKEN_FILE", value_name = "FILE")]
     pub grpc_token_file: Option<PathBuf>,
+    /// File with our certificate (PEM), and after it those that lead to its authority: a service that listens has TLS by it, and
+    /// who is called over TLS is shown it. Read anew when it changes, with its key.
+    #[arg(long, env = "GRPC_CERT_FILE", value_name = "FILE")]
+    pub grpc_cert_file: Option<PathBuf>,
+    /// File with the key of that certificate (PEM).
+    #[arg(long, env = "GRPC_KEY_FILE", value_name = "FILE")]
+    pub grpc_key_file: Option<PathBuf>,
+}
+
+impl GrpcArgs {
+    /// Whether a service with these settings that listens does so with TLS.
+    pub fn has_certificate(&self) -> bool {
+        given(self.grpc_cert_file.as_ref()).is_some()
+    }
+
+    /// The files of our certificate and its key, if there are any.
+    pub(crate) fn pair(&self) -> Result<Option<(&Path, &Path)>, Error> {
+        match (given(self.grpc_cert_file.as_ref()), given(self.grpc_key_file.as_ref())) {
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (None, None) => Ok(None),
+            _ => Err(Error::setting(
+                "GRPC_CERT_FILE",
+                "goes with GRPC_KEY_FILE; one of them is not set",
+            )),
+        }
+    }
 }
 
 /// How a service calls others by gRPC.
@@ -56,12 +87,23 @@ pub struct GrpcCallArgs {
     /// By what it is known to them.
     #[command(flatten)]
     pub own: GrpcArgs,
+    /// File with the authorities (PEM) that vouch for those we call by https; those of the system when absent.
+    #[arg(long, env = "GRPC_CA_FILE", value_name = "FILE")]
+    pub grpc_ca_file: Option<PathBuf>,
 }
 
 impl GrpcCallArgs {
     /// Whether the settings can be used.
     pub fn check(&self) -> Result<(), Error> {
-        SharedToken::new(&self.own).map(drop)
+        SharedToken::new(&self.own)?;
+        match (self.ca(), self.own.pair()?) {
+            (None, None) => Ok(()),
+            _ => crate::connection::check(self),
+        }
+    }
+
+    pub(crate) fn ca(&self) -> Option<&Path> {
+        given(self.grpc_ca_file.as_ref())
     }
 }
 
@@ -72,9 +114,39 @@ pub struct GrpcServerArgs {
     /// anew when it changes.
     #[arg(long, env = "GRPC_CALLERS_FILE", value_name = "FILE")]
     pub grpc_callers_file: Option<PathBuf>,
+    /// File with the authorities (PEM) by one of which each caller's certificate must be. Needs GRPC_CERT_FILE, since only TLS shows
+    /// certificates; without it nobody is asked for one.
+    #[arg(long, env = "GRPC_CLIENT_CA_FILE", value_name = "FILE")]
+    pub grpc_client_ca_file: Option<PathBuf>,
     /// Serve whoever reaches the port, also from other machines, though nothing says who may call.
     #[arg(long, env = "GRPC_INSECURE", value_parser = clap::builder::FalseyValueParser::new())]
     pub grpc_insecure: bool,
+}
+
+impl GrpcServerArgs {
+    /// TLS for a service that listens, if its settings ask for it; it lives as long as the service.
+    pub fn tls(&self, own: &GrpcArgs, lifecycle: &Lifecycle) -> Result<Option<Tls>, Error> {
+        let files = self.files(own)?;
+        files
+            .map(|files| files.serve(lifecycle, "grpc certificate"))
+            .transpose()
+    }
+
+    fn files(&self, own: &GrpcArgs) -> Result<Option<Files>, Error> {
+        let client_ca = given(self.grpc_client_ca_file.as_ref()).map(Path::to_owned);
+        match own.pair()? {
+            Some((certificate, key)) => Ok(Some(Files {
+                certificate: certificate.to_owned(),
+                key: key.to_owned(),
+                client_ca,
+            })),
+            None if client_ca.is_some() => Err(Error::setting(
+                "GRPC_CLIENT_CA_FILE",
+                "needs GRPC_CERT_FILE and GRPC_KEY_FILE: without TLS no caller shows a certificate",
+            )),
+            None => Ok(None),
+        }
+    }
 }
 
 /// What a service's contract says of its callers.
@@ -130,11 +202,13 @@ impl Access {
     /// changes nothing.
     pub fn new(listen: SocketAddr, own: &GrpcArgs, server: &GrpcServerArgs, contract: Contract) -> Result<Self, Error> {
         let token = SharedToken::new(own)?;
-        let path = server.grpc_callers_file.as_deref().filter(|path| is_set(path));
-        let callers = path
+        let files = server.files(own)?;
+        files.as_ref().map(Files::check).transpose()?;
+        let by_certificate = files.is_some_and(|files| files.client_ca.is_some());
+        let callers = given(server.grpc_callers_file.as_ref())
             .map(|path| Watched::open("GRPC_CALLERS_FILE", path, callers::read))
             .transpose()?;
-        if token.is_some() || callers.is_some() {
+        if token.is_some() || callers.is_some() || by_certificate {
             let refusals = crate::meter("service-runtime")
                 .u64_counter("rpc.server.refused_calls")
                 .with_description("Calls that were not served for who the caller is")
@@ -157,7 +231,7 @@ impl Access {
         if !server.grpc_insecure {
             let reason = format!(
                 "{listen} can be reached from other machines, and nothing says who may call: set GRPC_TOKEN or GRPC_TOKEN_FILE \
-                 (the same for all services), or GRPC_CALLERS_FILE. GRPC_INSECURE=true serves everybody all the same"
+                 (the same for all services), GRPC_CALLERS_FILE, or GRPC_CLIENT_CA_FILE. GRPC_INSECURE=true serves everybody all the same"
             );
             return Err(Error::setting("LISTEN", reason));
         }
@@ -197,11 +271,17 @@ impl Access {
     }
 
     /// Whether a call may go in; `None` for the caller where nobody is asked.
-    fn admit(&self, path: &str, headers: &HeaderMap, peer: Option<SocketAddr>) -> Result<Option<Caller>, Status> {
+    fn admit(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        certificates: Option<&PeerCertificates>,
+        peer: Option<SocketAddr>,
+    ) -> Result<Option<Caller>, Status> {
         let Some(door) = &self.0.door else {
             return Ok(None);
         };
-        door.admit(path, headers).map(|name| name.map(Caller)).map_err(|refusal| {
+        door.admit(path, headers, certificates).map(|name| name.map(Caller)).map_err(|refusal| {
             let peer = peer.map(tracing::field::display);
             let (reason, status) = match &refusal {
                 Refusal::Unknown => {
@@ -220,27 +300,49 @@ impl Access {
 }
 
 impl Door {
-    fn admit(&self, path: &str, headers: &HeaderMap) -> Result<Option<Arc<str>>, Refusal> {
+    fn admit(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        certificates: Option<&PeerCertificates>,
+    ) -> Result<Option<Arc<str>>, Refusal> {
         let right = match self.needs.of(path) {
             Need::Nothing => return Ok(None),
             Need::Right(right) => right,
         };
-        let (caller, rights) = self.recognise(headers).ok_or(Refusal::Unknown)?;
+        let (caller, rights) = self.recognise(headers, certificates).ok_or(Refusal::Unknown)?;
         match rights.contain(right) {
             true => Ok(Some(caller)),
             false => Err(Refusal::Lacks { caller, right }),
         }
     }
 
-    fn recognise(&self, headers: &HeaderMap) -> Option<(Arc<str>, Rights)> {
-        let Presented::Token(token) = token::bearer(headers) else {
-            return None;
-        };
-        let digest = token::digest(token);
-        if self.token.as_ref().is_some_and(|shared| shared.accepts(&digest)) {
-            return Some((Arc::from("deployment"), Rights::ALL));
+    fn recognise(&self, headers: &HeaderMap, certificates: Option<&PeerCertificates>) -> Option<Known> {
+        match token::bearer(headers) {
+            Presented::Token(token) => self.by_token(&token::digest(token)),
+            Presented::Nothing => self.by_certificate(certificates?),
+            Presented::Unusable => None,
         }
-        self.callers.as_ref()?.get().by_token(&digest)
+    }
+
+    fn by_token(&self, digest: &Digest) -> Option<Known> {
+        if self.token.as_ref().is_some_and(|shared| shared.accepts(digest)) {
+            return Some((Arc::from(DEPLOYMENT), Rights::ALL));
+        }
+        self.callers.as_ref()?.get().by_token(digest)
+    }
+
+    fn by_certificate(&self, certificates: &PeerCertificates) -> Option<Known> {
+        match &self.callers {
+            Some(callers) => {
+                let callers = callers.get();
+                let names = certificate::names(certificates.0.first()?);
+                names.iter().find_map(|name| callers.by_certificate(name))
+            }
+            // Nothing else says who may call than who certifies.
+            None if self.token.is_none() => Some((Arc::from(DEPLOYMENT), Rights::ALL)),
+            None => None,
+        }
     }
 }
 
@@ -250,6 +352,6 @@ fn known<'a>(needs: &Needs, path: &'a str) -> &'a str {
 }
 
 /// An empty path is how deployment files say "not set".
-fn is_set(path: &Path) -> bool {
-    !path.as_os_str().is_empty()
+fn given(path: Option<&PathBuf>) -> Option<&Path> {
+    path.map(PathBuf::as_path).filter(|path| !path.as_os_str().is_empty())
 }

@@ -5,13 +5,15 @@ use std::convert::Infallible;
 use std::error::Error as _;
 use std::iter::successors;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{Request, Response};
+use http::uri::Authority;
+use http::{Request, Response, Uri};
 use http_body::Body;
-use tonic::transport::{ClientTlsConfig, Endpoint};
+use tonic::transport::Endpoint;
 use tonic::{ConnectError, Status};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
@@ -21,6 +23,10 @@ use crate::access::{GrpcCallArgs, SharedToken};
 use crate::deadline::{self, DeadlineLayer};
 use crate::observe::{grpc_client_layer, grpc_server_layer};
 use crate::{Error, install_crypto_provider};
+
+mod dial;
+
+use dial::Dial;
 
 /// What a generated client is given: `UserServiceClient::new(connection)`. Cloning is cheap and shares the channel.
 pub type Connection = BoxCloneSyncService<Request<tonic::body::Body>, Response<tonic::body::Body>, CallFailed>;
@@ -35,51 +41,45 @@ pub struct CallFailed(#[source] BoxError);
 
 /// How long a connection attempt may take; after that the call fails as unavailable, and the next one tries again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The port of `https`, where the address names none.
+const HTTPS: u16 = 443;
 /// How often a peer that has been silent is asked whether it is still there, and how long it may take to say so.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection to `uri` (`http://host:port`, or `https` with the system's roots). Nothing is opened before the first
+/// A connection to `uri` (`http://host:port`, or `https` to a peer that the system's authorities vouch for). Nothing is opened before the first
 /// call, and a lost connection is opened anew by the next. A call without a deadline of its own gets
 /// `request_timeout`, which covers the wait for the answer's head; zero means none.
 ///
 /// Must be called inside a tokio runtime.
 pub fn connect(uri: &str, request_timeout: Duration) -> Result<Connection, Error> {
-    open(uri, request_timeout, None)
+    connect_as(uri, request_timeout, &GrpcCallArgs::default())
 }
 
-/// As [`connect`], known to the peer by what the settings say.
+/// As [`connect`], known to the peer by what the settings say, and trusting whom they say.
 pub fn connect_as(uri: &str, request_timeout: Duration, call: &GrpcCallArgs) -> Result<Connection, Error> {
-    open(uri, request_timeout, SharedToken::new(&call.own)?)
-}
-
-fn open(uri: &str, request_timeout: Duration, token: Option<SharedToken>) -> Result<Connection, Error> {
-    let invalid = |source| Error::Address {
-        uri: uri.to_owned(),
-        source,
-    };
-    let mut endpoint = Endpoint::from_shared(uri.to_owned())
-        .map_err(invalid)?
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        .keep_alive_while_idle(true);
-    match endpoint.uri().scheme_str() {
-        Some("http") if endpoint.uri().authority().is_some() => {
-            let elsewhere = endpoint.uri().host().is_some_and(|host| !is_this_machine(host));
-            if token.is_some() && elsewhere {
+    let token = SharedToken::new(&call.own)?;
+    let endpoint = endpoint(uri)?;
+    let asked = endpoint.uri().clone();
+    let channel = match (asked.scheme_str(), asked.host()) {
+        (Some("http"), Some(host)) => {
+            if token.is_some() && !is_this_machine(host) {
                 tracing::warn!(
                     uri,
                     "GRPC_TOKEN goes there in clear: whoever is in between can read it; https would hide it"
                 );
             }
+            endpoint.connect_lazy()
         }
-        Some("https") => {
+        (Some("https"), Some(host)) => {
             install_crypto_provider();
-            endpoint = endpoint
-                .tls_config(ClientTlsConfig::new().with_native_roots())
-                .map_err(invalid)?;
+            let dial = Arc::new(Dial::new(host, asked.port_u16().unwrap_or(HTTPS), call)?);
+            // The dialling is ours, TLS included: tonic would ask for TLS of its own if it saw the scheme.
+            let opaque = format!("http://{}", asked.authority().map_or("", Authority::as_str));
+            let connector = tower::service_fn(move |_: Uri| Arc::clone(&dial).open());
+            self::endpoint(&opaque)?
+                .origin(asked)
+                .connect_with_connector_lazy(connector)
         }
         _ => {
             return Err(Error::setting(
@@ -87,12 +87,31 @@ fn open(uri: &str, request_timeout: Duration, token: Option<SharedToken>) -> Res
                 "expected an address of the form http://host:port or https://host:port",
             ));
         }
-    }
+    };
     Ok(client(
-        endpoint.connect_lazy().map_err(|error| CallFailed(error.into())),
+        channel.map_err(|error| CallFailed(error.into())),
         request_timeout,
         token,
     ))
+}
+
+/// Whether what a call over TLS needs can be read.
+pub(crate) fn check(call: &GrpcCallArgs) -> Result<(), Error> {
+    dial::read(call).map(drop)
+}
+
+fn endpoint(uri: &str) -> Result<Endpoint, Error> {
+    let invalid = |source| Error::Address {
+        uri: uri.to_owned(),
+        source,
+    };
+    let endpoint = Endpoint::from_shared(uri.to_owned()).map_err(invalid)?;
+    Ok(endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true))
 }
 
 /// A connection to a generated server, or to whole `Routes`, in this process: no socket, but the full encoding, its own

@@ -11,6 +11,7 @@ use http::{Request, Response};
 use tower::{Layer, Service};
 
 use super::Access;
+use crate::tls::PeerCertificates;
 
 /// Puts an [`Access`] before a gRPC server.
 #[derive(Clone, Debug)]
@@ -48,7 +49,11 @@ where
 
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
-        match self.access.admit(request.uri().path(), request.headers(), peer) {
+        let certificates = request.extensions().get::<PeerCertificates>();
+        match self
+            .access
+            .admit(request.uri().path(), request.headers(), certificates, peer)
+        {
             Ok(caller) => {
                 if let Some(caller) = caller {
                     request.extensions_mut().insert(caller);

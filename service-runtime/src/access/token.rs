@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{GrpcArgs, Watched, is_set};
+use super::{GrpcArgs, Watched, given};
 use crate::{Error, settings};
 
 /// As long as 128 random bits are in hexadecimal digits.
@@ -44,7 +44,7 @@ impl SharedToken {
     pub(crate) fn new(args: &GrpcArgs) -> Result<Option<Self>, Error> {
         const SETTING: &str = "GRPC_TOKEN";
         let value = settings::secret(SETTING, args.grpc_token.as_ref(), None)?;
-        match (value, args.grpc_token_file.as_deref().filter(|path| is_set(path))) {
+        match (value, given(args.grpc_token_file.as_ref())) {
             (Some(_), Some(_)) => Err(Error::setting(SETTING, "is given both as a value and as a file")),
             (Some(value), None) => {
                 let tokens = tokens(value.expose_secret().split(','));
@@ -191,6 +191,7 @@ mod tests {
         let both = GrpcArgs {
             grpc_token: Some(FIRST.into()),
             grpc_token_file: Some("token".into()),
+            ..GrpcArgs::default()
         };
         assert!(SharedToken::new(&both).is_err());
     }

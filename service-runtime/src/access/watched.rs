@@ -1,5 +1,5 @@
 //! A small file that somebody may replace while the service runs. What it says is in force once it is read without a fault; a
-//! faulty one changes nothing, and why is told. A text counts when it was the same at two looks, a second apart.
+//! faulty one changes nothing, and why is told. A text counts when it has stood for a second.
 
 use std::fmt;
 use std::fs::File;
@@ -79,6 +79,13 @@ impl<T> Watched<T> {
         state.fault.clone()
     }
 
+    /// Whether nobody has written it for a while, by the file system's word. Who looks seldom must not see the old text longer
+    /// than others.
+    fn is_old(&self) -> bool {
+        let written = std::fs::metadata(&self.path).and_then(|file| file.modified());
+        written.is_ok_and(|written| written.elapsed().is_ok_and(|age| age >= LOOK))
+    }
+
     fn look(&self, state: &mut State<T>) {
         let text = text_of(&self.path);
         // What cannot be read is looked at as a text of its own.
@@ -88,7 +95,7 @@ impl<T> Watched<T> {
             return;
         }
         // It may be half of what somebody is writing, and make sense all the same: it is judged when it has stood for a while.
-        if state.seen.replace(digest) != Some(digest) {
+        if state.seen.replace(digest) != Some(digest) && !self.is_old() {
             return;
         }
         state.judged = digest;

@@ -64,6 +64,7 @@ pub(crate) struct Setup {
     platform_port: u16,
     schemas: Option<String>,
     access_token_lifetime: Option<Duration>,
+    tls: bool,
 }
 
 impl Setup {
@@ -109,6 +110,12 @@ impl Setup {
         self
     }
 
+    /// The services call each other over TLS; their flags have the certificates, which are for `localhost`.
+    pub(crate) fn over_tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
     /// Starts it.
     pub(crate) async fn start(self) -> Deployment {
         service_runtime::install_crypto_provider();
@@ -141,7 +148,7 @@ impl Setup {
         let mut flags = vec![
             "--listen=127.0.0.1:0".to_owned(),
             format!("--data-dir={}", folder.path().join("identity").display()),
-            format!("--adapter-url=http://{}", adapter.addr),
+            format!("--adapter-url={}", grpc_url(&adapter, self.tls)),
             "--backoff-base=10ms".to_owned(),
             "--backoff-ceiling=200ms".to_owned(),
             "--refused-retry=1h".to_owned(),
@@ -169,11 +176,12 @@ impl Setup {
         }
         let identity = identity_service::start(config).await.unwrap();
         let identity_flags = flags;
+        let identity_url = grpc_url(&identity, self.tls);
         let connection = service_runtime::connect(&format!("http://{}", identity.addr), PATIENCE).unwrap();
 
         let mut flags = vec![
             "--listen=127.0.0.1:0".to_owned(),
-            format!("--identity-url=http://{}", identity.addr),
+            format!("--identity-url={identity_url}"),
         ];
         flags.extend(self.gateway);
         let gateway = gateway::start(settings(&flags)).await.unwrap();
@@ -193,6 +201,14 @@ impl Setup {
             _adapter: adapter,
             folder,
         }
+    }
+}
+
+/// Where a service is called.
+fn grpc_url(service: &Running, tls: bool) -> String {
+    match tls {
+        true => format!("https://localhost:{}", service.addr.port()),
+        false => format!("http://{}", service.addr),
     }
 }
 
