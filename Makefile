@@ -10,10 +10,12 @@
 #   make conformance    outside judges of SCIM (scim2-tester, from the Python registry) against a fresh all-in-one
 #   make compose-up     build the images and start docker-compose.yml with the engine that DOCKER_HOST names
 #   make compose-test   the same beside it, with containers killed under the simulated Entra; PROFILE=release: as deployed
-#   make fuzz           random input for the SCIM language, FUZZ_SECONDS=60 for each target   (FUZZ_TARGETS: which)
+#   make fuzz           random input for the SCIM language, and for what the gateway reads of strangers: bodies, credentials,
+#                       requests for tokens; FUZZ_SECONDS=60 for each target   (FUZZ_TARGETS: which)
 #   make bench          micro-benchmarks of the SCIM language, then the system against a floor and a small directory against a
 #                       large one, and what is delivered, in some minutes; BENCH_USERS=1000000 for the whole; BENCH_CHANGES,
 #                       BENCH_BURST: how much is delivered; BENCH_ARGS for `load bench --help`
+#   make advisories     known faults of dependencies, where the advisory database can be reached   (deny.toml: what is ignored, and why)
 #   make lint           formatting, clippy, dependency rules, documentation
 #   make install-tools  what the targets above need and the Rust toolchain does not bring
 
@@ -112,8 +114,8 @@ compose-test:
 	./scripts/compose-test.sh
 
 # On the stable toolchain: without a sanitizer, which Rust without `unsafe` has little need of. What is found stays in
-# target/fuzz; an input that breaks a target belongs into scim/fuzz/seeds, and a test, once it is understood.
-FUZZ_TARGETS ?= filter path patch canonicalize bulk
+# target/fuzz; an input that breaks a target belongs into its folder's seeds, and a test, once it is understood.
+FUZZ_TARGETS ?= filter path patch canonicalize bulk body credential token_request
 FUZZ_SECONDS ?= 60
 
 .PHONY: fuzz
@@ -121,8 +123,9 @@ fuzz: install-fuzz
 	@for target in $(FUZZ_TARGETS); do \
 		echo "make: fuzzing $$target for $(FUZZ_SECONDS) s"; \
 		mkdir -p target/fuzz/corpus/$$target target/fuzz/found; \
-		(cd scim/fuzz && $(CARGO) fuzz run --fuzz-dir . --sanitizer none --target-dir ../../target/fuzz $$target \
-			../../target/fuzz/corpus/$$target seeds/$$target -- -dict=scim.dict -artifact_prefix=../../target/fuzz/found/ \
+		folder=$$(dirname $$(dirname $$(ls */fuzz/targets/$$target.rs))); \
+		(cd $$folder && $(CARGO) fuzz run --fuzz-dir . --sanitizer none --target-dir ../../target/fuzz $$target \
+			../../target/fuzz/corpus/$$target seeds/$$target -- -dict=$$(ls *.dict) -artifact_prefix=../../target/fuzz/found/ \
 			-max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1 -verbosity=0) || exit 1; \
 	done
 
@@ -166,6 +169,7 @@ bench-drift: install-test-packages install-tools
 lint: install-tools
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path scim/fuzz/Cargo.toml --check
+	$(CARGO) fmt --manifest-path gateway/fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) deny --log-level error check bans licenses sources
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
@@ -173,6 +177,12 @@ lint: install-tools
 fmt:
 	$(CARGO) fmt --all
 	$(CARGO) fmt --manifest-path scim/fuzz/Cargo.toml
+	$(CARGO) fmt --manifest-path gateway/fuzz/Cargo.toml
+
+# Not a part of `lint`: the database is fetched, and what it says changes without any change of ours.
+.PHONY: advisories
+advisories: install-tools
+	$(CARGO) deny --log-level error check advisories
 
 install-tools:
 	@$(CARGO) deny --version >/dev/null 2>&1 || { \

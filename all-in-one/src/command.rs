@@ -88,7 +88,7 @@ async fn serve(settings: Settings) -> Result<bool, Error> {
     if let Some(path) = &options.endpoints_file {
         Endpoints::remove(path)?;
     }
-    let ended = run_whole(settings, &mut signals).await;
+    let ended = Box::pin(run_whole(settings, &mut signals)).await;
     if let Some(path) = &options.endpoints_file {
         Endpoints::remove(path)?;
     }

@@ -14,6 +14,8 @@ mod config;
 mod delivery;
 mod discovery;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod groups;
 mod identity;
 mod json;

@@ -67,7 +67,7 @@ fn rights_are_as_the_methods_names_say() {
         let guarded = method.name() == "GetVerifiers";
         assert_eq!(
             reads || guarded,
-            tells.iter().any(|verb| begins(&verb)),
+            tells.iter().any(begins),
             "{}",
             method.full_name()
         );

@@ -296,25 +296,6 @@ async fn a_gateway_that_is_not_known_answers_503() {
     refused.error(503, "");
 }
 
-#[tokio::test]
-async fn a_gateway_without_a_right_answers_500() {
-    let callers = format!(
-        "[callers.gateway]\nrights = [\"read\"]\ntoken_sha256 = [\"{}\"]\n",
-        hash(READER)
-    );
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("callers.toml");
-    std::fs::write(&file, callers).unwrap();
-    let deployment = Setup::default()
-        .identity(&[&format!("--grpc-callers-file={}", file.display())])
-        .gateway(&[&format!("--grpc-token={READER}")])
-        .start()
-        .await;
-    deployment.scim.get("/Users?count=1").await.expect(200);
-    let refused = deployment.scim.post("/Users", &user("odile@example.com")).await;
-    refused.error(500, "");
-}
-
 /// The whole way with one token; and while the adapter knows another, what is to be delivered waits and is refused by nobody.
 #[tokio::test]
 async fn services_that_share_a_token_deliver_and_wait_while_one_has_another() {

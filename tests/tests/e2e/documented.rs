@@ -1,4 +1,7 @@
-//! docs/conformance.md promises tests by their names. Each must be there, and each request and quirk must have its row.
+//! docs/conformance.md and SECURITY.md promise tests by their names. Each must be there, and each request, quirk and attack must
+//! have its row.
+
+mod attacks;
 
 use std::{
     collections::BTreeSet,
@@ -7,11 +10,15 @@ use std::{
 };
 
 /// Where the tests of a crate stand, by the name that the page gives it.
-const CRATES: [(&str, &[&str]); 4] = [
+const CRATES: [(&str, &[&str]); 8] = [
     ("e2e", &["tests/tests/e2e"]),
     ("gateway", &["gateway/src"]),
     ("scim", &["scim/src", "scim/tests"]),
     ("identity", &["identity-service/src", "identity-service/tests/it"]),
+    ("adapter", &["delinea-adapter/src", "delinea-adapter/tests/it"]),
+    ("runtime", &["service-runtime/src", "service-runtime/tests"]),
+    ("proto", &["proto/src", "proto/tests"]),
+    ("all-in-one", &["all-in-one/src", "all-in-one/tests"]),
 ];
 
 fn root() -> PathBuf {
