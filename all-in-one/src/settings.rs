@@ -224,6 +224,17 @@ mod tests {
     }
 
     #[test]
+    fn what_the_services_know_each_other_by_is_one_setting() {
+        let settings = read("all-in-one --grpc-token a-token-of-at-least-thirty-two-characters");
+        let all = [
+            &settings.gateway.grpc.own,
+            &settings.identity.grpc.own,
+            &settings.adapter.grpc,
+        ];
+        assert!(all.into_iter().all(|own| own.grpc_token.is_some()));
+    }
+
+    #[test]
     fn a_simulated_tenant_is_named_or_in_a_file() {
         let profile = |line: &str| {
             read(line)

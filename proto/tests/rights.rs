@@ -65,11 +65,6 @@ fn rights_are_as_the_methods_names_say() {
         };
         // Hashes of credentials are told to those alone who check them.
         let guarded = method.name() == "GetVerifiers";
-        assert_eq!(
-            reads || guarded,
-            tells.iter().any(begins),
-            "{}",
-            method.full_name()
-        );
+        assert_eq!(reads || guarded, tells.iter().any(begins), "{}", method.full_name());
     }
 }

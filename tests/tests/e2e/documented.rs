@@ -67,7 +67,8 @@ fn exists(name: &str) -> bool {
                     .split("fn ")
                     .nth(1)
                     .is_some_and(|rest| rest.starts_with(&format!("{function}(")));
-            marked = line.contains("test]") || marked && (line.starts_with("#[") || line.starts_with("//"));
+            let is_mark = line.contains("test]") || line.contains("test(");
+            marked = is_mark && line.starts_with("#[") || marked && (line.starts_with("#[") || line.starts_with("//"));
             found
         })
     })
