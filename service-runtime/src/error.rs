@@ -39,6 +39,24 @@ pub enum Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The file of tenants cannot be read.
+    #[error("TENANTS_FILE: cannot read {path}", path = .path.display())]
+    TenantsFile {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be read.
+        #[source]
+        source: io::Error,
+    },
+    /// A tenant of the file cannot be served by its settings.
+    #[error("TENANTS_FILE: tenants.{tenant}")]
+    Tenant {
+        /// Its name.
+        tenant: String,
+        /// Which setting, and what is wrong.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {addr}")]
     Bind {
@@ -111,6 +129,14 @@ impl Error {
     pub fn tls(what: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Tls {
             what: what.into(),
+            source: source.into(),
+        }
+    }
+
+    /// An error about one tenant of the file.
+    pub fn tenant(tenant: &str, source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::Tenant {
+            tenant: tenant.to_owned(),
             source: source.into(),
         }
     }

@@ -163,6 +163,12 @@ impl Dependency {
         self.set(State::NotReady(reason.into()));
     }
 
+    /// Names it no longer: there is nothing any more that could work or not.
+    pub fn forget(&self) {
+        self.report
+            .send_if_modified(|report| report.dependencies.remove(&self.name).is_some());
+    }
+
     /// Tells the state.
     pub fn set(&self, state: State) {
         self.report.send_if_modified(|report| {
@@ -323,7 +329,9 @@ mod tests {
         assert!(readiness.report().is_ready());
         store.not_ready("connection refused");
         assert!(!readiness.report().is_ready());
-        store.ready();
+        store.forget();
+        assert!(readiness.report().is_ready(), "what is gone holds nothing up");
+        assert!(readiness.report().dependencies.is_empty());
         readiness.enter(Phase::Draining);
         readiness.enter(Phase::Running);
         assert_eq!(readiness.report().phase, Phase::Draining, "a drain is final");

@@ -24,6 +24,7 @@ pub mod settings;
 pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;
+pub mod tenants;
 pub mod tls;
 pub mod trace_context;
 
@@ -44,7 +45,8 @@ pub use observe::{grpc_server_layer, http_server_layer};
 pub use ops::{OpsArgs, healthcheck};
 pub use server::{Lifecycle, Listener, Running, serve_grpc, serve_http};
 pub use service::{Service, main};
-pub use shutdown::{EX_START, EX_USAGE, Signals, drain, run_until_stopped, run_with};
+pub use shutdown::{EX_START, EX_USAGE, Hangups, Signals, drain, run_until_stopped, run_with};
 pub use tasks::Tasks;
 pub use telemetry::{LogFormat, Telemetry, TelemetryArgs, meter};
+pub use tenants::{Live, TenantsArgs, TenantsFile};
 pub use tls::{PeerCertificates, Tls};

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use crate::shutdown::{Signals, run_with};
+use crate::shutdown::{Hangups, Signals, run_with};
 use crate::{
     Chain, EX_START, EX_USAGE, Error, OpsArgs, Running, TelemetryArgs, healthcheck, install_crypto_provider, settings,
     telemetry,
@@ -169,6 +169,8 @@ async fn run_command<S: Service>(name: &str, arguments: &ArgMatches, config: S::
 
 async fn serve<S: Service>(config: S::Config) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(|error| Failure::Run(error.into()))?;
+    // It asks for files to be read anew, and ends no service, whether it has such files or not.
+    let _hangups = Hangups::new().map_err(|error| Failure::Run(error.into()))?;
     let grace = S::ops(&config).drain_limit;
     let running = tokio::select! {
         started = S::start(config) => started.map_err(|error| Failure::Run(error.into()))?,

@@ -102,3 +102,43 @@ impl Signals {
         Ok("Ctrl-C")
     }
 }
+
+/// `SIGHUP`, which asks a process to read its files anew, and by default ends it. From the moment that one of these exists it
+/// ends this process no longer.
+#[cfg(unix)]
+#[derive(Debug)]
+pub struct Hangups(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Hangups {
+    /// Listens from now on.
+    pub fn new() -> Result<Self, Error> {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::hangup()).map(Self).map_err(Error::Signals)
+    }
+
+    /// Waits for the next one; several at once are one.
+    pub async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The signal that asks a process to read its files anew; there is none here.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub struct Hangups;
+
+#[cfg(not(unix))]
+impl Hangups {
+    /// Listens from now on.
+    pub fn new() -> Result<Self, Error> {
+        Ok(Self)
+    }
+
+    /// Waits without end.
+    pub async fn next(&mut self) {
+        std::future::pending().await
+    }
+}

@@ -143,6 +143,10 @@ async fn the_first_signal_drains_and_the_second_leaves() {
         }
     };
     timeout(PATIENCE, ready).await.unwrap();
+    // It would end this process, which is the service's too.
+    raise("-HUP").await;
+    healthcheck(free).await.unwrap();
+    assert!(!run.is_finished(), "a hangup is for files to be read anew");
     raise("-TERM").await;
     assert_eq!(run.await.unwrap(), shown(0));
 }
