@@ -14,7 +14,7 @@ use clap::{Args as _, FromArgMatches as _};
 use http::HeaderMap;
 use secrecy::SecretString;
 use service_runtime::{
-    Error, GrpcArgs, GrpcServerArgs, OpsArgs, TelemetryArgs,
+    Error, GrpcArgs, GrpcServerArgs, OpsArgs, TelemetryArgs, TenantsArgs,
     settings::{parse_duration, parse_secret},
 };
 
@@ -36,9 +36,12 @@ pub struct Config {
     /// Who may call.
     #[command(flatten)]
     pub grpc_server: GrpcServerArgs,
-    /// The Platform tenant.
+    /// The Platform tenant; of many, what they have in common.
     #[command(flatten)]
     pub platform: PlatformConfig,
+    /// Where the tenants are, if there are many.
+    #[command(flatten)]
+    pub tenants: TenantsArgs,
     /// The operators' side.
     #[command(flatten)]
     pub ops: OpsArgs,
@@ -51,7 +54,8 @@ pub struct Config {
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Delinea Platform")]
 pub struct PlatformConfig {
-    /// Name of the tenant that this Platform belongs to; a request for another one is refused.
+    /// Name of the tenant that this Platform belongs to; a request for another one is refused. With TENANTS_FILE, the commands
+    /// `check` and `record` take it for the tenant of the file that they are about.
     #[arg(long, env = "PLATFORM_TENANT", value_name = "NAME", default_value = "default")]
     pub platform_tenant: String,
     /// The Platform, such as `https://example.delinea.app`.
@@ -201,6 +205,7 @@ impl Config {
             platform: PlatformConfig::new(platform_url, client_id, secret),
             grpc: GrpcArgs::default(),
             grpc_server: GrpcServerArgs::default(),
+            tenants: TenantsArgs::default(),
             ops: OpsArgs::default(),
             telemetry: TelemetryArgs::default(),
         }

@@ -26,8 +26,12 @@ pub(crate) async fn capabilities(platform: &Connection, interval: Duration, stop
         loop {
             match platform.probe().await {
                 Ok(found) if found.is_decided() => break,
-                Ok(_) => tracing::warn!("the Platform gave no verdict on a call that decides which interface serves"),
+                Ok(_) => tracing::warn!(
+                    scim.tenant = platform.metrics.tenant(),
+                    "the Platform gave no verdict on a call that decides which interface serves"
+                ),
                 Err(failure) => tracing::warn!(
+                    scim.tenant = platform.metrics.tenant(),
                     reason = reason(&failure),
                     "the Platform could not be asked what it exposes"
                 ),

@@ -18,12 +18,15 @@ mod password;
 mod platform;
 mod record;
 mod service;
+mod tenants;
 
-use std::{error::Error as StdError, sync::Arc};
+use std::error::Error as StdError;
 
 use clap::{Args as _, FromArgMatches as _};
 use proto::adapter::v1::adapter_service_server::AdapterServiceServer;
-use service_runtime::{Access, Contract, Lifecycle, Listener, OpsArgs, Running, Service, TelemetryArgs};
+use service_runtime::{
+    Access, Contract, Lifecycle, Listener, OpsArgs, Running, Service, TelemetryArgs, TenantsArgs,
+};
 use tonic::service::Routes;
 
 pub use config::{
@@ -32,10 +35,6 @@ pub use config::{
     TableFiles, UserBackend,
 };
 
-use apply::Tenant;
-use mapping::Mapping;
-use metrics::Metrics;
-use platform::matchers::Matchers;
 use service::Adapter;
 
 /// A request may name many members, and a user may have many values.
@@ -51,6 +50,9 @@ pub enum Error {
     /// A setting cannot be used, an address cannot be listened on, or the like.
     #[error("the adapter cannot start")]
     Runtime(#[from] service_runtime::Error),
+    /// The file of tenants cannot be used.
+    #[error("the tenants cannot be served")]
+    Tenants(#[source] service_runtime::tenants::Refused),
     /// The HTTP client cannot be built.
     #[error("calls to the Platform cannot be made")]
     HttpClient(#[source] reqwest::Error),
@@ -71,11 +73,8 @@ impl Service for DelineaAdapter {
     }
 
     fn check(config: &Config) -> Result<(), Error> {
-        config.platform.check()?;
         access(config)?;
-        Matchers::read(&config.platform, Metrics::new())?;
-        Mapping::read(&config.platform)?;
-        Ok(())
+        tenants::check(config)
     }
 
     async fn start(config: Config) -> Result<Running, Error> {
@@ -83,13 +82,13 @@ impl Service for DelineaAdapter {
     }
 
     fn commands() -> Vec<clap::Command> {
-        let shared = |command| PlatformConfig::augment_args(command);
+        let shared = |command| TenantsArgs::augment_args(PlatformConfig::augment_args(command));
         vec![shared(check::command::command()), shared(record::command())]
     }
 
     async fn run_command(name: &str, arguments: &clap::ArgMatches, _: Config) -> Result<(), Box<dyn StdError>> {
-        let config = PlatformConfig::from_arg_matches(arguments)?;
-        config.check()?;
+        let file = TenantsArgs::from_arg_matches(arguments)?.read()?;
+        let config = tenants::chosen(PlatformConfig::from_arg_matches(arguments)?, file.as_ref())?;
         match name {
             check::command::NAME => check::command::run(arguments, config).await,
             _ => record::run(arguments, config).await,
@@ -99,23 +98,10 @@ impl Service for DelineaAdapter {
 
 /// Starts the adapter; it listens when this returns. The Platform need not be reachable yet.
 pub async fn start(config: Config) -> Result<Running, Error> {
-    config.platform.check()?;
+    tenants::check(&config)?;
     let access = access(&config)?;
     let lifecycle = Lifecycle::start(&config.ops).await?;
-    let interval = config.platform.backends.probe_interval;
-    let tenant = Tenant::new(Arc::new(config.platform))?;
-    tenant.mapping.warn_of_unknown_fields();
-    let platform = Arc::clone(&tenant.platform);
-    let dependency = lifecycle.readiness.dependency("platform");
-    let watched = Arc::clone(&platform);
-    lifecycle.tasks.spawn("platform readiness", |stop| async move {
-        follow::token(&watched, &dependency, &stop).await;
-    });
-    let probed = Arc::clone(&platform);
-    lifecycle.tasks.spawn("platform probe", move |stop| async move {
-        follow::capabilities(&probed, interval, &stop).await;
-    });
-    let adapter = Adapter::new(tenant);
+    let adapter = Adapter::new(tenants::serve(&config, &lifecycle).await?);
     let server = AdapterServiceServer::new(adapter).max_decoding_message_size(MAX_REQUEST);
     let routes =
         service_runtime::grpc_routes(Routes::new(server), &lifecycle.readiness, &[proto::FILE_DESCRIPTOR_SET])?;

@@ -1,7 +1,7 @@
-//! What is counted about calls to the Platform. Attributes are method names, outcome classes and paths of SCIM
-//! attributes, all from short lists: never an id, a name or a text of the Platform's.
+//! What is counted about calls to the Platform, for each tenant. Attributes are tenants, method names, outcome classes and paths
+//! of SCIM attributes, all from short lists: never an id, a name or a text of the Platform's.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use opentelemetry::{
     KeyValue,
@@ -16,6 +16,8 @@ const SECONDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 /// The instruments. A clone is the same instruments.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
+    name: Arc<str>,
+    tenant: KeyValue,
     calls: Counter<u64>,
     duration: Histogram<f64>,
     tokens: Counter<u64>,
@@ -29,9 +31,12 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    /// Those of a tenant.
+    pub(crate) fn new(tenant: &str) -> Self {
         let meter = service_runtime::meter("delinea-adapter");
         Self {
+            name: tenant.into(),
+            tenant: KeyValue::new("scim.tenant", tenant.to_owned()),
             calls: meter
                 .u64_counter("platform.calls")
                 .with_description("Calls to the Platform by method and outcome")
@@ -80,9 +85,14 @@ impl Metrics {
         }
     }
 
+    /// The tenant, for logs and spans.
+    pub(crate) fn tenant(&self) -> &str {
+        &self.name
+    }
+
     /// A call has ended.
     pub(crate) fn call(&self, method: &'static str, outcome: &'static str, took: Duration) {
-        let attributes = [KeyValue::new("method", method), KeyValue::new("outcome", outcome)];
+        let attributes = self.with([KeyValue::new("method", method), KeyValue::new("outcome", outcome)]);
         self.calls.add(1, &attributes);
         self.duration.record(took.as_secs_f64(), &attributes);
     }
@@ -90,46 +100,54 @@ impl Metrics {
     /// A probe found a call in a state.
     pub(crate) fn capability(&self, method: &'static str, state: State) {
         for other in [State::Exposed, State::Denied, State::NotExposed, State::Unknown] {
-            let attributes = [KeyValue::new("method", method), KeyValue::new("state", other.name())];
+            let attributes = self.with([KeyValue::new("method", method), KeyValue::new("state", other.name())]);
             self.capabilities.record(u64::from(other == state), &attributes);
         }
     }
 
     /// A token was asked for.
     pub(crate) fn token(&self, outcome: &'static str) {
-        self.tokens.add(1, &[KeyValue::new("outcome", outcome)]);
+        self.tokens.add(1, &self.with([KeyValue::new("outcome", outcome)]));
     }
 
     /// A write in doubt was looked for.
     pub(crate) fn read_back(&self, method: &'static str, found: bool) {
         let outcome = if found { "found" } else { "not_found" };
-        self.read_backs
-            .add(1, &[KeyValue::new("method", method), KeyValue::new("outcome", outcome)]);
+        let attributes = self.with([KeyValue::new("method", method), KeyValue::new("outcome", outcome)]);
+        self.read_backs.add(1, &attributes);
     }
 
     /// So many calls a second go out at most; 0 is no limit.
     pub(crate) fn rate(&self, calls_a_second: f64) {
-        self.rate.record(calls_a_second, &[]);
+        self.rate.record(calls_a_second, &self.with([]));
     }
 
     /// So many calls are under way at most.
     pub(crate) fn concurrency(&self, at_once: usize) {
-        self.concurrency.record(at_once as u64, &[]);
+        self.concurrency.record(at_once as u64, &self.with([]));
     }
 
     /// Calls are made slower or fewer at once.
     pub(crate) fn slow_down(&self, cause: &'static str) {
-        self.slow_downs.add(1, &[KeyValue::new("cause", cause)]);
+        self.slow_downs.add(1, &self.with([KeyValue::new("cause", cause)]));
     }
 
     /// Users have an attribute that is not mapped.
     pub(crate) fn unmapped(&self, attribute: &str) {
-        self.unmapped
-            .add(1, &[KeyValue::new("attribute", attribute.to_owned())]);
+        let attributes = self.with([KeyValue::new("attribute", attribute.to_owned())]);
+        self.unmapped.add(1, &attributes);
     }
 
     /// A refusal is not known.
     pub(crate) fn unknown_refusal(&self, method: &'static str) {
-        self.unknown_refusals.add(1, &[KeyValue::new("method", method)]);
+        self.unknown_refusals
+            .add(1, &self.with([KeyValue::new("method", method)]));
+    }
+
+    fn with<const N: usize>(&self, attributes: [KeyValue; N]) -> Vec<KeyValue> {
+        let mut all = Vec::with_capacity(N + 1);
+        all.push(self.tenant.clone());
+        all.extend(attributes);
+        all
     }
 }

@@ -1,7 +1,7 @@
 //! The gRPC edge: checks the shape of a request, hands it on, and turns what comes back into an answer or a status. It
 //! holds no rule.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use proto::adapter::v1::{
     Adoption, ApplyGroupRequest, ApplyGroupResponse, ApplyUserRequest, ApplyUserResponse, CheckPlatformRequest,
@@ -13,7 +13,7 @@ use proto::adapter::v1::{
     UserApplied, adapter_service_server::AdapterService, apply_group_request, apply_group_response, apply_user_request,
     apply_user_response, plan_group_response, plan_user_response,
 };
-use service_runtime::{Chain, time_allowed};
+use service_runtime::{Chain, Live, time_allowed};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
@@ -26,6 +26,7 @@ use crate::{
     list,
     mapping::Desired,
     platform::object_id::Backend,
+    tenants::Tenants,
 };
 
 /// How many batches of a list wait for a slow reader.
@@ -46,22 +47,17 @@ const NOTHING_WANTED: ApplyError = ApplyError::Invalid {
 
 /// The service.
 pub(crate) struct Adapter {
-    tenant: Tenant,
+    tenants: Live<Tenants>,
 }
 
 impl Adapter {
-    pub(crate) fn new(tenant: Tenant) -> Self {
-        Self { tenant }
+    pub(crate) fn new(tenants: Live<Tenants>) -> Self {
+        Self { tenants }
     }
 
-    fn tenant(&self, name: &str) -> Result<&Tenant, ApplyError> {
-        if name == self.tenant.config.platform_tenant {
-            Ok(&self.tenant)
-        } else {
-            Err(ApplyError::UnknownTenant {
-                tenant: name.to_owned(),
-            })
-        }
+    /// The tenant of that name, as it is now: it stays so for whoever has taken it.
+    fn tenant(&self, name: &str) -> Result<Arc<Tenant>, ApplyError> {
+        self.tenants.get().get(name)
     }
 
     async fn user(&self, request: &ApplyUserRequest) -> Result<Outcome, ApplyError> {
@@ -179,12 +175,12 @@ async fn within<T>(time: Option<Duration>, work: impl Future<Output = Result<T, 
 
 /// The status of an error, which is logged here and nowhere else: *later* is the Platform's weather, *refused* is for a
 /// person who reads it in the answer.
-fn status(call: &'static str, resource_id: &str, error: ApplyError) -> Status {
+fn status(call: &'static str, (tenant, resource_id): (&str, &str), error: ApplyError) -> Status {
     let reason = Chain(&error);
     if error.is_later() {
-        tracing::warn!(call, resource_id, %reason, "later");
+        tracing::warn!(scim.tenant = tenant, call, resource_id, %reason, "later");
     } else {
-        tracing::info!(call, resource_id, %reason, "refused");
+        tracing::info!(scim.tenant = tenant, call, resource_id, %reason, "refused");
     }
     error.status()
 }
@@ -222,14 +218,15 @@ impl AdapterService for Adapter {
         let time = time_to_work(&request);
         let request = request.into_inner();
         let outcome = within(time, Box::pin(self.user(&request))).await;
-        let outcome = match outcome.map_err(|error| status("ApplyUser", &request.resource_id, error))? {
-            Outcome::Applied(Applied { id, adopted, .. }) => apply_user_response::Outcome::Applied(UserApplied {
-                link: link(id),
-                adopted,
-            }),
-            Outcome::IntentRequired(name) => apply_user_response::Outcome::IntentRequired(IntentRequired { name }),
-            Outcome::Found(found) => apply_user_response::Outcome::Found(found),
-        };
+        let outcome =
+            match outcome.map_err(|error| status("ApplyUser", (&request.tenant, &request.resource_id), error))? {
+                Outcome::Applied(Applied { id, adopted, .. }) => apply_user_response::Outcome::Applied(UserApplied {
+                    link: link(id),
+                    adopted,
+                }),
+                Outcome::IntentRequired(name) => apply_user_response::Outcome::IntentRequired(IntentRequired { name }),
+                Outcome::Found(found) => apply_user_response::Outcome::Found(found),
+            };
         Ok(Response::new(ApplyUserResponse { outcome: Some(outcome) }))
     }
 
@@ -237,17 +234,18 @@ impl AdapterService for Adapter {
         let time = time_to_work(&request);
         let request = request.into_inner();
         let outcome = within(time, Box::pin(self.group(&request))).await;
-        let outcome = match outcome.map_err(|error| status("ApplyGroup", &request.resource_id, error))? {
-            Outcome::Applied(Applied { id, adopted, refused }) => {
-                apply_group_response::Outcome::Applied(GroupApplied {
-                    link: link(id),
-                    adopted,
-                    refused_members: refused,
-                })
-            }
-            Outcome::IntentRequired(name) => apply_group_response::Outcome::IntentRequired(IntentRequired { name }),
-            Outcome::Found(found) => apply_group_response::Outcome::Found(found),
-        };
+        let outcome =
+            match outcome.map_err(|error| status("ApplyGroup", (&request.tenant, &request.resource_id), error))? {
+                Outcome::Applied(Applied { id, adopted, refused }) => {
+                    apply_group_response::Outcome::Applied(GroupApplied {
+                        link: link(id),
+                        adopted,
+                        refused_members: refused,
+                    })
+                }
+                Outcome::IntentRequired(name) => apply_group_response::Outcome::IntentRequired(IntentRequired { name }),
+                Outcome::Found(found) => apply_group_response::Outcome::Found(found),
+            };
         Ok(Response::new(ApplyGroupResponse { outcome: Some(outcome) }))
     }
 
@@ -256,7 +254,7 @@ impl AdapterService for Adapter {
         let time = time_to_work(&request);
         let request = request.into_inner().apply.ok_or_else(|| NOTHING_WANTED.status())?;
         let plan = within(time, Box::pin(self.plan_of_user(&request))).await;
-        let plan = plan.map_err(|error| status("PlanUser", &request.resource_id, error))?;
+        let plan = plan.map_err(|error| status("PlanUser", (&request.tenant, &request.resource_id), error))?;
         let outcome = match plan {
             Plan::Steps(steps) => Answer::Planned(planned(steps)),
             Plan::Matches(id) => Answer::Applied(UserApplied {
@@ -273,7 +271,7 @@ impl AdapterService for Adapter {
         let time = time_to_work(&request);
         let request = request.into_inner().apply.ok_or_else(|| NOTHING_WANTED.status())?;
         let plan = within(time, Box::pin(self.plan_of_group(&request))).await;
-        let plan = plan.map_err(|error| status("PlanGroup", &request.resource_id, error))?;
+        let plan = plan.map_err(|error| status("PlanGroup", (&request.tenant, &request.resource_id), error))?;
         let outcome = match plan {
             Plan::Steps(steps) => Answer::Planned(planned(steps)),
             Plan::Matches(id) => Answer::Applied(GroupApplied {
@@ -290,10 +288,7 @@ impl AdapterService for Adapter {
         &self,
         request: Request<ListPlatformUsersRequest>,
     ) -> Result<Response<Self::ListPlatformUsersStream>, Status> {
-        let tenant = self
-            .tenant(&request.get_ref().tenant)
-            .map_err(ApplyError::status)?
-            .clone();
+        let tenant = self.tenant(&request.get_ref().tenant).map_err(ApplyError::status)?;
         let (sink, stream) = mpsc::channel(LIST_BUFFER);
         tokio::spawn(async move { list::users(&tenant, sink).await }.in_current_span());
         Ok(Response::new(ReceiverStream::new(stream)))
@@ -303,10 +298,7 @@ impl AdapterService for Adapter {
         &self,
         request: Request<ListPlatformGroupsRequest>,
     ) -> Result<Response<Self::ListPlatformGroupsStream>, Status> {
-        let tenant = self
-            .tenant(&request.get_ref().tenant)
-            .map_err(ApplyError::status)?
-            .clone();
+        let tenant = self.tenant(&request.get_ref().tenant).map_err(ApplyError::status)?;
         let (sink, stream) = mpsc::channel(LIST_BUFFER);
         tokio::spawn(async move { list::groups(&tenant, sink).await }.in_current_span());
         Ok(Response::new(ReceiverStream::new(stream)))
@@ -317,7 +309,7 @@ impl AdapterService for Adapter {
         request: Request<ListPlatformGroupMembersRequest>,
     ) -> Result<Response<Self::ListPlatformGroupMembersStream>, Status> {
         let request = request.into_inner();
-        let tenant = self.tenant(&request.tenant).map_err(ApplyError::status)?.clone();
+        let tenant = self.tenant(&request.tenant).map_err(ApplyError::status)?;
         if request.platform_id.trim().is_empty() {
             let empty = ApplyError::Invalid {
                 field: "platform_id",
@@ -335,7 +327,13 @@ impl AdapterService for Adapter {
         request: Request<RemovePlatformGroupMembersRequest>,
     ) -> Result<Response<RemovePlatformGroupMembersResponse>, Status> {
         let request = request.into_inner();
-        let failed = |error| status("RemovePlatformGroupMembers", &request.resource_id, error);
+        let failed = |error| {
+            status(
+                "RemovePlatformGroupMembers",
+                (&request.tenant, &request.resource_id),
+                error,
+            )
+        };
         let tenant = self.tenant(&request.tenant).map_err(failed)?;
         few("user_ids", request.user_ids.len()).map_err(failed)?;
         let refused = tenant.take_out(&request.platform_id, &request.user_ids).await;
@@ -393,7 +391,7 @@ impl AdapterService for Adapter {
             suffixes,
             write_probe: false,
         };
-        let checked = Box::pin(check::check(tenant, &asked)).await;
+        let checked = Box::pin(check::check(&tenant, &asked)).await;
         let calls = checked.capabilities.iter().flat_map(|known| &known.calls);
         let calls = calls.map(|call| PlatformCall {
             method: call.method.to_owned(),

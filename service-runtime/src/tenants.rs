@@ -10,6 +10,7 @@ mod follow;
 mod live;
 mod overlay;
 mod watched;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub use follow::{Follower, Refused};
 pub use live::Live;
 pub use overlay::Overlaid;
 pub use watched::Digest;
+pub use workers::Workers;
 
 use crate::Error;
 use crate::settings::parse_duration;

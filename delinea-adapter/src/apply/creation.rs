@@ -48,7 +48,7 @@ impl Tenant {
             Ok((!found.is_empty()).then_some(found))
         };
         let Some(listed) = self.read_back(CREATE_USER, look).await else {
-            tracing::warn!(failure = %in_doubt, "a create is in doubt and nothing was found yet");
+            tracing::warn!(scim.tenant = self.config.platform_tenant, failure = %in_doubt, "a create is in doubt and nothing was found yet");
             return Err(in_doubt.still_uncertain(CREATE_USER).into());
         };
         match &listed[..] {
@@ -110,6 +110,7 @@ impl Tenant {
             return Ok(sent);
         };
         tracing::info!(
+            scim.tenant = self.config.platform_tenant,
             ?other,
             "a generated password was refused as too weak; another one is made elsewhere"
         );
@@ -126,7 +127,7 @@ impl Tenant {
             Ok(password) => Ok(Some(password)),
             Err(failure) if failure.is_later() => Err(failure.into()),
             Err(failure) => {
-                tracing::warn!(%failure, "the Platform makes no password");
+                tracing::warn!(scim.tenant = self.config.platform_tenant, %failure, "the Platform makes no password");
                 Ok(None)
             }
         }

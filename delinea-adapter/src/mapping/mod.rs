@@ -53,7 +53,7 @@ impl Mapping {
             fields: file.map_or_else(table::default, table::with)?,
             names: Names::of(config),
             mode: config.accounts.change_user_mode,
-            unmapped: Unmapped::new(&config.platform_tenant, Metrics::new()),
+            unmapped: Unmapped::new(Metrics::new(&config.platform_tenant)),
         })
     }
 
@@ -82,6 +82,7 @@ impl Mapping {
         for field in &self.fields {
             if fields::known(&field.name).is_none() {
                 tracing::warn!(
+                    scim.tenant = self.unmapped.tenant(),
                     field = &*field.name,
                     "no Platform is known to have this field of the attribute map; it is sent as a text"
                 );

@@ -26,18 +26,21 @@ const LABELS: &[&str] = &["work", "home", "mobile", "fax", "pager", "other"];
 
 /// The attributes that were told.
 pub(super) struct Unmapped {
-    tenant: String,
     told: Mutex<BTreeSet<String>>,
     metrics: Metrics,
 }
 
 impl Unmapped {
-    pub(super) fn new(tenant: &str, metrics: Metrics) -> Self {
+    pub(super) fn new(metrics: Metrics) -> Self {
         Self {
-            tenant: tenant.to_owned(),
             told: Mutex::default(),
             metrics,
         }
+    }
+
+    /// Whose users these are.
+    pub(super) fn tenant(&self) -> &str {
+        self.metrics.tenant()
     }
 
     /// Tells what this user has that was not told before.
@@ -48,14 +51,17 @@ impl Unmapped {
                 continue;
             }
             tracing::info!(
-                tenant = self.tenant,
+                scim.tenant = self.metrics.tenant(),
                 attribute,
                 "users have an attribute that no Platform field is made of; it is kept in SCIM"
             );
             self.metrics.unmapped(&attribute);
             told.insert(attribute);
             if told.len() == MOST {
-                tracing::info!(tenant = self.tenant, "further attributes of that kind are not told");
+                tracing::info!(
+                    scim.tenant = self.metrics.tenant(),
+                    "further attributes of that kind are not told"
+                );
             }
         }
     }
@@ -189,7 +195,7 @@ mod tests {
 
     #[test]
     fn each_is_told_once_and_no_more_than_so_many() {
-        let unmapped = Unmapped::new("default", Metrics::new());
+        let unmapped = Unmapped::new(Metrics::new("default"));
         let told = || unmapped.told.lock().unwrap().len();
         let user = object(json!({"title": "a", "nickName": "b"}));
         for _ in 0..3 {

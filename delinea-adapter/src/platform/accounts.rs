@@ -214,6 +214,7 @@ impl Connection {
         let mut told = self.unheld.lock().unwrap_or_else(PoisonError::into_inner);
         if told.len() < MOST_TOLD && told.insert(field.to_owned()) {
             tracing::warn!(
+                scim.tenant = self.metrics.tenant(),
                 field,
                 "the Platform's SCIM endpoint cannot hold the field; it is kept in SCIM alone"
             );

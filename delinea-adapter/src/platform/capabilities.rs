@@ -197,7 +197,8 @@ impl Connection {
         }
         let missing = exposure.missing().join(", ");
         tracing::info!(
-            scim = found.of(scim::GET_CONFIG).name(),
+            scim.tenant = self.metrics.tenant(),
+            scim_config = found.of(scim::GET_CONFIG).name(),
             federation = ?found.federation,
             columns = found.shapes.columns,
             role_ids = found.shapes.role_ids,

@@ -70,7 +70,7 @@ impl Client {
                 service_runtime::Error::setting("SCIM_BASE_PATH", "does not make a URL with PLATFORM_URL")
             })?,
             health_url: format!("{}/health", config.base_url()?),
-            exposure: Exposure::default(),
+            exposure: Exposure::of_tenant(&config.platform_tenant),
             base: format!("{}/{}", config.base_url()?, config.identity_base_path.trim_matches('/')),
             tokens: Tokens::new(config, transport.clone(), metrics.clone())?,
             transport,
@@ -284,6 +284,7 @@ impl Client {
             "platform call",
             otel.name = method,
             otel.kind = "client",
+            scim.tenant = self.metrics.tenant(),
             otel.status_code = field::Empty,
             outcome = field::Empty,
             http.response.status_code = field::Empty,

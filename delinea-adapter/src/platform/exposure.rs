@@ -15,6 +15,8 @@ use tokio::{sync::Notify, time::Instant};
 /// What is known of each call.
 #[derive(Debug, Default)]
 pub(crate) struct Exposure {
+    /// The tenant, for the log.
+    tenant: Box<str>,
     known: Mutex<HashMap<&'static str, Known>>,
     /// Whether a call turned out not to be there of which that was not known.
     surprised: AtomicBool,
@@ -30,6 +32,14 @@ struct Known {
 }
 
 impl Exposure {
+    /// Nothing is known of that tenant yet.
+    pub(crate) fn of_tenant(tenant: &str) -> Self {
+        Self {
+            tenant: tenant.into(),
+            ..Self::default()
+        }
+    }
+
     /// An answer to a call: a verdict of any kind, or a bare 404.
     pub(crate) fn learn(&self, method: &'static str, exposed: bool) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,6 +54,7 @@ impl Exposure {
             tracing::debug!(method, "the Platform exposes the call");
         } else {
             tracing::warn!(
+                scim.tenant = &*self.tenant,
                 method,
                 "the Platform does not expose the call (HTTP 404 without a body)"
             );

@@ -175,6 +175,7 @@ impl Pace {
             if first {
                 let cause = cause.name();
                 tracing::warn!(
+                    scim.tenant = self.metrics.tenant(),
                     cause,
                     calls_a_second = now,
                     "the Platform has too much to do; calls go out slower"
@@ -190,6 +191,7 @@ impl Pace {
             if first {
                 let cause = cause.name();
                 tracing::warn!(
+                    scim.tenant = self.metrics.tenant(),
                     cause,
                     at_once = now,
                     "the Platform is slow; fewer calls are made at once"
@@ -205,7 +207,10 @@ impl Pace {
             Some(Change::Higher(rate)) => self.metrics.rate(rate),
             Some(_) => {
                 self.metrics.rate(self.rate.as_set());
-                tracing::info!("calls go out as fast as is set again");
+                tracing::info!(
+                    scim.tenant = self.metrics.tenant(),
+                    "calls go out as fast as is set again"
+                );
             }
             None => {}
         }
@@ -213,7 +218,10 @@ impl Pace {
             Some(Change::Higher(at_once)) => self.metrics.concurrency(at_once),
             Some(_) => {
                 self.metrics.concurrency(self.concurrency.as_set());
-                tracing::info!("as many calls as is set are made at once again");
+                tracing::info!(
+                    scim.tenant = self.metrics.tenant(),
+                    "as many calls as is set are made at once again"
+                );
             }
             None => {}
         }

@@ -128,7 +128,7 @@ impl Tokens {
             Err(failure) => {
                 let now = Instant::now();
                 if let Some(held) = state.held.as_mut().filter(|held| now < held.ends_at) {
-                    tracing::warn!(%failure, "the token could not be renewed early; the old one is still good");
+                    tracing::warn!(scim.tenant = self.metrics.tenant(), %failure, "the token could not be renewed early; the old one is still good");
                     held.renew_at = now + RENEWAL_PAUSE;
                     return Ok(held.token.clone());
                 }
@@ -154,7 +154,12 @@ impl Tokens {
     }
 
     async fn renew(&self) -> Result<Held, Failure> {
-        let span = tracing::info_span!("platform call", otel.name = METHOD, otel.kind = "client");
+        let span = tracing::info_span!(
+            "platform call",
+            otel.name = METHOD,
+            otel.kind = "client",
+            scim.tenant = self.metrics.tenant()
+        );
         let asked = Instant::now();
         let answer = async {
             let secret = self.secret.read().await?;

@@ -20,4 +20,5 @@ mod plans;
 mod profiles;
 mod refusals;
 mod tenant;
+mod tenants;
 mod world;

@@ -169,6 +169,7 @@ impl Matchers {
         }
         let status = reason.status;
         tracing::warn!(
+            scim.tenant = self.metrics.tenant(),
             method,
             error_id,
             message_id,
@@ -176,7 +177,10 @@ impl Matchers {
             "no matcher knows what this refusal is about, so it counts as permanent; {FILE} can say"
         );
         if told.len() == MOST {
-            tracing::warn!("further refusals that no matcher knows are counted and not told");
+            tracing::warn!(
+                scim.tenant = self.metrics.tenant(),
+                "further refusals that no matcher knows are counted and not told"
+            );
         }
     }
 }

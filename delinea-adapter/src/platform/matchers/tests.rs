@@ -11,7 +11,7 @@ const METHOD: &str = "Controller/Method";
 pub(crate) fn matchers(file: &str) -> Matchers {
     Matchers {
         own: file::parse(file).unwrap(),
-        ..Matchers::read(&platform(&[]).unwrap(), Metrics::new()).unwrap()
+        ..Matchers::read(&platform(&[]).unwrap(), Metrics::new("default")).unwrap()
     }
 }
 

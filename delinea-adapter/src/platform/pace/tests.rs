@@ -18,7 +18,7 @@ fn shared(max_rps: u32, max_concurrency: u16, adapter_replicas: u16) -> Pace {
         adapter_replicas,
         ..PlatformConfig::new("https://h.example", "gateway@example.com", secret)
     };
-    Pace::new(&config, Metrics::new())
+    Pace::new(&config, Metrics::new("default"))
 }
 
 fn answer(status: u16, retry_after: Option<Duration>) -> Result<Answer, Failure> {
@@ -229,7 +229,7 @@ async fn a_pace_that_does_not_adapt_stays_as_it_is_set() {
         pace_adapts: false,
         ..PlatformConfig::new("https://h.example", "gateway@example.com", secret)
     };
-    let pace = Pace::new(&config, Metrics::new());
+    let pace = Pace::new(&config, Metrics::new("default"));
     for status in [429, 503] {
         pace.sent(METHOD).ended(answer(status, None)).unwrap();
         tokio::time::sleep(3 * SECOND).await;
