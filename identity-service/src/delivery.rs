@@ -15,9 +15,8 @@ mod groups;
 mod lease;
 mod users;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
 use jiff::Timestamp;
 use proto::{adapter::v1::adapter_service_client::AdapterServiceClient, error::ErrorReason};
 use service_runtime::{Connection, Dependency, trace_context};
@@ -30,11 +29,11 @@ use self::{
     clock::{Clock, is_ahead},
 };
 use crate::{
-    config::{DeliveryConfig, Policy},
+    config::DeliveryConfig,
     id::{Kind, Tenant},
     metrics,
-    pulse::Pulse,
     store::{Applied, Brake, Claim, Held, Settlement, Store, StoreError, Tried},
+    tenants::{Served, Tenants},
     wake::Wake,
 };
 
@@ -45,55 +44,45 @@ const LAST_DELIVERIES: Duration = Duration::from_secs(3);
 /// How long the relay waits after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Delivers what is due, for as long as it runs.
-pub struct Relay {
+/// What deliveries of any tenant need.
+#[derive(Clone)]
+pub struct Relays {
     /// The tenants that are served.
-    pub tenants: Vec<Tenant>,
+    pub tenants: Tenants,
     /// Where the work is.
     pub store: Arc<dyn Store>,
     /// The adapter.
     pub adapter: AdapterServiceClient<Connection>,
-    /// How deliveries are tried.
-    pub config: DeliveryConfig,
-    /// The tenant's rules.
-    pub policy: Policy,
-    /// Names that may be taken over, case-folded.
-    pub adopt_list: HashSet<String>,
     /// Rings when there is new work.
     pub wake: Wake,
-    /// How deliveries go, for those who wait for one.
-    pub pulse: Pulse,
     /// The adapter's state, as the last call showed it.
     pub adapter_state: Dependency,
 }
 
-impl Relay {
-    /// Runs until told to stop; then finishes what is under way, as far as that takes a moment only. What is cut off keeps its
-    /// lease: it may still be under way on the Platform, and is looked at anew when the lease is over or the next start takes
-    /// it back.
-    pub async fn run(self, stop: CancellationToken) {
-        let concurrency = self.config.delivery_concurrency;
-        let relay = Arc::new(self);
-        if concurrency == 0 {
-            tracing::warn!("DELIVERY_CONCURRENCY is 0: nothing is delivered, everything stays pending");
-            relay.pulse.stands_still(true);
-            return stop.cancelled().await;
-        }
+/// Delivers what is due of one tenant, by the settings that are in force when a delivery begins.
+struct Relay {
+    served: Arc<Served>,
+    store: Arc<dyn Store>,
+    adapter: AdapterServiceClient<Connection>,
+    wake: Wake,
+    adapter_state: Dependency,
+}
+
+impl Relays {
+    /// Delivers what is due of a tenant until told to stop, or until it is no longer served; then finishes what is under way, as
+    /// far as that takes a moment only. What is cut off keeps its lease: it may still be under way on the Platform, and is looked
+    /// at anew when the lease is over or the next start takes it back.
+    pub async fn run(self, tenant: Tenant, stop: CancellationToken) {
         let under_way = TaskTracker::new();
         let cut = CancellationToken::new();
-        // Each tenant has slots of its own, so that none waits for another's deliveries.
-        let takers = relay.tenants.iter().map(|tenant| {
-            let way = Way {
-                slots: Arc::new(Semaphore::new(concurrency)),
-                breaker: Arc::new(Breaker::new(relay.config.backoff_base, relay.config.backoff_ceiling)),
-            };
-            relay.clone().take_work(tenant.clone(), way, &under_way, &stop, &cut)
-        });
-        let planned = relay.tenants.iter().map(|tenant| relay.deliver_planned(tenant, &stop));
-        tokio::join!(join_all(takers), join_all(planned));
+        tokio::join!(
+            self.take_work(&tenant, &under_way, &stop, &cut),
+            self.deliver_planned(&tenant, &stop)
+        );
         under_way.close();
         if tokio::time::timeout(LAST_DELIVERIES, under_way.wait()).await.is_err() {
             tracing::info!(
+                scim.tenant = %tenant,
                 deliveries = under_way.len(),
                 "cut off what is still being delivered; it is repeated after the next start"
             );
@@ -102,34 +91,68 @@ impl Relay {
         }
     }
 
+    /// Deliveries by a tenant's settings.
+    fn relay(&self, served: Arc<Served>) -> Arc<Relay> {
+        Arc::new(Relay {
+            served,
+            store: self.store.clone(),
+            adapter: self.adapter.clone(),
+            wake: self.wake.clone(),
+            adapter_state: self.adapter_state.clone(),
+        })
+    }
+
     /// Takes a tenant's work until told to stop. A claim that is asked for is waited for and delivered: dropped, its work
     /// would be left alone until its lease is over.
     async fn take_work(
-        self: Arc<Self>,
-        tenant: Tenant,
-        way: Way,
+        &self,
+        tenant: &Tenant,
         under_way: &TaskTracker,
         stop: &CancellationToken,
         cut: &CancellationToken,
     ) {
-        let Way { slots, breaker } = way;
-        let mut wakes = self.wake.listen();
+        let Ok(served) = self.tenants.get(tenant.as_str()) else {
+            return;
+        };
+        let mut relay = self.relay(served);
+        let mut way = Way::new(&relay.served.delivery);
+        let (mut wakes, mut tenants) = (self.wake.listen(), self.tenants.clone());
         let mut clock = Clock::new(Timestamp::now(), Instant::now());
-        let mut went_back = self.ahead_of_us(&tenant).await;
+        let mut went_back = self.ahead_of_us(tenant).await;
         loop {
+            let Ok(served) = self.tenants.get(tenant.as_str()) else {
+                return;
+            };
+            if !Arc::ptr_eq(&served, &relay.served) {
+                way = way.by(&served.delivery);
+                relay = self.relay(served);
+            }
+            let Way { slots, breaker, .. } = &way;
+            let (pulse, config) = (&relay.served.pulse, &relay.served.delivery);
+            if config.delivery_concurrency == 0 {
+                tracing::warn!(scim.tenant = %tenant, "DELIVERY_CONCURRENCY is 0: nothing is delivered, everything stays pending");
+                pulse.stands_still(true);
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tenants.changed() => continue,
+                }
+            }
             let unseen = clock.went_back(Timestamp::now(), Instant::now());
-            self.rewind(&tenant, went_back.take().or(unseen)).await;
+            self.rewind(tenant, config.delivery_lease, went_back.take().or(unseen))
+                .await;
             let allowed = breaker.allowed(Instant::now());
-            self.pulse.stands_still(breaker.is_open());
+            pulse.stands_still(breaker.is_open());
             if let Allowed::NothingBefore(until) = allowed {
                 tokio::select! {
                     () = stop.cancelled() => return,
+                    () = tenants.changed() => continue,
                     () = tokio::time::sleep_until(until) => continue,
                 }
             }
             // One free slot is enough to go on.
             let first = tokio::select! {
                 () = stop.cancelled() => return,
+                () = tenants.changed() => continue,
                 first = slots.clone().acquire_owned() => first,
             };
             let Ok(first) = first else { return };
@@ -138,7 +161,7 @@ impl Relay {
             }
             let mut free = vec![first];
             // On probation one is tried at a time.
-            if allowed == Allowed::Probe && slots.available_permits() + 1 < self.config.delivery_concurrency {
+            if allowed == Allowed::Probe && slots.available_permits() + 1 < config.delivery_concurrency {
                 drop(free);
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -155,14 +178,14 @@ impl Relay {
             let claimed = Instant::now();
             let sleep = match self
                 .store
-                .claim(&tenant, Timestamp::now(), self.config.delivery_lease, wanted)
+                .claim(tenant, Timestamp::now(), config.delivery_lease, wanted)
                 .await
             {
                 Ok(claims) => {
                     let full = claims.claims.len() == wanted;
-                    self.pulse.is_behind(since(claims.next_due));
+                    pulse.is_behind(since(claims.next_due));
                     for (claim, slot) in claims.claims.into_iter().zip(free) {
-                        let (relay, breaker, cut) = (self.clone(), breaker.clone(), cut.clone());
+                        let (relay, breaker, cut) = (relay.clone(), breaker.clone(), cut.clone());
                         under_way.spawn(async move {
                             tokio::select! {
                                 () = relay.deliver(claim, claimed, &breaker) => {}
@@ -177,6 +200,7 @@ impl Relay {
                 Err(error) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
+                        scim.tenant = %tenant,
                         "cannot take work from the store; trying again"
                     );
                     STORE_PAUSE
@@ -187,6 +211,7 @@ impl Relay {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep_until(Instant::now() + sleep) => {}
                     () = wakes.heard() => {}
+                    () = tenants.changed() => {}
                     by = clock.goes_back() => went_back = Some(by),
                 }
             }
@@ -201,18 +226,19 @@ impl Relay {
     }
 
     /// Has nothing wait for the clock to be again where it was.
-    async fn rewind(&self, tenant: &Tenant, went_back: Option<Duration>) {
+    async fn rewind(&self, tenant: &Tenant, lease: Duration, went_back: Option<Duration>) {
         let Some(by) = went_back else { return };
         tracing::warn!(scim.tenant = %tenant, by_ms = by.as_millis(), "the clock went back; what waits for a time is due now");
-        let (now, lease) = (Timestamp::now(), self.config.delivery_lease);
-        if let Err(error) = self.store.rewind(tenant, now, lease).await {
+        if let Err(error) = self.store.rewind(tenant, Timestamp::now(), lease).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "the store could not be told that the clock went back; what waits may wait for as long again"
             );
         }
     }
+}
 
+impl Relay {
     /// Delivers one claim, made at that moment, and settles it.
     async fn deliver(&self, claim: Claim, claimed: Instant, breaker: &Breaker) {
         let span = tracing::info_span!(
@@ -279,12 +305,12 @@ impl Relay {
             metrics::breaker(tenant, false);
             tracing::info!(scim.tenant = %tenant, "the Platform is back");
         }
-        self.pulse.stands_still(breaker.is_open());
+        self.served.pulse.stands_still(breaker.is_open());
     }
 
     /// Delivers what is wanted now; gives its version, none of a removal, and how the claim ends.
     async fn try_deliver(&self, claim: &Claim) -> Result<(Option<u64>, Settlement), StoreError> {
-        let Some(order) = self.store.order(claim, self.config.member_batch).await? else {
+        let Some(order) = self.store.order(claim, self.served.delivery.member_batch).await? else {
             return Ok((None, Settlement::Applied(Applied::default())));
         };
         let version = order.record.as_ref().map(|record| record.version);
@@ -310,16 +336,41 @@ impl Relay {
     }
 }
 
-/// What a tenant's deliveries need to go.
+/// What a tenant's deliveries need to go. Each tenant has its own, so that none waits for another's.
 struct Way {
     slots: Arc<Semaphore>,
     breaker: Arc<Breaker>,
+    /// What they were made by.
+    made_by: (usize, Duration, Duration),
+}
+
+impl Way {
+    fn new(config: &DeliveryConfig) -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(config.delivery_concurrency)),
+            breaker: Arc::new(Breaker::new(config.backoff_base, config.backoff_ceiling)),
+            made_by: Self::settings(config),
+        }
+    }
+
+    /// The same by other settings. Deliveries that are under way keep what they have.
+    fn by(self, config: &DeliveryConfig) -> Self {
+        if self.made_by == Self::settings(config) {
+            self
+        } else {
+            Self::new(config)
+        }
+    }
+
+    fn settings(config: &DeliveryConfig) -> (usize, Duration, Duration) {
+        (config.delivery_concurrency, config.backoff_base, config.backoff_ceiling)
+    }
 }
 
 /// Whether a failure says nothing of the resource.
 fn says_nothing(reason: ErrorReason) -> bool {
-    use ErrorReason::{PlatformThrottled, PlatformUnavailable};
-    matches!(reason, PlatformThrottled | PlatformUnavailable)
+    use ErrorReason::{PlatformThrottled, PlatformUnavailable, UnknownTenant};
+    matches!(reason, PlatformThrottled | PlatformUnavailable | UnknownTenant)
 }
 
 /// For how long that has been due.

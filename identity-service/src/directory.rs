@@ -20,18 +20,18 @@ pub use members::MEMBER_PAGE;
 pub(crate) use users::may_be_used;
 
 use crate::{
-    config::{DeleteMode, Policy, UnknownMembers},
+    config::{DeleteMode, UnknownMembers},
     error::{Error, Holder},
     id::{Kind, ResourceId, Tenant},
     index::{Key, name_attribute},
     metrics,
-    pulse::Pulse,
     query::{GROUPS_ALONG, Page, Query, Search},
     record::{Record, bytes, etag, version_of_etag},
     store::{
-        Action, AttributeChange, Brake, Brakes, Origin, RequestKey, Seen, Store, StoreError, Usable, Which, Write,
-        WriteError, Written,
+        Action, AttributeChange, Brake, Origin, RequestKey, Seen, Store, StoreError, Usable, Which, Write, WriteError,
+        Written,
     },
+    tenants::Served,
     wake::Wake,
 };
 
@@ -42,18 +42,11 @@ const REQUEST_ID_BYTES: usize = 64;
 /// How large a resource may become, whatever the sizes of the requests that made it.
 const MAX_DOCUMENT_BYTES: usize = 4 << 20;
 
-/// The users and groups of the tenants.
+/// The users and groups of one tenant, by the settings that were in force when it was taken.
 #[derive(Clone)]
 pub struct Directory {
     store: Arc<dyn Store>,
-    schemas: Arc<Schemas>,
-    schemas_hash: Arc<str>,
-    policy: Arc<Policy>,
-    brakes: Brakes,
-    tenant: Tenant,
-    /// How long an answer waits for the Platform's verdict.
-    answer_wait: Duration,
-    pulse: Pulse,
+    served: Arc<Served>,
     /// Rings whenever something changed, or was delivered.
     wake: Wake,
 }
@@ -74,91 +67,61 @@ pub struct Caller {
 }
 
 impl Directory {
-    /// A directory over a store, serving one tenant.
-    pub fn new(store: Arc<dyn Store>, schemas: Arc<Schemas>, policy: Policy, tenant: Tenant, wake: Wake) -> Self {
-        Self {
-            store,
-            schemas_hash: hash(&schemas).into(),
-            schemas,
-            brakes: policy.brakes(),
-            policy: Arc::new(policy),
-            tenant,
-            answer_wait: Duration::ZERO,
-            pulse: Pulse::default(),
-            wake,
-        }
+    /// A tenant's directory over a store.
+    pub fn new(store: Arc<dyn Store>, served: Arc<Served>, wake: Wake) -> Self {
+        Self { store, served, wake }
     }
 
-    /// The same, but answers wait so long for the Platform's verdict, where deliveries go well enough.
-    pub fn answering_after(self, answer_wait: Duration, pulse: Pulse) -> Self {
-        Self {
-            answer_wait,
-            pulse,
-            ..self
-        }
+    /// The tenant and its settings.
+    pub fn served(&self) -> &Served {
+        &self.served
     }
 
-    /// The schema table.
-    pub fn schemas(&self) -> &Schemas {
-        &self.schemas
-    }
-
-    /// What tells this schema table from others: the same for the same extensions.
-    pub fn schemas_hash(&self) -> &str {
-        &self.schemas_hash
-    }
-
-    /// Whether nothing may be written to the Platform.
-    pub fn is_dry_run(&self) -> bool {
-        self.policy.dry_run
-    }
-
-    /// The tenant of that name.
-    pub fn tenant(&self, name: &str) -> Result<Tenant, Error> {
-        if name == self.tenant.as_str() {
-            Ok(self.tenant.clone())
-        } else {
-            Err(Error::UnknownTenant(name.to_owned()))
-        }
+    /// The tenant.
+    pub fn tenant(&self) -> &Tenant {
+        &self.served.tenant
     }
 
     /// Reads one resource.
-    pub async fn get(&self, tenant: &Tenant, kind: Kind, id: &str) -> Result<Record, Error> {
+    pub async fn get(&self, kind: Kind, id: &str) -> Result<Record, Error> {
         let parsed = parse_id(kind, id)?;
         self.store
-            .get(tenant, kind, parsed)
+            .get(self.tenant(), kind, parsed)
             .await?
             .ok_or_else(|| not_found(kind, id))
     }
 
     /// Reads one resource to be shown, with groups where they are wanted.
-    pub async fn look_up(&self, tenant: &Tenant, kind: Kind, id: &str, with_groups: bool) -> Result<Seen, Error> {
+    pub async fn look_up(&self, kind: Kind, id: &str, with_groups: bool) -> Result<Seen, Error> {
         let parsed = parse_id(kind, id)?;
         let groups = if with_groups { GROUPS_ALONG } else { 0 };
-        let found = self.store.look_up(tenant, kind, Which::Ids(&[parsed]), groups).await?;
+        let found = self
+            .store
+            .look_up(self.tenant(), kind, Which::Ids(&[parsed]), groups)
+            .await?;
         found.seen.into_iter().next().ok_or_else(|| not_found(kind, id))
     }
 
     /// Finds resources.
-    pub async fn find(&self, tenant: &Tenant, kind: Kind, search: Search<'_>) -> Result<Page, Error> {
+    pub async fn find(&self, kind: Kind, search: Search<'_>) -> Result<Page, Error> {
         let query = Query {
             store: self.store.as_ref(),
-            tenant,
+            tenant: self.tenant(),
             kind,
             schema: self.schema(kind),
-            scan_limit: self.policy.scan_limit,
+            scan_limit: self.served.policy.scan_limit,
         };
         query.find(search).await
     }
 
     /// Deletes a resource.
-    pub async fn delete(&self, tenant: &Tenant, kind: Kind, id: &str, caller: Caller) -> Result<(), Error> {
+    pub async fn delete(&self, kind: Kind, id: &str, caller: Caller) -> Result<(), Error> {
         let parsed = parse_id(kind, id)?;
-        if self.answered(tenant, &caller).await?.is_some() {
+        if self.answered(&caller).await?.is_some() {
             return Ok(());
         }
         for _ in 0..RACES {
-            let record = self.get(tenant, kind, id).await?;
+            let record = self.get(kind, id).await?;
             let keys = crate::index::keys(kind, &record.document);
             let diff = self.diff(kind, &record.document, &Value::Null);
             let action = Action::Delete {
@@ -173,7 +136,7 @@ impl Directory {
                 usable,
                 ..self.step(kind, parsed, action, diff, &caller)
             };
-            if self.attempt(tenant, step, id, &caller).await?.is_some() {
+            if self.attempt(step, id, &caller).await?.is_some() {
                 return Ok(());
             }
         }
@@ -182,11 +145,11 @@ impl Directory {
 
     /// The first answer to a repeated request. It is asked for before anything is computed: what the request was about may
     /// have changed since, or be gone.
-    async fn answered(&self, tenant: &Tenant, caller: &Caller) -> Result<Option<Written>, Error> {
+    async fn answered(&self, caller: &Caller) -> Result<Option<Written>, Error> {
         match &caller.request {
             None => Ok(None),
             Some(request) => {
-                let answered = self.store.answered(tenant, request, Timestamp::now()).await;
+                let answered = self.store.answered(self.tenant(), request, Timestamp::now()).await;
                 answered.map_err(|error| match error {
                     WriteError::Store(error) => Error::Store(error),
                     _ => Error::RequestIdReused(request.id.clone()),
@@ -196,18 +159,12 @@ impl Directory {
     }
 
     /// A refusal of a taken name says who has it: the administrator who reads it cannot look (Q33).
-    async fn naming_the_holder<T>(
-        &self,
-        tenant: &Tenant,
-        kind: Kind,
-        name: Option<Key>,
-        outcome: Result<T, Error>,
-    ) -> Result<T, Error> {
+    async fn naming_the_holder<T>(&self, kind: Kind, name: Option<Key>, outcome: Result<T, Error>) -> Result<T, Error> {
         let (Err(Error::NameTaken { attribute, .. }), Some(name)) = (&outcome, name) else {
             return outcome;
         };
         let attribute = *attribute;
-        let found = self.store.look_up(tenant, kind, Which::Key(&name, 1), 0).await?;
+        let found = self.store.look_up(self.tenant(), kind, Which::Key(&name, 1), 0).await?;
         let holder = found.seen.into_iter().next().map(|Seen { record, .. }| Holder {
             id: record.id,
             inactive: !may_be_used(&record.document),
@@ -220,7 +177,7 @@ impl Directory {
     }
 
     fn schema(&self, kind: Kind) -> &ResourceSchema {
-        self.schemas.resource(kind.into())
+        self.served.schemas.resource(kind.into())
     }
 
     /// What a change does to a document, for the log.
@@ -239,11 +196,11 @@ impl Directory {
             id,
             action,
             if_version,
-            keep_unknown_members: self.policy.unknown_members == UnknownMembers::Keep,
+            keep_unknown_members: self.served.policy.unknown_members == UnknownMembers::Keep,
             request: caller.request.clone(),
             usable: Usable::ALWAYS,
-            brakes: self.brakes,
-            deletion_disables: self.policy.delete_mode == DeleteMode::Disable,
+            brakes: self.served.brakes(),
+            deletion_disables: self.served.policy.delete_mode == DeleteMode::Disable,
             now: Timestamp::now(),
             traceparent: caller.traceparent.clone(),
             diff,
@@ -252,15 +209,9 @@ impl Directory {
     }
 
     /// Runs a step; `None` when it was overtaken, so that it must be computed again.
-    async fn attempt(
-        &self,
-        tenant: &Tenant,
-        write: Write,
-        id: &str,
-        caller: &Caller,
-    ) -> Result<Option<Written>, Error> {
+    async fn attempt(&self, write: Write, id: &str, caller: &Caller) -> Result<Option<Written>, Error> {
         let kind = write.kind;
-        match self.write(tenant, write).await {
+        match self.write(write).await {
             Ok(written) => Ok(Some(written)),
             Err(WriteError::DocumentMoved) => {
                 tokio::task::yield_now().await;
@@ -274,8 +225,8 @@ impl Directory {
 impl Directory {
     /// Writes, and rings when something changed; also when the caller goes away meanwhile, since the step then may take
     /// place all the same.
-    async fn write(&self, tenant: &Tenant, write: Write) -> Result<Written, WriteError> {
-        let (store, wake, tenant) = (self.store.clone(), self.wake.clone(), tenant.clone());
+    async fn write(&self, write: Write) -> Result<Written, WriteError> {
+        let (store, wake, tenant) = (self.store.clone(), self.wake.clone(), self.tenant().clone());
         let writing = async move {
             let (kind, id) = (write.kind, write.id);
             let written = store.write(&tenant, write).await?;
@@ -315,7 +266,8 @@ fn braked(tenant: &Tenant, kind: Kind, id: ResourceId, brake: Brake) {
     }
 }
 
-fn hash(schemas: &Schemas) -> String {
+/// What tells a schema table from others: the same for the same extensions.
+pub(crate) fn schemas_hash(schemas: &Schemas) -> String {
     let mut digest = Sha256::new();
     for declaration in schemas.declarations() {
         let (kind, required) = (declaration.resource_type.name(), declaration.required);

@@ -31,10 +31,10 @@ pub(crate) use self::schedule::Schedule;
 
 use self::run::{Run, Stopped};
 use crate::{
-    config::ForeignMembers,
     id::Tenant,
     metrics,
     store::{Brake, Origin, Store, StoreError, Work, WorkState},
+    tenants::Served,
     wake::Wake,
 };
 
@@ -59,9 +59,6 @@ struct Shared {
     wake: Wake,
     /// How much the clocks of replicas may differ.
     margin: Duration,
-    foreign_members: ForeignMembers,
-    /// The share of a list that must differ to raise an alarm, in percent.
-    alarm_share: u64,
     tenants: Mutex<HashMap<Tenant, Arc<Comparisons>>>,
 }
 
@@ -79,23 +76,13 @@ struct Comparisons {
 pub struct UnderWay;
 
 impl Drift {
-    /// A comparison of what is in a store with what an adapter lists. Clocks of replicas may differ by less than `margin`. More than
-    /// `alarm_share` percent of a list that differ raise an alarm.
-    pub fn new(
-        store: Arc<dyn Store>,
-        adapter: AdapterServiceClient<Connection>,
-        wake: Wake,
-        margin: Duration,
-        foreign_members: ForeignMembers,
-        alarm_share: u8,
-    ) -> Self {
+    /// A comparison of what is in a store with what an adapter lists. Clocks of replicas may differ by less than `margin`.
+    pub fn new(store: Arc<dyn Store>, adapter: AdapterServiceClient<Connection>, wake: Wake, margin: Duration) -> Self {
         Self(Arc::new(Shared {
             store,
             adapter,
             wake,
             margin,
-            foreign_members,
-            alarm_share: u64::from(alarm_share),
             tenants: Mutex::default(),
         }))
     }
@@ -104,16 +91,17 @@ impl Drift {
     /// longer ends it.
     pub async fn compare(
         &self,
-        tenant: &Tenant,
+        served: &Served,
         repair: Repair,
         origin: Option<Origin>,
         tell: Option<mpsc::Sender<Difference>>,
     ) -> Result<Arc<Report>, UnderWay> {
+        let tenant = &served.tenant;
         let comparisons = self.of(tenant);
         let Ok(_turn) = comparisons.turn.try_lock() else {
             return Err(UnderWay);
         };
-        let mut run = Run::new(&self.0, tenant, repair, (origin, tell), Timestamp::now());
+        let mut run = Run::new(&self.0, served, repair, (origin, tell), Timestamp::now());
         let outcome = Box::pin(run.all()).await;
         let asker = run.origin.clone();
         let (report, kept) = self.finish(run, &outcome).await;

@@ -24,6 +24,7 @@ mod service;
 mod start;
 pub mod store;
 mod sweep;
+pub mod tenants;
 pub mod wake;
 
 pub use config::Config;

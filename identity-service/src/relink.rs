@@ -8,7 +8,11 @@
 mod adoption;
 mod look;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use proto::adapter::v1::adapter_service_client::AdapterServiceClient;
@@ -105,33 +109,29 @@ impl Plan {
 pub struct Relink {
     store: Arc<dyn Store>,
     adapter: AdapterServiceClient<Connection>,
-    /// Names that may be taken over, case-folded.
-    adopt_list: Arc<HashSet<String>>,
     wake: Wake,
-    /// The Platform's lists are read by one at a time.
-    turn: Arc<Mutex<()>>,
+    /// A Platform's lists are read by one at a time.
+    turns: Arc<std::sync::Mutex<HashMap<Tenant, Arc<Mutex<()>>>>>,
 }
 
 impl Relink {
     /// Links between what is in a store and what an adapter lists.
-    pub fn new(
-        store: Arc<dyn Store>,
-        adapter: AdapterServiceClient<Connection>,
-        adopt_list: HashSet<String>,
-        wake: Wake,
-    ) -> Self {
+    pub fn new(store: Arc<dyn Store>, adapter: AdapterServiceClient<Connection>, wake: Wake) -> Self {
         Self {
             store,
             adapter,
-            adopt_list: Arc::new(adopt_list),
             wake,
-            turn: Arc::default(),
+            turns: Arc::default(),
         }
     }
 
     /// What would be linked.
     pub async fn plan(&self, tenant: &Tenant) -> Result<Plan, Error> {
-        let _turn = self.turn.lock().await;
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.entry(tenant.clone()).or_default().clone()
+        };
+        let _turn = turn.lock().await;
         let mut plan = Plan::default();
         for kind in Kind::ALL {
             let found = Found::look(self, tenant, kind).await?;

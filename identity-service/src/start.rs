@@ -22,19 +22,20 @@ use tonic::service::Routes;
 
 use crate::{
     compact,
-    config::{Config, ConfigError, ForeignMembers},
+    config::{Config, ConfigError},
     credentials::{self, Credentials, Named},
-    delivery::Relay,
-    directory::Directory,
+    delivery::Relays,
     drift::{Drift, Schedule},
     engine::Engine,
     id::Tenant,
     moving::{self, Origin},
-    pulse::Pulse,
     relink::Relink,
-    service::{Audit, ChangeFeed, CredentialBook, Deliveries, Drifts, Groups, Relinks, SchemaTable, Users},
+    service::{
+        Audit, ChangeFeed, CredentialBook, Deliveries, Directories, Drifts, Groups, Relinks, SchemaTable, Users,
+    },
     store::{Store, StoreError, embedded, redis},
     sweep::Sweep,
+    tenants::{self, Keep},
     wake::Wake,
 };
 
@@ -132,19 +133,12 @@ pub(crate) async fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Origi
 pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Running, StartError> {
     config.check()?;
     let engine = engine.into();
-    let adopt_list = config.policy.read_adopt_list()?;
-    let schemas = config.read_schemas()?;
     engine.take_back_leases().await?;
     let store = engine.store();
-    let tenant = Tenant::new(&config.tenant);
-    // What another version left is refused now, not at the first request.
-    store.feed_id(&tenant).await?;
-    if store.importing(&tenant).await?.is_some() {
-        return Err(StartError::HalfImported);
-    }
+    let tenants = tenants::serve(&config, &store).await?;
 
     let named = Named::read(&config.credentials).map_err(ConfigError::from)?;
-    let credentials = Credentials::new(store.clone(), vec![(tenant.clone(), named)]);
+    let credentials = Credentials::new(store.clone(), vec![(Tenant::new(&config.tenant), named)]);
     credentials.warn_of_none().await?;
 
     let access = access(&config)?;
@@ -154,75 +148,52 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     engine.tell(&state);
     life.tasks.spawn("store", |stop| engine.watch(state, stop));
     let wake = Wake::new();
-    let sweep = Sweep {
-        store: store.clone(),
-        tenants: vec![tenant.clone()],
-        wake: wake.clone(),
-    };
-    life.tasks.spawn("sweep", |stop| sweep.run(stop));
-    let pulse = Pulse::default();
     let adapter = AdapterServiceClient::new(connect_as(
         &config.adapter_url,
         config.delivery.delivery_timeout,
         &config.grpc,
     )?)
     .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    let relink = Relink::new(store.clone(), adapter.clone(), adopt_list.clone(), wake.clone());
-    let relay = Relay {
-        tenants: vec![tenant.clone()],
+    let relink = Relink::new(store.clone(), adapter.clone(), wake.clone());
+    let sweep = Sweep {
+        store: store.clone(),
+        wake: wake.clone(),
+    };
+    let relays = Relays {
+        tenants: tenants.clone(),
         store: store.clone(),
         adapter: adapter.clone(),
-        config: config.delivery.clone(),
-        policy: config.policy.clone(),
-        adopt_list,
         wake: wake.clone(),
-        pulse: pulse.clone(),
         adapter_state: life.readiness.dependency("delinea-adapter"),
     };
     // Changes are kept while the adapter is away, so its absence never makes this service unready.
-    relay.adapter_state.degraded("not called yet");
-    life.tasks.spawn("relay", |stop| relay.run(stop));
-    let drift = Drift::new(
-        store.clone(),
-        adapter,
-        wake.clone(),
-        config.delivery.delivery_lease,
-        // What takes them out is no delivery, which a dry run would only plan.
-        if config.policy.dry_run {
-            ForeignMembers::Keep
-        } else {
-            config.drift.foreign_members
-        },
-        config.drift.drift_alarm_share,
-    );
+    relays.adapter_state.degraded("not called yet");
+    let drift = Drift::new(store.clone(), adapter, wake.clone(), config.delivery.delivery_lease);
     let schedule = Schedule {
         drift: drift.clone(),
-        tenants: vec![tenant.clone()],
-        interval: config.drift.drift_interval,
-        repair: config.drift.drift_policy.repair(),
+        tenants: tenants.clone(),
     };
-    life.tasks.spawn("drift", |stop| schedule.run(stop));
+    let keep = Keep::new(tenants.clone(), relays, sweep, schedule, &life);
+    life.tasks.spawn("tenants", |stop| keep.run(stop));
 
-    let directory = Directory::new(store.clone(), Arc::new(schemas), config.policy, tenant, wake.clone())
-        .answering_after(config.delivery.answer_wait, pulse);
-    let audit = Audit::new(directory.clone(), store.clone(), config.log.audit_values);
-    let changes = ChangeFeed::new(directory.clone(), store.clone(), wake.clone(), life.closing());
-    let routes =
-        Routes::new(UserServiceServer::new(Users::new(directory.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES))
-            .add_service(
-                GroupServiceServer::new(Groups::new(directory.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES),
-            )
-            .add_service(ChangeServiceServer::new(changes))
-            .add_service(AuditServiceServer::new(audit))
-            .add_service(CredentialServiceServer::new(CredentialBook::new(credentials)))
-            .add_service(DriftServiceServer::new(Drifts::new(
-                directory.clone(),
-                drift,
-                life.closing(),
-            )))
-            .add_service(RelinkServiceServer::new(Relinks::new(directory.clone(), relink)))
-            .add_service(SchemaServiceServer::new(SchemaTable::new(directory.clone())))
-            .add_service(DeliveryServiceServer::new(Deliveries::new(directory, store, wake)));
+    let directories = Directories::new(tenants, store.clone(), wake.clone());
+    let audit = Audit::new(directories.clone(), store.clone());
+    let changes = ChangeFeed::new(directories.clone(), store.clone(), wake.clone(), life.closing());
+    let routes = Routes::new(
+        UserServiceServer::new(Users::new(directories.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES),
+    )
+    .add_service(GroupServiceServer::new(Groups::new(directories.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES))
+    .add_service(ChangeServiceServer::new(changes))
+    .add_service(AuditServiceServer::new(audit))
+    .add_service(CredentialServiceServer::new(CredentialBook::new(credentials)))
+    .add_service(DriftServiceServer::new(Drifts::new(
+        directories.clone(),
+        drift,
+        life.closing(),
+    )))
+    .add_service(RelinkServiceServer::new(Relinks::new(directories.clone(), relink)))
+    .add_service(SchemaServiceServer::new(SchemaTable::new(directories.clone())))
+    .add_service(DeliveryServiceServer::new(Deliveries::new(directories, store, wake)));
     let routes = grpc_routes(routes, &life.readiness, &[FILE_DESCRIPTOR_SET])?;
     let tls = config.grpc_server.tls(&config.grpc.own, &life)?;
     Ok(serve_grpc(

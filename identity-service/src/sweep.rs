@@ -16,26 +16,24 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long it sleeps at most, should a bell be missed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// Sweeps for as long as it runs.
+/// Sweeps tenants.
+#[derive(Clone)]
 pub(crate) struct Sweep {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) tenants: Vec<Tenant>,
     pub(crate) wake: Wake,
 }
 
 impl Sweep {
-    /// Runs until told to stop.
-    pub(crate) async fn run(self, stop: CancellationToken) {
+    /// Sweeps one tenant until told to stop.
+    pub(crate) async fn run(self, tenant: Tenant, stop: CancellationToken) {
         let mut wakes = self.wake.listen();
         while !stop.is_cancelled() {
-            for tenant in &self.tenants {
-                if let Err(error) = self.sweep(tenant, &stop).await {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        scim.tenant = %tenant,
-                        "the store could not be swept; trying again"
-                    );
-                }
+            if let Err(error) = self.sweep(&tenant, &stop).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    scim.tenant = %tenant,
+                    "the store could not be swept; trying again"
+                );
             }
             tokio::select! {
                 () = stop.cancelled() => return,

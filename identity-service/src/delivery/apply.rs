@@ -185,11 +185,11 @@ impl Relay {
     }
 
     fn adoption(&self, name: Option<&str>) -> Option<Adoption> {
-        match self.policy.adopt {
+        match self.served.policy.adopt {
             Adopt::Never => None,
             Adopt::Matching => Some(Adoption::Matching),
             Adopt::Listed => name
-                .filter(|name| self.adopt_list.contains(&fold_case(name)))
+                .filter(|name| self.served.adopt_list.contains(&fold_case(name)))
                 .map(|_| Adoption::Listed),
         }
     }

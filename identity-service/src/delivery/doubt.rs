@@ -22,9 +22,9 @@ impl Relay {
     /// The claim of a removal, with a brake on where the list is not believed. What a person released is removed all the same, and
     /// where nothing is written nothing needs to be held.
     pub(super) async fn doubtful(&self, claim: &Claim, order: &Order) -> Result<Option<Claim>, StoreError> {
-        let removes = claim.kind == Kind::Group || self.policy.delete_mode == DeleteMode::Remove;
+        let removes = claim.kind == Kind::Group || self.served.policy.delete_mode == DeleteMode::Remove;
         let is_there = order.link.platform_id.is_some() || !order.link.intents.is_empty();
-        let may_be_held = order.record.is_none() && removes && is_there && !self.policy.dry_run;
+        let may_be_held = order.record.is_none() && removes && is_there && !self.served.policy.dry_run;
         if !may_be_held || claim.braked.is_some() || claim.released {
             return Ok(None);
         }

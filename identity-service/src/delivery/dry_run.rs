@@ -13,7 +13,7 @@ use proto::adapter::v1::{
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{Relay, apply::Answer};
+use super::{Relay, Relays, apply::Answer};
 use crate::{
     id::{ResourceId, Tenant},
     store::{Failure, Settlement},
@@ -22,34 +22,52 @@ use crate::{
 /// How often it is looked for what was only planned: a replica that is still to be restarted may plan meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-impl Relay {
-    /// Makes what was only planned due, for as long as the relay runs, unless nothing may be written.
+impl Relays {
+    /// Makes what was only planned due, for as long as the relay runs, while something may be written.
     pub(super) async fn deliver_planned(&self, tenant: &Tenant, stop: &CancellationToken) {
-        if self.policy.dry_run {
-            tracing::warn!(scim.tenant = %tenant, "DRY_RUN is on: nothing is written to the Platform");
-            return;
-        }
-        while !stop.is_cancelled() {
-            match self.store.deliver_planned(tenant, Timestamp::now()).await {
-                Ok(0) => {}
-                Ok(planned) => {
-                    tracing::info!(scim.tenant = %tenant, planned, "what was planned in a dry run is delivered");
-                    self.wake.ring();
-                    continue;
+        let (mut tenants, mut told) = (self.tenants.clone(), false);
+        while !stop.is_cancelled()
+            && let Ok(served) = self.tenants.get(tenant.as_str())
+        {
+            let again = if served.policy.dry_run {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(scim.tenant = %tenant, "DRY_RUN is on: nothing is written to the Platform");
                 }
-                Err(error) => tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    scim.tenant = %tenant,
-                    "cannot look for what was planned; trying again"
-                ),
-            }
+                None
+            } else {
+                told = false;
+                Some(self.make_planned_due(tenant).await)
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = tenants.changed() => {}
+                () = tokio::time::sleep(again.unwrap_or_default()), if again.is_some() => {}
             }
         }
     }
 
+    /// Gives after how long to look again.
+    async fn make_planned_due(&self, tenant: &Tenant) -> Duration {
+        match self.store.deliver_planned(tenant, Timestamp::now()).await {
+            Ok(0) => LOOK_AGAIN,
+            Ok(planned) => {
+                tracing::info!(scim.tenant = %tenant, planned, "what was planned in a dry run is delivered");
+                self.wake.ring();
+                Duration::ZERO
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    scim.tenant = %tenant,
+                    "cannot look for what was planned; trying again"
+                );
+                LOOK_AGAIN
+            }
+        }
+    }
+}
+
+impl Relay {
     /// What would become of a user's account.
     pub(super) async fn ask_about_user(&self, apply: ApplyUserRequest) -> Result<Answer<UserApplied>, Status> {
         let request = PlanUserRequest { apply: Some(apply) };

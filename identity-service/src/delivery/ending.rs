@@ -18,9 +18,11 @@ impl Relay {
         let (claim, void_intents) = (exchange.claim, exchange.void.clone());
         let details = Details::of(status);
         let reason = details.as_ref().map(|details| details.reason);
-        if is_refusal(status.code(), reason.is_some_and(is_of_the_object)) {
+        // The adapter reads the file of tenants at a time of its own: it may come to know this one in a moment.
+        let is_unknown = reason == Some(ErrorReason::UnknownTenant);
+        if !is_unknown && is_refusal(status.code(), reason.is_some_and(is_of_the_object)) {
             self.adapter_state.ready();
-            let retry_at = Timestamp::now() + self.config.refused_retry;
+            let retry_at = Timestamp::now() + self.served.delivery.refused_retry;
             return Settlement::Refused {
                 failure: failure(status),
                 retry_at,
@@ -50,7 +52,7 @@ impl Relay {
 
     /// The end of a claim that waits for another resource of ours.
     pub(super) fn waiting(&self, exchange: &Exchange<'_>, failure: Failure, on: ResourceId) -> Settlement {
-        if self.policy.dry_run {
+        if self.served.policy.dry_run {
             return dry_run::after(on, &failure);
         }
         Settlement::Postponed {
@@ -65,8 +67,8 @@ impl Relay {
     /// The next try of what failed: after a pause with jitter, and not before the Platform wants it.
     pub(super) fn retry_at(&self, claim: &Claim, after: Option<Duration>) -> Timestamp {
         let pause = pause(
-            self.config.backoff_base,
-            self.config.backoff_ceiling,
+            self.served.delivery.backoff_base,
+            self.served.delivery.backoff_ceiling,
             claim.attempts,
             &mut rand::rng(),
         );
@@ -90,7 +92,7 @@ impl Relay {
 
     /// When to look again at what waits or was refused, should no event do it sooner.
     pub(super) fn look_again_at(&self) -> Timestamp {
-        Timestamp::now() + self.config.refused_retry
+        Timestamp::now() + self.served.delivery.refused_retry
     }
 }
 

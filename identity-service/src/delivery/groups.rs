@@ -31,7 +31,11 @@ impl Relay {
             .map_or((0, 0), |record| (record.version, record.document_version));
         let document = record.as_ref().map(|record| record.document.clone());
         let gather_until = self.gather_until(batch.len());
-        let is_busy = gather_until.is_some() && self.pulse.had_members(claim.id, self.config.member_gather);
+        let is_busy = gather_until.is_some()
+            && self
+                .served
+                .pulse
+                .had_members(claim.id, self.served.delivery.member_gather);
         let settled = |applied: Applied| {
             Settlement::Applied(Applied {
                 versions,
@@ -97,13 +101,13 @@ impl Relay {
             member_batch,
             member_gather,
             ..
-        } = self.config;
+        } = self.served.delivery;
         let gathers = (1..member_batch).contains(&batch_size) && !member_gather.is_zero();
         gathers.then(|| Timestamp::now() + member_gather)
     }
 
     async fn call_group(&self, request: ApplyGroupRequest) -> Result<Answer<GroupApplied>, Status> {
-        if self.policy.dry_run {
+        if self.served.policy.dry_run {
             return self.ask_about_group(request).await;
         }
         let response = self.adapter.clone().apply_group(request).await?.into_inner();

@@ -28,7 +28,7 @@ impl Relay {
 
     /// Renews a claim until that is no longer possible, and returns when its lease is over.
     async fn hold_on(&self, claim: &Claim, claimed: Instant) {
-        let lease = self.config.delivery_lease;
+        let lease = self.served.delivery.delivery_lease;
         let mut end = claimed + lease;
         sleep_until(claimed + lease / 3).await;
         loop {

@@ -93,7 +93,7 @@ impl Relay {
     }
 
     async fn call_user(&self, request: ApplyUserRequest) -> Result<Answer<UserApplied>, Status> {
-        if self.policy.dry_run {
+        if self.served.policy.dry_run {
             return self.ask_about_user(request).await;
         }
         let response = self.adapter.clone().apply_user(request).await?.into_inner();
@@ -135,7 +135,7 @@ impl Relay {
 
     /// Where a brake is on, a leaver loses access all the same.
     fn removal_mode(&self, claim: &Claim) -> RemovalMode {
-        match self.policy.delete_mode {
+        match self.served.policy.delete_mode {
             DeleteMode::Remove if claim.braked.is_none() => RemovalMode::Remove,
             DeleteMode::Remove | DeleteMode::Disable => RemovalMode::Disable,
         }

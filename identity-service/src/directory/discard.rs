@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Caller, Directory, differences};
 use crate::{
     error::Error,
-    id::{Kind, ResourceId, Tenant},
+    id::{Kind, ResourceId},
     index::keys,
     store::{PreImage, Revert, Reverted, WhyNot, WorkState},
 };
@@ -14,17 +14,17 @@ use crate::{
 impl Directory {
     /// Takes back what is held or refused of a resource. A deleted group comes back with its members; a deleted user comes
     /// back without memberships, since access that is taken away is taken away at once.
-    pub async fn discard(&self, tenant: &Tenant, id: &str, caller: &Caller) -> Result<(), Error> {
+    pub async fn discard(&self, id: &str, caller: &Caller) -> Result<(), Error> {
         let not_held = || Error::NotHeld(id.chars().take(64).collect());
         let parsed: ResourceId = id.parse().map_err(|_| not_held())?;
-        let delivery = self.store.delivery(tenant, parsed).await?.ok_or_else(not_held)?;
+        let delivery = self.store.delivery(self.tenant(), parsed).await?.ok_or_else(not_held)?;
         let work = delivery.work.as_ref().ok_or_else(not_held)?;
         let origin = caller.origin.as_ref();
         if delivery.kind == Kind::Group
             && !delivery.deleted
             && self
                 .store
-                .discard_members(tenant, parsed, origin, Timestamp::now())
+                .discard_members(self.tenant(), parsed, origin, Timestamp::now())
                 .await?
         {
             self.wake.ring();
@@ -34,15 +34,15 @@ impl Directory {
         if !is_stuck {
             return Err(not_held());
         }
-        let present = self.store.get(tenant, delivery.kind, parsed).await?;
-        let image = self.store.pre_image(tenant, delivery.kind, parsed).await?;
+        let present = self.store.get(self.tenant(), delivery.kind, parsed).await?;
+        let image = self.store.pre_image(self.tenant(), delivery.kind, parsed).await?;
         let image = image.ok_or(Error::CannotDiscard(WhyNot::Unknown.words()))?;
         let version = present
             .as_ref()
             .map_or(delivery.version, |record| record.document_version);
         let document = present.as_ref().map(|record| &record.document);
         let revert = self.revert_to(image, (delivery.kind, parsed), version, document, caller);
-        let reverted = self.store.revert(tenant, revert).await?;
+        let reverted = self.store.revert(self.tenant(), revert).await?;
         self.wake.ring();
         match reverted {
             Reverted::Restored(_) | Reverted::Removed => Ok(()),

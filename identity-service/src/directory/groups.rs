@@ -16,7 +16,7 @@ const MEMBERS: &str = "members";
 
 impl Directory {
     /// Creates a group from a SCIM body.
-    pub async fn create_group(&self, tenant: &Tenant, body: Value, caller: Caller) -> Result<Record, Error> {
+    pub async fn create_group(&self, body: Value, caller: Caller) -> Result<Record, Error> {
         let (document, members) = self.split(body)?;
         let id = ResourceId::generate();
         let keys = keys(Kind::Group, &document);
@@ -29,22 +29,16 @@ impl Directory {
             members,
         };
         let written = self
-            .attempt(tenant, self.step(Kind::Group, id, action, diff, &caller), "", &caller)
+            .attempt(self.step(Kind::Group, id, action, diff, &caller), "", &caller)
             .await;
-        let written = self.naming_the_holder(tenant, Kind::Group, name, written).await?;
+        let written = self.naming_the_holder(Kind::Group, name, written).await?;
         let written = written.ok_or(Error::Contention)?;
-        self.verdict(tenant, &written, &joined, &caller).await?;
+        self.verdict(&written, &joined, &caller).await?;
         Ok(written.record)
     }
 
     /// Replaces a group, members included; gives it and whether anything changed.
-    pub async fn replace_group(
-        &self,
-        tenant: &Tenant,
-        id: &str,
-        body: Value,
-        caller: Caller,
-    ) -> Result<(Record, bool), Error> {
+    pub async fn replace_group(&self, id: &str, body: Value, caller: Caller) -> Result<(Record, bool), Error> {
         let (document, members) = self.split(body)?;
         let change = MemberChange {
             replace: true,
@@ -52,12 +46,12 @@ impl Directory {
             remove: Vec::new(),
         };
         let parsed = parse_id(Kind::Group, id)?;
-        if let Some(first) = self.answered(tenant, &caller).await? {
+        if let Some(first) = self.answered(&caller).await? {
             return Ok((first.record, first.changed));
         }
         let mut looked_again = false;
         for _ in 0..RACES {
-            let present = self.get(tenant, Kind::Group, id).await?;
+            let present = self.get(Kind::Group, id).await?;
             let replaced = scim::replace(self.schema(Kind::Group), &present.document, document.clone())?;
             let diff = self.diff(Kind::Group, &present.document, &replaced);
             let document = document_change(Kind::Group, &present, replaced)?;
@@ -66,17 +60,12 @@ impl Directory {
                 members: Some(change.clone()),
             };
             if let Some(written) = self
-                .attempt(
-                    tenant,
-                    self.step(Kind::Group, parsed, action, diff, &caller),
-                    id,
-                    &caller,
-                )
+                .attempt(self.step(Kind::Group, parsed, action, diff, &caller), id, &caller)
                 .await?
             {
-                warn_of_dropped_members(tenant, &written, "PUT without some of the members");
-                self.verdict(tenant, &written, &change.add, &caller).await?;
-                if !looked_again && self.is_another(tenant, &written, written.record.version).await? {
+                warn_of_dropped_members(self.tenant(), &written, "PUT without some of the members");
+                self.verdict(&written, &change.add, &caller).await?;
+                if !looked_again && self.is_another(&written, written.record.version).await? {
                     looked_again = true;
                     continue;
                 }
@@ -89,7 +78,6 @@ impl Directory {
     /// Patches a group; gives it and whether anything changed.
     pub async fn patch_group(
         &self,
-        tenant: &Tenant,
         id: &str,
         operations: Vec<Operation>,
         caller: Caller,
@@ -100,33 +88,28 @@ impl Directory {
             .into_iter()
             .partition(|step| schema.names_core(&step.path.attr, MEMBERS));
         let parsed = parse_id(Kind::Group, id)?;
-        if let Some(first) = self.answered(tenant, &caller).await? {
+        if let Some(first) = self.answered(&caller).await? {
             return Ok((first.record, first.changed));
         }
         let mut looked_again = false;
         for _ in 0..RACES {
             let (mut document, mut diff) = (None, Vec::new());
             if !attributes.is_empty() {
-                let present = self.get(tenant, Kind::Group, id).await?;
+                let present = self.get(Kind::Group, id).await?;
                 let changed = scim::apply(schema, present.document.clone(), &attributes)?;
                 diff = self.diff(Kind::Group, &present.document, &changed);
                 document = document_change(Kind::Group, &present, changed)?;
             }
-            let members = self.member_change(tenant, parsed, &membership).await?;
+            let members = self.member_change(parsed, &membership).await?;
             let concerned: Vec<_> = members.iter().flat_map(MemberChange::named).collect();
             let action = Action::Update { document, members };
             if let Some(written) = self
-                .attempt(
-                    tenant,
-                    self.step(Kind::Group, parsed, action, diff, &caller),
-                    id,
-                    &caller,
-                )
+                .attempt(self.step(Kind::Group, parsed, action, diff, &caller), id, &caller)
                 .await?
             {
-                warn_of_dropped_members(tenant, &written, "PATCH `replace` of members");
-                self.verdict(tenant, &written, &concerned, &caller).await?;
-                if !looked_again && self.is_another(tenant, &written, written.record.version).await? {
+                warn_of_dropped_members(self.tenant(), &written, "PATCH `replace` of members");
+                self.verdict(&written, &concerned, &caller).await?;
+                if !looked_again && self.is_another(&written, written.record.version).await? {
                     looked_again = true;
                     continue;
                 }
@@ -136,22 +119,17 @@ impl Directory {
         Err(Error::Contention)
     }
 
-    async fn member_change(
-        &self,
-        tenant: &Tenant,
-        group: ResourceId,
-        steps: &[Step],
-    ) -> Result<Option<MemberChange>, Error> {
+    async fn member_change(&self, group: ResourceId, steps: &[Step]) -> Result<Option<MemberChange>, Error> {
         if steps.is_empty() {
             return Ok(None);
         }
-        let mut plan = MemberPlan::new(self.policy.members_replace);
+        let mut plan = MemberPlan::new(self.served.policy.members_replace);
         for step in steps {
             let mut matching = Vec::new();
             if let Some(filter) = plan.filter_of(step)? {
                 matching = self.added_matching(&plan, &filter).await;
                 if !plan.replaces() {
-                    matching.extend(self.members_matching(tenant, group, &filter).await?);
+                    matching.extend(self.members_matching(group, &filter).await?);
                 }
             }
             plan.take(step, &matching)?;

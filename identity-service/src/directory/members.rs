@@ -8,7 +8,7 @@ use super::Directory;
 use crate::{
     config::MembersReplace,
     error::Error,
-    id::{Kind, ResourceId, Tenant},
+    id::{Kind, ResourceId},
     store::{Member, MemberChange},
 };
 
@@ -21,31 +21,25 @@ impl Directory {
     /// A page of a group's members. The group's absence is an error; an empty group is an empty page.
     pub async fn members(
         &self,
-        tenant: &Tenant,
         group: ResourceId,
         after: Option<ResourceId>,
         limit: usize,
     ) -> Result<Vec<Member>, Error> {
-        Ok(self.store.members(tenant, group, after, limit).await?)
+        Ok(self.store.members(self.tenant(), group, after, limit).await?)
     }
 
     /// The members of a group that match a filter over `value` and `type`.
-    pub(super) async fn members_matching(
-        &self,
-        tenant: &Tenant,
-        group: ResourceId,
-        filter: &Filter,
-    ) -> Result<Vec<ResourceId>, Error> {
+    pub(super) async fn members_matching(&self, group: ResourceId, filter: &Filter) -> Result<Vec<ResourceId>, Error> {
         let matcher = MemberMatcher::new(filter, self.schema(Kind::Group));
         let mut matching = Vec::new();
         let (mut after, mut seen) = (None, 0);
         loop {
-            let page = self.store.members(tenant, group, after, MEMBER_PAGE).await?;
+            let page = self.store.members(self.tenant(), group, after, MEMBER_PAGE).await?;
             seen += page.len();
-            if seen > self.policy.scan_limit {
+            if seen > self.served.policy.scan_limit {
                 let detail = format!(
                     "the filter on members would have to look at more than {} of them",
-                    self.policy.scan_limit
+                    self.served.policy.scan_limit
                 );
                 return Err(scim::Error {
                     kind: scim::ErrorKind::TooMany,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Caller, Directory, RACES, bounded, differences, parse_id};
 use crate::{
     error::Error,
-    id::{Kind, ResourceId, Tenant},
+    id::{Kind, ResourceId},
     index::{keys, name_key},
     query::GROUPS_ALONG,
     record::Record,
@@ -18,7 +18,7 @@ const GROUPS_SHOWN: usize = 1_000;
 
 impl Directory {
     /// Creates a user from a SCIM body.
-    pub async fn create_user(&self, tenant: &Tenant, body: Value, caller: Caller) -> Result<Record, Error> {
+    pub async fn create_user(&self, body: Value, caller: Caller) -> Result<Record, Error> {
         let mut document = canonicalize(self.schema(Kind::User), body)?;
         // An account without a word about it may be used (RFC 7643 §4.1.1 leaves it to us).
         set_default(&mut document, "active", || json!(true));
@@ -34,24 +34,18 @@ impl Directory {
             members: Vec::new(),
         };
         let written = self
-            .attempt(tenant, self.step(Kind::User, id, action, diff, &caller), "", &caller)
+            .attempt(self.step(Kind::User, id, action, diff, &caller), "", &caller)
             .await;
-        let written = self.naming_the_holder(tenant, Kind::User, name, written).await?;
+        let written = self.naming_the_holder(Kind::User, name, written).await?;
         let written = written.ok_or(Error::Contention)?;
-        self.verdict(tenant, &written, &[], &caller).await?;
+        self.verdict(&written, &[], &caller).await?;
         Ok(written.record)
     }
 
     /// Replaces a user; gives it and whether anything changed.
-    pub async fn replace_user(
-        &self,
-        tenant: &Tenant,
-        id: &str,
-        body: Value,
-        caller: Caller,
-    ) -> Result<(Record, bool), Error> {
+    pub async fn replace_user(&self, id: &str, body: Value, caller: Caller) -> Result<(Record, bool), Error> {
         let body = canonicalize(self.schema(Kind::User), body)?;
-        self.change_user(tenant, id, &caller, |present| {
+        self.change_user(id, &caller, |present| {
             let mut document = scim::replace(self.schema(Kind::User), present, body.clone())?;
             // A PUT that is silent about `active` must not let a disabled user in again.
             set_default(&mut document, "active", || {
@@ -65,14 +59,13 @@ impl Directory {
     /// Patches a user; gives it and whether anything changed.
     pub async fn patch_user(
         &self,
-        tenant: &Tenant,
         id: &str,
         operations: Vec<Operation>,
         caller: Caller,
     ) -> Result<(Record, bool), Error> {
         let schema = self.schema(Kind::User);
         let steps = scim::steps(schema, operations)?;
-        self.change_user(tenant, id, &caller, |present| {
+        self.change_user(id, &caller, |present| {
             let mut document = scim::apply(schema, present.clone(), &steps)?;
             // Removing `active` takes the word away, and changes nothing for the person: see `may_be_used`.
             if !may_be_used(present) {
@@ -84,9 +77,12 @@ impl Directory {
     }
 
     /// The first groups that a user is a direct member of.
-    pub async fn groups_along(&self, tenant: &Tenant, user: ResourceId) -> Result<Groups, Error> {
+    pub async fn groups_along(&self, user: ResourceId) -> Result<Groups, Error> {
         let which = Which::Ids(&[user]);
-        let found = self.store.look_up(tenant, Kind::User, which, GROUPS_ALONG).await?;
+        let found = self
+            .store
+            .look_up(self.tenant(), Kind::User, which, GROUPS_ALONG)
+            .await?;
         let seen = found.seen.into_iter().next();
         Ok(seen.map_or_else(Groups::unread, |seen| seen.groups))
     }
@@ -94,16 +90,15 @@ impl Directory {
     /// The groups that a user is a direct member of, as (id, displayName): those that were read along, and the rest.
     pub async fn named_groups(
         &self,
-        tenant: &Tenant,
         user: ResourceId,
         groups: Groups,
     ) -> Result<Vec<(ResourceId, Option<String>)>, Error> {
         let Groups { mut records, more } = groups;
         if more && records.len() < GROUPS_SHOWN {
             let (last, wanted) = (records.last().map(|group| group.id), GROUPS_SHOWN - records.len());
-            let ids = self.store.groups_of(tenant, user, last, wanted).await?;
+            let ids = self.store.groups_of(self.tenant(), user, last, wanted).await?;
             if !ids.is_empty() {
-                records.extend(self.store.get_many(tenant, Kind::Group, &ids).await?);
+                records.extend(self.store.get_many(self.tenant(), Kind::Group, &ids).await?);
             }
         }
         Ok(records
@@ -114,18 +109,17 @@ impl Directory {
 
     async fn change_user(
         &self,
-        tenant: &Tenant,
         id: &str,
         caller: &Caller,
         compute: impl Fn(&Value) -> Result<Value, Error>,
     ) -> Result<(Record, bool), Error> {
         let parsed = parse_id(Kind::User, id)?;
-        if let Some(first) = self.answered(tenant, caller).await? {
+        if let Some(first) = self.answered(caller).await? {
             return Ok((first.record, first.changed));
         }
         let mut looked_again = false;
         for _ in 0..RACES {
-            let present = self.get(tenant, Kind::User, id).await?;
+            let present = self.get(Kind::User, id).await?;
             let document = compute(&present.document)?;
             if document.get("userName") != present.document.get("userName") {
                 without_outer_blanks(&document)?;
@@ -143,9 +137,9 @@ impl Directory {
                 usable,
                 ..self.step(Kind::User, parsed, action, diff, caller)
             };
-            if let Some(written) = self.attempt(tenant, step, id, caller).await? {
-                self.verdict(tenant, &written, &[], caller).await?;
-                if !looked_again && self.is_another(tenant, &written, present.version).await? {
+            if let Some(written) = self.attempt(step, id, caller).await? {
+                self.verdict(&written, &[], caller).await?;
+                if !looked_again && self.is_another(&written, present.version).await? {
                     looked_again = true;
                     continue;
                 }

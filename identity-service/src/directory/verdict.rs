@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use super::{Caller, Directory};
 use crate::{
     error::Error,
-    id::{ResourceId, Tenant},
+    id::ResourceId,
     store::{Delivery, Failure, Revert, Stage, WorkState, Written},
 };
 
@@ -38,30 +38,29 @@ impl Directory {
     /// Waits for what becomes of a change, of a document or of these members of a group.
     pub(super) async fn verdict(
         &self,
-        tenant: &Tenant,
         written: &Written,
         members: &[ResourceId],
         caller: &Caller,
     ) -> Result<(), Error> {
-        let wait = self.answer_wait.saturating_sub(caller.age);
+        let wait = self.served.delivery.answer_wait.saturating_sub(caller.age);
         let began = Instant::now();
         // Who asks for what is wanted already waits, too: it may be taken back while somebody else waits for it.
-        let worth = written.braked.is_none() && members.len() <= MOST_MEMBERS && !self.policy.dry_run;
-        if !worth || !self.pulse.allows(wait) {
+        let worth = written.braked.is_none() && members.len() <= MOST_MEMBERS && !self.served.policy.dry_run;
+        if !worth || !self.served.pulse.allows(wait) {
             return Ok(());
         }
         let (mut wakes, mut may_come) = (self.wake.listen(), false);
         while began.elapsed() < wait {
-            match self.look(tenant, written, members).await? {
+            match self.look(written, members).await? {
                 Verdict::Open => {}
                 Verdict::Done => return Ok(()),
-                Verdict::Refused(failure) => return self.take_back(tenant, written, failure, caller).await,
+                Verdict::Refused(failure) => return self.take_back(written, failure, caller).await,
                 Verdict::MembersRefused(failure, which) => {
-                    return self.take_members_back(tenant, written, failure, &which, caller).await;
+                    return self.take_members_back(written, failure, &which, caller).await;
                 }
             }
             // Asked once, and only where there is something to wait for.
-            if !may_come && self.store.pause(tenant).await?.is_some() {
+            if !may_come && self.store.pause(self.tenant()).await?.is_some() {
                 return Ok(());
             }
             may_come = true;
@@ -74,17 +73,20 @@ impl Directory {
 
     /// Whether a resource is no longer what a request found to be so already: what was there may have been taken back since,
     /// and is then to be done after all.
-    pub(super) async fn is_another(&self, tenant: &Tenant, written: &Written, seen: u64) -> Result<bool, Error> {
-        if written.changed || self.answer_wait.is_zero() {
+    pub(super) async fn is_another(&self, written: &Written, seen: u64) -> Result<bool, Error> {
+        if written.changed || self.served.delivery.answer_wait.is_zero() {
             return Ok(false);
         }
-        let present = self.store.get(tenant, written.record.kind, written.record.id).await?;
+        let present = self
+            .store
+            .get(self.tenant(), written.record.kind, written.record.id)
+            .await?;
         Ok(present.is_none_or(|present| present.version != seen))
     }
 
-    async fn look(&self, tenant: &Tenant, written: &Written, members: &[ResourceId]) -> Result<Verdict, Error> {
+    async fn look(&self, written: &Written, members: &[ResourceId]) -> Result<Verdict, Error> {
         let record = &written.record;
-        let Some(delivery) = self.store.delivery(tenant, record.id).await? else {
+        let Some(delivery) = self.store.delivery(self.tenant(), record.id).await? else {
             return Ok(Verdict::Done);
         };
         let Delivery { link, work, .. } = delivery;
@@ -102,7 +104,7 @@ impl Directory {
                 _ => Verdict::Open,
             });
         }
-        let stages = self.store.stages(tenant, record.id, members).await?;
+        let stages = self.store.stages(self.tenant(), record.id, members).await?;
         let standing = || {
             members
                 .iter()
@@ -125,18 +127,12 @@ impl Directory {
 
     /// Takes a refused change back, if it is still the only one since the last that was applied; else it stays listed as
     /// refused.
-    async fn take_back(
-        &self,
-        tenant: &Tenant,
-        written: &Written,
-        failure: Failure,
-        caller: &Caller,
-    ) -> Result<(), Error> {
+    async fn take_back(&self, written: &Written, failure: Failure, caller: &Caller) -> Result<(), Error> {
         let Some(reason) = verdict_of(&failure) else {
             return Ok(());
         };
         let record = &written.record;
-        if let Some(image) = self.store.pre_image(tenant, record.kind, record.id).await? {
+        if let Some(image) = self.store.pre_image(self.tenant(), record.kind, record.id).await? {
             let revert = Revert {
                 only_if_refused: true,
                 request: caller.request.as_ref().map(|request| request.id.clone()),
@@ -148,14 +144,14 @@ impl Directory {
                     caller,
                 )
             };
-            self.store.revert(tenant, revert).await?;
+            self.store.revert(self.tenant(), revert).await?;
         }
         // Another who waited for the same may have been first.
-        let present = self.store.get(tenant, record.kind, record.id).await?;
+        let present = self.store.get(self.tenant(), record.kind, record.id).await?;
         let undone = present.is_none_or(|present| present.document_version != record.document_version);
         self.wake.ring();
         tracing::info!(
-            scim.tenant = %tenant, scim.resource.type = record.kind.name(), scim.resource.id = %record.id,
+            scim.tenant = %self.tenant(), scim.resource.type = record.kind.name(), scim.resource.id = %record.id,
             delivery.reason = failure.reason, undone,
             "the Platform refused a change while its caller waited"
         );
@@ -169,7 +165,6 @@ impl Directory {
     /// Takes those changes of members back that the Platform refused; the others stand.
     async fn take_members_back(
         &self,
-        tenant: &Tenant,
         written: &Written,
         failure: Failure,
         refused: &[(ResourceId, u64)],
@@ -180,10 +175,13 @@ impl Directory {
         };
         let (group, now) = (written.record.id, Timestamp::now());
         let origin = caller.origin.as_ref();
-        let back = self.store.revert_members(tenant, group, refused, origin, now).await?;
+        let back = self
+            .store
+            .revert_members(self.tenant(), group, refused, origin, now)
+            .await?;
         self.wake.ring();
         tracing::info!(
-            scim.tenant = %tenant, scim.resource.id = %group, refused = refused.len(), undone = back.len(),
+            scim.tenant = %self.tenant(), scim.resource.id = %group, refused = refused.len(), undone = back.len(),
             "the Platform refused members while their caller waited"
         );
         Err(Error::Refused {

@@ -16,6 +16,7 @@ use crate::{
     id::{Kind, ResourceId, Tenant},
     record::Record,
     store::{Origin, StoreError},
+    tenants::Served,
 };
 
 /// How many resources are read at a time.
@@ -59,6 +60,7 @@ impl Stopped {
 /// A comparison under way.
 pub(super) struct Run<'a> {
     pub(super) shared: &'a Shared,
+    pub(super) served: &'a Served,
     pub(super) tenant: &'a Tenant,
     pub(super) repair: Repair,
     /// Who asked for it; nobody where it is by schedule.
@@ -75,14 +77,15 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     pub(super) fn new(
         shared: &'a Shared,
-        tenant: &'a Tenant,
+        served: &'a Served,
         repair: Repair,
         (origin, tell): (Option<Origin>, Option<mpsc::Sender<Difference>>),
         began: Timestamp,
     ) -> Self {
         Self {
             shared,
-            tenant,
+            served,
+            tenant: &served.tenant,
             repair,
             origin,
             began,
@@ -92,7 +95,7 @@ impl<'a> Run<'a> {
             report: Report::new(
                 began,
                 repair != Repair::Nothing,
-                shared.foreign_members == ForeignMembers::Remove,
+                served.foreign_members() == ForeignMembers::Remove,
             ),
         }
     }
@@ -190,7 +193,7 @@ impl<'a> Run<'a> {
         extra: u64,
     ) -> bool {
         let many = if group.is_some() { MANY_MEMBERS } else { MANY };
-        let share = self.shared.alarm_share;
+        let share = u64::from(self.served.drift.drift_alarm_share);
         let sharp = is_sharp(missing, linked, many, share) || is_sharp(extra, linked, many, share);
         if sharp {
             self.report.raise(Alarm {

@@ -1,55 +1,61 @@
 //! Comparing on a schedule. Of several replicas one compares: the store says whose turn it is, also after a restart.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{Drift, Repair};
-use crate::{id::Tenant, store::Store};
+use crate::{
+    id::Tenant,
+    store::Store,
+    tenants::{Served, Tenants},
+};
 
 /// How often the store is asked at least whether the turn has come.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// The pause after a comparison that came to no end, before another try.
 const RETRY: Duration = Duration::from_secs(600);
 
-/// Compares each tenant, for as long as it runs.
+/// Compares tenants when their settings say so.
+#[derive(Clone)]
 pub(crate) struct Schedule {
     pub(crate) drift: Drift,
-    pub(crate) tenants: Vec<Tenant>,
-    /// 0 is never.
-    pub(crate) interval: Duration,
-    pub(crate) repair: Repair,
+    pub(crate) tenants: Tenants,
 }
 
 impl Schedule {
-    /// Runs until told to stop, which cuts a comparison off wherever it is: it keeps nothing.
-    pub(crate) async fn run(self, stop: CancellationToken) {
-        if self.interval.is_zero() {
-            return stop.cancelled().await;
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            _ = join_all(self.tenants.iter().map(|tenant| self.compare_again(tenant))) => {}
-        }
+    /// Compares one tenant again and again until told to stop, which cuts a comparison off wherever it is: it keeps nothing.
+    pub(crate) async fn run(self, tenant: Tenant, stop: CancellationToken) {
+        stop.run_until_cancelled(self.compare_again(&tenant)).await;
     }
 
-    /// Compares one tenant again and again; none waits for another's comparison.
     async fn compare_again(&self, tenant: &Tenant) {
-        loop {
-            tokio::time::sleep(self.interval.min(LONGEST_SLEEP)).await;
-            if self.has_turn(tenant).await {
-                while !self.compare(tenant).await {
-                    tokio::time::sleep(self.interval.min(RETRY)).await;
-                }
+        let mut tenants = self.tenants.clone();
+        // Settings that change while a comparison runs hold for the next.
+        while let Ok(served) = self.tenants.get(tenant.as_str()) {
+            let interval = served.drift.drift_interval;
+            tokio::select! {
+                () = sleep(interval.min(LONGEST_SLEEP)) => {}
+                () = tenants.changed() => continue,
+            }
+            if !self.has_turn(tenant, interval).await {
+                continue;
+            }
+            let mut served = served;
+            while !self.compare(&served).await {
+                sleep(interval.min(RETRY)).await;
+                let Ok(now) = self.tenants.get(tenant.as_str()) else {
+                    return;
+                };
+                served = now;
             }
         }
     }
 
-    async fn has_turn(&self, tenant: &Tenant) -> bool {
+    async fn has_turn(&self, tenant: &Tenant, interval: Duration) -> bool {
         let store: &dyn Store = &*self.drift.0.store;
-        match store.take_turn(tenant, Timestamp::now(), self.interval).await {
+        match store.take_turn(tenant, Timestamp::now(), interval).await {
             Ok(turn) => turn,
             Err(error) => {
                 tracing::error!(
@@ -63,10 +69,19 @@ impl Schedule {
     }
 
     /// Whether it came to an end. What a person compares meanwhile is as good.
-    async fn compare(&self, tenant: &Tenant) -> bool {
-        match self.drift.compare(tenant, self.repair, None, None).await {
+    async fn compare(&self, served: &Arc<Served>) -> bool {
+        let repair: Repair = served.drift.drift_policy.repair();
+        match self.drift.compare(served, repair, None, None).await {
             Ok(report) => report.failure.is_none(),
             Err(_) => true,
         }
     }
+}
+
+/// Sleeps for so long; without end where that is no time, for then nothing is compared by itself.
+async fn sleep(interval: Duration) {
+    if interval.is_zero() {
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(interval).await;
 }

@@ -17,6 +17,7 @@ use crate::{
     error::Error,
     id::{Kind, Tenant},
     record::Record,
+    tenants::Served,
 };
 
 /// What the policies would do about an object.
@@ -33,14 +34,15 @@ pub struct Outlook {
 impl Relink {
     /// What the policies would do about an entry's object; `None` where no policy comes into it: it is another's of ours or
     /// ambiguous, or the resource is gone.
-    pub async fn outlook(&self, tenant: &Tenant, entry: &Entry) -> Result<Option<Outlook>, Error> {
+    pub async fn outlook(&self, served: &Served, entry: &Entry) -> Result<Option<Outlook>, Error> {
+        let tenant = &served.tenant;
         if !matches!(entry.verdict, Verdict::Link | Verdict::Protected) {
             return Ok(None);
         }
         let Some(record) = self.store.get(tenant, entry.kind, entry.id).await? else {
             return Ok(None);
         };
-        let is_on_list = self.adopt_list.contains(&fold_case(&entry.platform_name));
+        let is_on_list = served.adopt_list.contains(&fold_case(&entry.platform_name));
         let matching = self.ask(tenant, entry, &record, Adoption::Matching).await?;
         // What may be taken by its name alone may be taken by the list.
         let listed = match matching {

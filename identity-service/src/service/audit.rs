@@ -14,10 +14,10 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     changes::{attribute, kind, members},
+    directories::Directories,
     log::Log,
 };
 use crate::{
-    directory::Directory,
     error::Error,
     id::ResourceId,
     store::{self, Deed, LogEntry, Logged, Store, Verdict},
@@ -28,19 +28,13 @@ const PAGE: usize = 256;
 
 /// The service.
 pub(crate) struct Audit {
-    directory: Directory,
+    directories: Directories,
     store: Arc<dyn Store>,
-    /// Whether what attributes were and are is told.
-    values: bool,
 }
 
 impl Audit {
-    pub(crate) fn new(directory: Directory, store: Arc<dyn Store>, values: bool) -> Self {
-        Self {
-            directory,
-            store,
-            values,
-        }
+    pub(crate) fn new(directories: Directories, store: Arc<dyn Store>) -> Self {
+        Self { directories, store }
     }
 }
 
@@ -53,9 +47,9 @@ impl AuditService for Audit {
         request: Request<ExportAuditRequest>,
     ) -> Result<Response<Self::ExportAuditStream>, Status> {
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let served = self.directories.served(&request.tenant)?;
         let wanted = Wanted::of(&request)?;
-        let log = Log::of(self.store.clone(), tenant).await?;
+        let log = Log::of(self.store.clone(), served.tenant.clone()).await?;
         let after = request.after.as_deref().unwrap_or_default();
         let position = log.position("after", after).await?;
         let end = log.store.newest_entry(&log.tenant).await.map_err(Error::from)?;
@@ -63,7 +57,7 @@ impl AuditService for Audit {
         let export = Export {
             log,
             wanted,
-            values: self.values,
+            values: served.audit_values,
             sender,
         };
         tokio::spawn(export.run(position, end));

@@ -12,9 +12,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::log::Log;
+use super::{directories::Directories, log::Log};
 use crate::{
-    directory::Directory,
     error::Error,
     store::{self, LogEntry, Logged, Store},
     wake::Wake,
@@ -27,16 +26,16 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The service.
 pub(crate) struct ChangeFeed {
-    directory: Directory,
+    directories: Directories,
     store: Arc<dyn Store>,
     wake: Wake,
     closing: CancellationToken,
 }
 
 impl ChangeFeed {
-    pub(crate) fn new(directory: Directory, store: Arc<dyn Store>, wake: Wake, closing: CancellationToken) -> Self {
+    pub(crate) fn new(directories: Directories, store: Arc<dyn Store>, wake: Wake, closing: CancellationToken) -> Self {
         Self {
-            directory,
+            directories,
             store,
             wake,
             closing,
@@ -53,7 +52,7 @@ impl ChangeService for ChangeFeed {
         request: Request<WatchChangesRequest>,
     ) -> Result<Response<Self::WatchChangesStream>, Status> {
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let tenant = self.directories.tenant(&request.tenant)?;
         let log = Log::of(self.store.clone(), tenant).await?;
         let position = match &request.resume_token {
             // The present end.

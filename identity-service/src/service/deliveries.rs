@@ -15,9 +15,9 @@ use proto::identity::v1::{
 use service_runtime::trace_context;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{drift, origin, paging};
+use super::{directories::Directories, drift, origin, paging};
 use crate::{
-    directory::{Caller, Directory},
+    directory::Caller,
     drift::last_summary,
     error::Error,
     id::{Kind, ResourceId, Tenant},
@@ -32,14 +32,18 @@ const READ_AT_ONCE: usize = 16;
 
 /// The service.
 pub(crate) struct Deliveries {
-    directory: Directory,
+    directories: Directories,
     store: Arc<dyn Store>,
     wake: Wake,
 }
 
 impl Deliveries {
-    pub(crate) fn new(directory: Directory, store: Arc<dyn Store>, wake: Wake) -> Self {
-        Self { directory, store, wake }
+    pub(crate) fn new(directories: Directories, store: Arc<dyn Store>, wake: Wake) -> Self {
+        Self {
+            directories,
+            store,
+            wake,
+        }
     }
 
     async fn read(&self, tenant: &Tenant, id: &str) -> Result<store::Delivery, Error> {
@@ -58,7 +62,7 @@ impl DeliveryService for Deliveries {
         request: Request<GetDeliveryRequest>,
     ) -> Result<Response<GetDeliveryResponse>, Status> {
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let tenant = self.directories.tenant(&request.tenant)?;
         let delivery = self.read(&tenant, &request.resource_id).await?;
         Ok(Response::new(GetDeliveryResponse {
             delivery: Some(shown(delivery)),
@@ -70,7 +74,7 @@ impl DeliveryService for Deliveries {
         request: Request<BatchGetDeliveriesRequest>,
     ) -> Result<Response<BatchGetDeliveriesResponse>, Status> {
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let tenant = self.directories.tenant(&request.tenant)?;
         if request.resource_ids.len() > MOST_AT_ONCE {
             let problem = format!(
                 "has {} ids; at most {MOST_AT_ONCE} are taken",
@@ -98,7 +102,7 @@ impl DeliveryService for Deliveries {
         request: Request<ListDeliveriesRequest>,
     ) -> Result<Response<ListDeliveriesResponse>, Status> {
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let tenant = self.directories.tenant(&request.tenant)?;
         let state = match request.state() {
             DeliveryState::Unspecified => None,
             DeliveryState::Pending => Some(WorkState::Pending),
@@ -137,10 +141,11 @@ impl DeliveryService for Deliveries {
         &self,
         request: Request<SummarizeDeliveriesRequest>,
     ) -> Result<Response<SummarizeDeliveriesResponse>, Status> {
-        let tenant = self.directory.tenant(&request.into_inner().tenant)?;
-        let summary = self.store.summary(&tenant).await.map_err(Error::from)?;
-        let pause = self.store.pause(&tenant).await.map_err(Error::from)?;
-        let drift = last_summary(&*self.store, &tenant).await.map_err(Error::from)?;
+        let served = self.directories.served(&request.into_inner().tenant)?;
+        let tenant = &served.tenant;
+        let summary = self.store.summary(tenant).await.map_err(Error::from)?;
+        let pause = self.store.pause(tenant).await.map_err(Error::from)?;
+        let drift = last_summary(&*self.store, tenant).await.map_err(Error::from)?;
         let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         Ok(Response::new(SummarizeDeliveriesResponse {
             pending: count(summary.pending),
@@ -152,7 +157,7 @@ impl DeliveryService for Deliveries {
             pause: pause.map(told),
             drift: drift.as_ref().map(drift::summary),
             planned: count(summary.planned),
-            dry_run: self.directory.is_dry_run(),
+            dry_run: served.policy.dry_run,
         }))
     }
 
@@ -162,7 +167,7 @@ impl DeliveryService for Deliveries {
     ) -> Result<Response<RetryDeliveryResponse>, Status> {
         let origin = origin(request.metadata());
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let tenant = self.directories.tenant(&request.tenant)?;
         let id: ResourceId = request
             .resource_id
             .parse()
@@ -188,7 +193,7 @@ impl DeliveryService for Deliveries {
     ) -> Result<Response<ReleaseDeliveryResponse>, Status> {
         let origin = origin(request.metadata());
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let tenant = self.directories.tenant(&request.tenant)?;
         let id = self.read(&tenant, &request.resource_id).await?.id;
         let released = self.store.release(&tenant, id, origin.as_ref(), Timestamp::now()).await;
         if !released.map_err(Error::from)? {
@@ -212,11 +217,12 @@ impl DeliveryService for Deliveries {
             ..Caller::default()
         };
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
-        let id = self.read(&tenant, &request.resource_id).await?.id;
-        self.directory.discard(&tenant, &request.resource_id, &caller).await?;
+        let directory = self.directories.of(&request.tenant)?;
+        let tenant = directory.tenant();
+        let id = self.read(tenant, &request.resource_id).await?.id;
+        directory.discard(&request.resource_id, &caller).await?;
         tracing::info!(scim.tenant = %tenant, scim.resource.id = %id, "what was held or refused is discarded");
-        let delivery = self.store.delivery(&tenant, id).await.map_err(Error::from)?;
+        let delivery = self.store.delivery(tenant, id).await.map_err(Error::from)?;
         Ok(Response::new(DiscardDeliveryResponse {
             delivery: delivery.map(shown),
         }))
@@ -228,7 +234,7 @@ impl DeliveryService for Deliveries {
     ) -> Result<Response<PauseDeliveriesResponse>, Status> {
         let (origin, now) = (origin(request.metadata()), Timestamp::now());
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let tenant = self.directories.tenant(&request.tenant)?;
         let pause = Pause {
             at: now,
             by: bounded("paused_by", request.paused_by, 200)?,
@@ -250,7 +256,7 @@ impl DeliveryService for Deliveries {
         request: Request<ResumeDeliveriesRequest>,
     ) -> Result<Response<ResumeDeliveriesResponse>, Status> {
         let origin = origin(request.metadata());
-        let tenant = self.directory.tenant(&request.into_inner().tenant)?;
+        let tenant = self.directories.tenant(&request.into_inner().tenant)?;
         let ended = self.store.pause(&tenant).await.map_err(Error::from)?;
         let resumed = self.store.set_pause(&tenant, None, origin.as_ref(), Timestamp::now());
         resumed.await.map_err(Error::from)?;

@@ -17,13 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, async_trait};
 use tracing::Instrument as _;
 
-use super::{origin, paging};
+use super::{directories::Directories, origin, paging};
 use crate::{
-    directory::Directory,
     drift::{Difference, Drift, DriftKind, Repair, Report},
     error::Error,
-    id::Tenant,
     store::Origin,
+    tenants::Served,
 };
 
 /// How many differences wait for a slow reader, who holds the comparison up, and nothing else.
@@ -31,7 +30,7 @@ const BUFFER: usize = 256;
 
 /// The service.
 pub(crate) struct Drifts {
-    directory: Directory,
+    directories: Directories,
     drift: Drift,
     closing: CancellationToken,
 }
@@ -45,9 +44,9 @@ enum Part {
 type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Drifts {
-    pub(crate) fn new(directory: Directory, drift: Drift, closing: CancellationToken) -> Self {
+    pub(crate) fn new(directories: Directories, drift: Drift, closing: CancellationToken) -> Self {
         Self {
-            directory,
+            directories,
             drift,
             closing,
         }
@@ -56,7 +55,7 @@ impl Drifts {
     /// Compares now, and tells what is found for as long as somebody listens: who leaves ends the comparison.
     fn compare<T: Send + 'static>(
         &self,
-        tenant: Tenant,
+        served: Arc<Served>,
         repair: Repair,
         origin: Option<Origin>,
         shown: fn(Part) -> T,
@@ -72,7 +71,7 @@ impl Drifts {
                     }
                 }
             };
-            let compared = async { drift.compare(&tenant, repair, origin, Some(tell)).await };
+            let compared = async { drift.compare(&served, repair, origin, Some(tell)).await };
             let both = async { tokio::join!(compared, tells).0 };
             let last = tokio::select! {
                 () = sender.closed() => return,
@@ -97,8 +96,8 @@ impl DriftService for Drifts {
 
     async fn plan_drift(&self, request: Request<PlanDriftRequest>) -> Result<Response<Self::PlanDriftStream>, Status> {
         use plan_drift_response::Part as Wire;
-        let tenant = self.directory.tenant(&request.into_inner().tenant)?;
-        let parts = self.compare(tenant, Repair::Nothing, None, |part| PlanDriftResponse {
+        let served = self.directories.served(&request.into_inner().tenant)?;
+        let parts = self.compare(served, Repair::Nothing, None, |part| PlanDriftResponse {
             part: Some(match part {
                 Part::Difference(difference) => Wire::Difference(shown(difference)),
                 Part::Summary(report) => Wire::Summary(summary(&report)),
@@ -114,13 +113,13 @@ impl DriftService for Drifts {
         use apply_drift_response::Part as Wire;
         let origin = origin(request.metadata());
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let served = self.directories.served(&request.tenant)?;
         let repair = if request.despite_alarm {
             Repair::DespiteAlarm
         } else {
             Repair::Ordinary
         };
-        let parts = self.compare(tenant, repair, origin, |part| ApplyDriftResponse {
+        let parts = self.compare(served, repair, origin, |part| ApplyDriftResponse {
             part: Some(match part {
                 Part::Difference(difference) => Wire::Difference(shown(difference)),
                 Part::Summary(report) => Wire::Summary(summary(&report)),
@@ -131,7 +130,7 @@ impl DriftService for Drifts {
 
     async fn get_drift(&self, request: Request<GetDriftRequest>) -> Result<Response<GetDriftResponse>, Status> {
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let tenant = self.directories.tenant(&request.tenant)?;
         let size = paging::entries(request.page_size)?;
         let Some(report) = self.drift.last(&tenant).await.map_err(Error::from)? else {
             return Ok(Response::new(GetDriftResponse::default()));

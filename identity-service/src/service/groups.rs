@@ -16,27 +16,22 @@ use serde_json::Value;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
-    asker, caller, operations,
+    asker, caller,
+    directories::Directories,
+    operations,
     paging::{self, Asked},
-    schemas::same_table,
     to_json, to_message,
 };
-use crate::{
-    directory::{Directory, MEMBER_PAGE},
-    error::Error,
-    id::Kind,
-    record::Record,
-    store,
-};
+use crate::{directory::MEMBER_PAGE, error::Error, id::Kind, record::Record, store};
 
 /// The service.
 pub(crate) struct Groups {
-    directory: Directory,
+    directories: Directories,
 }
 
 impl Groups {
-    pub(crate) fn new(directory: Directory) -> Self {
-        Self { directory }
+    pub(crate) fn new(directories: Directories) -> Self {
+        Self { directories }
     }
 }
 
@@ -46,27 +41,26 @@ impl GroupService for Groups {
         &self,
         request: Request<CreateGroupRequest>,
     ) -> Result<Response<CreateGroupResponse>, Status> {
-        same_table(&self.directory, &request)?;
+        let directory = self.directories.to_write(&request.get_ref().tenant, &request)?;
         let asker = asker(request.metadata());
         let mut request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
         let body = to_json(request.group.take(), "group")?;
         let caller = caller(asker, None, request.request_id.clone(), "CreateGroup", &request, &body)?;
-        let record = self.directory.create_group(&tenant, body, caller).await?;
+        let record = directory.create_group(body, caller).await?;
         let (group, member_count) = shown(record)?;
         Ok(Response::new(CreateGroupResponse { group, member_count }))
     }
 
     async fn get_group(&self, request: Request<GetGroupRequest>) -> Result<Response<GetGroupResponse>, Status> {
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
-        let (group, member_count) = shown(self.directory.get(&tenant, Kind::Group, &request.id).await?)?;
+        let directory = self.directories.of(&request.tenant)?;
+        let (group, member_count) = shown(directory.get(Kind::Group, &request.id).await?)?;
         Ok(Response::new(GetGroupResponse { group, member_count }))
     }
 
     async fn list_groups(&self, request: Request<ListGroupsRequest>) -> Result<Response<ListGroupsResponse>, Status> {
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let directory = self.directories.of(&request.tenant)?;
         let asked = Asked::new(
             Kind::Group,
             request.filter.as_deref(),
@@ -74,7 +68,7 @@ impl GroupService for Groups {
             request.sort_descending,
         );
         let search = asked.page(request.page_token.as_deref(), request.start_index, request.page_size)?;
-        let page = self.directory.find(&tenant, Kind::Group, search).await?;
+        let page = directory.find(Kind::Group, search).await?;
         let next_page_token = asked.next(&page);
         let groups = page
             .seen
@@ -93,10 +87,9 @@ impl GroupService for Groups {
         &self,
         request: Request<ReplaceGroupRequest>,
     ) -> Result<Response<ReplaceGroupResponse>, Status> {
-        same_table(&self.directory, &request)?;
+        let directory = self.directories.to_write(&request.get_ref().tenant, &request)?;
         let asker = asker(request.metadata());
         let mut request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
         let body = to_json(request.group.take(), "group")?;
         let caller = caller(
             asker,
@@ -106,7 +99,7 @@ impl GroupService for Groups {
             &request,
             &body,
         )?;
-        let (record, changed) = self.directory.replace_group(&tenant, &request.id, body, caller).await?;
+        let (record, changed) = directory.replace_group(&request.id, body, caller).await?;
         let (group, member_count) = shown(record)?;
         Ok(Response::new(ReplaceGroupResponse {
             group,
@@ -116,10 +109,9 @@ impl GroupService for Groups {
     }
 
     async fn patch_group(&self, request: Request<PatchGroupRequest>) -> Result<Response<PatchGroupResponse>, Status> {
-        same_table(&self.directory, &request)?;
+        let directory = self.directories.to_write(&request.get_ref().tenant, &request)?;
         let asker = asker(request.metadata());
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
         let caller = caller(
             asker,
             request.etag.clone(),
@@ -129,10 +121,7 @@ impl GroupService for Groups {
             &Value::Null,
         )?;
         let operations = operations(request.operations)?;
-        let (record, changed) = self
-            .directory
-            .patch_group(&tenant, &request.id, operations, caller)
-            .await?;
+        let (record, changed) = directory.patch_group(&request.id, operations, caller).await?;
         let (group, member_count) = shown(record)?;
         Ok(Response::new(PatchGroupResponse {
             group,
@@ -147,7 +136,7 @@ impl GroupService for Groups {
     ) -> Result<Response<DeleteGroupResponse>, Status> {
         let asker = asker(request.metadata());
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let directory = self.directories.of(&request.tenant)?;
         let caller = caller(
             asker,
             request.etag.clone(),
@@ -156,7 +145,7 @@ impl GroupService for Groups {
             &request,
             &Value::Null,
         )?;
-        self.directory.delete(&tenant, Kind::Group, &request.id, caller).await?;
+        directory.delete(Kind::Group, &request.id, caller).await?;
         Ok(Response::new(DeleteGroupResponse {}))
     }
 
@@ -165,11 +154,11 @@ impl GroupService for Groups {
         request: Request<ListMembersRequest>,
     ) -> Result<Response<ListMembersResponse>, Status> {
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
-        let group = self.directory.get(&tenant, Kind::Group, &request.group_id).await?.id;
+        let directory = self.directories.of(&request.tenant)?;
+        let group = directory.get(Kind::Group, &request.group_id).await?.id;
         let size = paging::entries(request.page_size)?;
         let after = paging::after(request.page_token.as_deref())?;
-        let mut members = self.directory.members(&tenant, group, after, size + 1).await?;
+        let mut members = directory.members(group, after, size + 1).await?;
         let more = members.len() > size;
         members.truncate(size);
         let next_page_token = members.last().filter(|_| more).map(|member| member.id.to_string());
@@ -186,16 +175,15 @@ impl GroupService for Groups {
         request: Request<StreamMembersRequest>,
     ) -> Result<Response<Self::StreamMembersStream>, Status> {
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
-        let group = self.directory.get(&tenant, Kind::Group, &request.group_id).await?.id;
-        let directory = self.directory.clone();
+        let directory = self.directories.of(&request.tenant)?;
+        let group = directory.get(Kind::Group, &request.group_id).await?.id;
         // The next page is read when the reader has taken the last one: memory stays flat, whatever the group's size.
         let pages = stream::try_unfold(Some(None), move |state: Option<Option<_>>| {
-            let (directory, tenant) = (directory.clone(), tenant.clone());
+            let directory = directory.clone();
             async move {
                 let Some(after) = state else { return Ok(None) };
                 let page = directory
-                    .members(&tenant, group, after, MEMBER_PAGE)
+                    .members(group, after, MEMBER_PAGE)
                     .await
                     .map_err(Status::from)?;
                 let Some(last) = page.last().map(|member| member.id) else {

@@ -9,23 +9,24 @@ use proto::identity::v1::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use super::origin;
+use std::sync::Arc;
+
+use super::{directories::Directories, origin};
 use crate::{
-    directory::Directory,
     error::Error,
-    id::Tenant,
     relink::{Entry, Outlook, Plan, Relink, Verdict},
+    tenants::Served,
 };
 
 /// The service.
 pub(crate) struct Relinks {
-    directory: Directory,
+    directories: Directories,
     relink: Relink,
 }
 
 impl Relinks {
-    pub(crate) fn new(directory: Directory, relink: Relink) -> Self {
-        Self { directory, relink }
+    pub(crate) fn new(directories: Directories, relink: Relink) -> Self {
+        Self { directories, relink }
     }
 }
 
@@ -48,11 +49,11 @@ impl RelinkService for Relinks {
     ) -> Result<Response<Self::PlanRelinkStream>, Status> {
         use plan_relink_response::Part as Wire;
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
-        let (relink, of) = (self.relink.clone(), tenant.clone());
+        let served = self.directories.served(&request.tenant)?;
+        let (relink, of) = (self.relink.clone(), served.tenant.clone());
         let plan = async move { relink.plan(&of).await };
         let asking = request.with_adoption.then(|| self.relink.clone());
-        let parts = parts(plan, tenant, asking).map(|part| {
+        let parts = parts(plan, served, asking).map(|part| {
             let part = match part? {
                 Part::Entry(entry) => Wire::Entry(entry),
                 Part::Summary(summary) => Wire::Summary(summary),
@@ -69,10 +70,10 @@ impl RelinkService for Relinks {
         use apply_relink_response::Part as Wire;
         let origin = origin(request.metadata());
         let ApplyRelinkRequest { tenant, digest } = request.into_inner();
-        let tenant = self.directory.tenant(&tenant)?;
-        let (relink, of) = (self.relink.clone(), tenant.clone());
+        let served = self.directories.served(&tenant)?;
+        let (relink, of) = (self.relink.clone(), served.tenant.clone());
         let done = async move { relink.apply(&of, &digest, origin.as_ref()).await };
-        let parts = parts(done, tenant, None).map(|part| {
+        let parts = parts(done, served, None).map(|part| {
             let part = match part? {
                 Part::Entry(entry) => Wire::Entry(entry),
                 Part::Summary(summary) => Wire::Summary(summary),
@@ -87,7 +88,7 @@ impl RelinkService for Relinks {
 /// entry it is asked what the policies of adoption would do, where that is wanted.
 fn parts(
     plan: impl Future<Output = Result<Plan, Error>> + Send + 'static,
-    tenant: Tenant,
+    served: Arc<Served>,
     asking: Option<Relink>,
 ) -> Parts {
     let parts = stream::once(Box::pin(plan)).flat_map(move |plan| {
@@ -96,12 +97,12 @@ fn parts(
             Err(error) => return stream::iter([Err(error.into())]).boxed(),
         };
         let summary = Part::Summary(summary(&plan));
-        let (tenant, asking) = (tenant.clone(), asking.clone());
+        let (served, asking) = (served.clone(), asking.clone());
         let entries = stream::iter(plan.entries).then(move |entry| {
-            let (tenant, asking) = (tenant.clone(), asking.clone());
+            let (served, asking) = (served.clone(), asking.clone());
             Box::pin(async move {
                 let outlook = match asking {
-                    Some(relink) => relink.outlook(&tenant, &entry).await?,
+                    Some(relink) => relink.outlook(&served, &entry).await?,
                     None => None,
                 };
                 Ok(Part::Entry(wire(entry, outlook)))

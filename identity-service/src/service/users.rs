@@ -12,11 +12,11 @@ use proto::{
 use serde_json::Value;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{asker, caller, operations, paging::Asked, schemas::same_table, to_json, to_message};
+use super::{asker, caller, directories::Directories, operations, paging::Asked, to_json, to_message};
 use crate::{
     directory::Directory,
     error::Error,
-    id::{Kind, Tenant},
+    id::Kind,
     query::PAGE_BYTES,
     record::Record,
     store::{Groups, Seen},
@@ -24,53 +24,24 @@ use crate::{
 
 /// The service.
 pub(crate) struct Users {
-    directory: Directory,
+    directories: Directories,
 }
 
 impl Users {
-    pub(crate) fn new(directory: Directory) -> Self {
-        Self { directory }
-    }
-
-    /// A user as it is shown, with its groups where they were asked for.
-    async fn shown(&self, tenant: &Tenant, seen: Seen, include_groups: bool) -> Result<User, Error> {
-        let Seen { record, groups } = seen;
-        let id = record.id;
-        let mut user: User = to_message(record)?;
-        if include_groups {
-            let groups = self.directory.named_groups(tenant, id, groups).await?.into_iter();
-            user.groups = groups
-                .map(|(id, name)| MultiValue {
-                    value: Some(id.to_string()),
-                    display: name,
-                    r#type: Some("direct".to_owned()),
-                    ..MultiValue::default()
-                })
-                .collect();
-        }
-        Ok(user)
-    }
-
-    /// A user that was written, with its groups where they were asked for.
-    async fn written(&self, tenant: &Tenant, record: Record, include_groups: bool) -> Result<User, Error> {
-        let groups = match include_groups {
-            true => self.directory.groups_along(tenant, record.id).await?,
-            false => Groups::unread(),
-        };
-        self.shown(tenant, Seen { record, groups }, include_groups).await
+    pub(crate) fn new(directories: Directories) -> Self {
+        Self { directories }
     }
 }
 
 #[async_trait]
 impl UserService for Users {
     async fn create_user(&self, request: Request<CreateUserRequest>) -> Result<Response<CreateUserResponse>, Status> {
-        same_table(&self.directory, &request)?;
+        let directory = self.directories.to_write(&request.get_ref().tenant, &request)?;
         let asker = asker(request.metadata());
         let mut request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
         let body = to_json(request.user.take(), "user")?;
         let caller = caller(asker, None, request.request_id.clone(), "CreateUser", &request, &body)?;
-        let record = self.directory.create_user(&tenant, body, caller).await?;
+        let record = directory.create_user(body, caller).await?;
         Ok(Response::new(CreateUserResponse {
             user: Some(to_message(record)?),
         }))
@@ -78,18 +49,17 @@ impl UserService for Users {
 
     async fn get_user(&self, request: Request<GetUserRequest>) -> Result<Response<GetUserResponse>, Status> {
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
-        let seen = self
-            .directory
-            .look_up(&tenant, Kind::User, &request.id, request.include_groups)
+        let directory = self.directories.of(&request.tenant)?;
+        let seen = directory
+            .look_up(Kind::User, &request.id, request.include_groups)
             .await?;
-        let user = self.shown(&tenant, seen, request.include_groups).await?;
+        let user = shown(&directory, seen, request.include_groups).await?;
         Ok(Response::new(GetUserResponse { user: Some(user) }))
     }
 
     async fn list_users(&self, request: Request<ListUsersRequest>) -> Result<Response<ListUsersResponse>, Status> {
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let directory = self.directories.of(&request.tenant)?;
         let asked = Asked::new(
             Kind::User,
             request.filter.as_deref(),
@@ -98,12 +68,12 @@ impl UserService for Users {
         );
         let mut search = asked.page(request.page_token.as_deref(), request.start_index, request.page_size)?;
         search.with_groups = request.include_groups;
-        let mut page = self.directory.find(&tenant, Kind::User, search).await?;
+        let mut page = directory.find(Kind::User, search).await?;
         let mut users = Vec::with_capacity(page.seen.len());
         let (mut bytes, mut ends) = (0, Vec::with_capacity(page.seen.len()));
         for seen in std::mem::take(&mut page.seen) {
             ends.push((seen.record.id, seen.record.version));
-            let user = self.shown(&tenant, seen, request.include_groups).await?;
+            let user = shown(&directory, seen, request.include_groups).await?;
             // Groups make users larger than their records are.
             bytes += user.encoded_len();
             if bytes > PAGE_BYTES && !users.is_empty() {
@@ -125,10 +95,9 @@ impl UserService for Users {
         &self,
         request: Request<ReplaceUserRequest>,
     ) -> Result<Response<ReplaceUserResponse>, Status> {
-        same_table(&self.directory, &request)?;
+        let directory = self.directories.to_write(&request.get_ref().tenant, &request)?;
         let asker = asker(request.metadata());
         let mut request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
         let body = to_json(request.user.take(), "user")?;
         let caller = caller(
             asker,
@@ -138,8 +107,8 @@ impl UserService for Users {
             &request,
             &body,
         )?;
-        let (record, changed) = self.directory.replace_user(&tenant, &request.id, body, caller).await?;
-        let user = self.written(&tenant, record, request.include_groups).await?;
+        let (record, changed) = directory.replace_user(&request.id, body, caller).await?;
+        let user = written(&directory, record, request.include_groups).await?;
         Ok(Response::new(ReplaceUserResponse {
             user: Some(user),
             changed,
@@ -147,10 +116,9 @@ impl UserService for Users {
     }
 
     async fn patch_user(&self, request: Request<PatchUserRequest>) -> Result<Response<PatchUserResponse>, Status> {
-        same_table(&self.directory, &request)?;
+        let directory = self.directories.to_write(&request.get_ref().tenant, &request)?;
         let asker = asker(request.metadata());
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
         let caller = caller(
             asker,
             request.etag.clone(),
@@ -160,11 +128,8 @@ impl UserService for Users {
             &Value::Null,
         )?;
         let operations = operations(request.operations)?;
-        let (record, changed) = self
-            .directory
-            .patch_user(&tenant, &request.id, operations, caller)
-            .await?;
-        let user = self.written(&tenant, record, request.include_groups).await?;
+        let (record, changed) = directory.patch_user(&request.id, operations, caller).await?;
+        let user = written(&directory, record, request.include_groups).await?;
         Ok(Response::new(PatchUserResponse {
             user: Some(user),
             changed,
@@ -174,7 +139,7 @@ impl UserService for Users {
     async fn delete_user(&self, request: Request<DeleteUserRequest>) -> Result<Response<DeleteUserResponse>, Status> {
         let asker = asker(request.metadata());
         let request = request.into_inner();
-        let tenant = self.directory.tenant(&request.tenant)?;
+        let directory = self.directories.of(&request.tenant)?;
         let caller = caller(
             asker,
             request.etag.clone(),
@@ -183,7 +148,35 @@ impl UserService for Users {
             &request,
             &Value::Null,
         )?;
-        self.directory.delete(&tenant, Kind::User, &request.id, caller).await?;
+        directory.delete(Kind::User, &request.id, caller).await?;
         Ok(Response::new(DeleteUserResponse {}))
     }
+}
+
+/// A user as it is shown, with its groups where they were asked for.
+async fn shown(directory: &Directory, seen: Seen, include_groups: bool) -> Result<User, Error> {
+    let Seen { record, groups } = seen;
+    let id = record.id;
+    let mut user: User = to_message(record)?;
+    if include_groups {
+        let groups = directory.named_groups(id, groups).await?.into_iter();
+        user.groups = groups
+            .map(|(id, name)| MultiValue {
+                value: Some(id.to_string()),
+                display: name,
+                r#type: Some("direct".to_owned()),
+                ..MultiValue::default()
+            })
+            .collect();
+    }
+    Ok(user)
+}
+
+/// A user that was written, with its groups where they were asked for.
+async fn written(directory: &Directory, record: Record, include_groups: bool) -> Result<User, Error> {
+    let groups = match include_groups {
+        true => directory.groups_along(record.id).await?,
+        false => Groups::unread(),
+    };
+    shown(directory, Seen { record, groups }, include_groups).await
 }

@@ -13,10 +13,13 @@ use identity_service::{
     id::{Kind, ResourceId, Tenant},
     record::Record,
     store::{Store, embedded::EmbeddedStore},
+    tenants::Served,
     wake::Wake,
 };
-use scim::{Operation, PatchRequest, Schemas};
+use scim::{Operation, PatchRequest};
 use serde_json::{Value, json};
+
+use crate::service::config;
 
 const ENTERPRISE: &str = scim::URN_ENTERPRISE_USER;
 
@@ -50,9 +53,11 @@ impl Home {
     fn with(policy: Policy) -> Self {
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::in_memory().unwrap());
         let tenant = Tenant::new("acme");
-        let schemas = Arc::new(Schemas::builtin());
         let wake = Wake::new();
-        let directory = Directory::new(Arc::clone(&store), schemas, policy, tenant.clone(), wake.clone());
+        let mut config = config(&["--answer-wait=0"]);
+        config.policy = policy;
+        let served = Served::new(tenant.as_str(), &config).unwrap();
+        let directory = Directory::new(Arc::clone(&store), Arc::new(served), wake.clone());
         Self {
             directory,
             store,
@@ -66,23 +71,20 @@ impl Home {
     }
 
     async fn create(&self, body: Value) -> Record {
-        let created = self.directory.create_user(&self.tenant, body, Caller::default()).await;
+        let created = self.directory.create_user(body, Caller::default()).await;
         created.unwrap()
     }
 
     async fn group(&self, name: &str, members: &[ResourceId]) -> ResourceId {
         let members: Vec<_> = members.iter().map(|id| json!({"value": id.to_string()})).collect();
         let body = json!({"displayName": name, "members": members});
-        let created = self.directory.create_group(&self.tenant, body, Caller::default()).await;
+        let created = self.directory.create_group(body, Caller::default()).await;
         created.unwrap().id
     }
 
     async fn patch_user(&self, id: ResourceId, operations: Value) -> (Record, bool) {
         let (id, operations) = (id.to_string(), read(operations));
-        let patched = self
-            .directory
-            .patch_user(&self.tenant, &id, operations, Caller::default())
-            .await;
+        let patched = self.directory.patch_user(&id, operations, Caller::default()).await;
         patched.unwrap()
     }
 
@@ -92,7 +94,7 @@ impl Home {
     }
 
     async fn record(&self, kind: Kind, id: ResourceId) -> Record {
-        self.directory.get(&self.tenant, kind, &id.to_string()).await.unwrap()
+        self.directory.get(kind, &id.to_string()).await.unwrap()
     }
 }
 

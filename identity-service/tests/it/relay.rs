@@ -1,12 +1,12 @@
 //! The relay, on a store of which a test says when it writes.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use identity_service::{
-    delivery::Relay,
+    delivery::Relays,
     id::{Kind, Tenant},
-    pulse::Pulse,
     store::Store,
+    tenants::{Served, Tenants},
     wake::Wake,
 };
 use jiff::Timestamp;
@@ -34,20 +34,16 @@ async fn a_claim_in_flight_is_delivered_though_the_relay_is_told_to_stop() {
     let config = config(&[]);
     // Nobody is there: deliveries end soon, and as postponed.
     let adapter = connect("http://127.0.0.1:1", config.delivery.delivery_timeout).unwrap();
-    let relay = Relay {
-        tenants: vec![tenant.clone()],
+    let relays = Relays {
+        tenants: Tenants::one(Served::new(tenant.as_str(), &config).unwrap()),
         store: store.clone(),
         adapter: AdapterServiceClient::new(adapter),
-        config: config.delivery,
-        policy: config.policy,
-        adopt_list: HashSet::new(),
         wake: Wake::new(),
-        pulse: Pulse::default(),
         adapter_state: Readiness::new().dependency("delinea-adapter"),
     };
     let held = disk.hold();
     let stop = CancellationToken::new();
-    let running = tokio::spawn(relay.run(stop.clone()));
+    let running = tokio::spawn(relays.run(tenant.clone(), stop.clone()));
     disk.held_up().await;
     stop.cancel();
     // On one thread, the relay hears of it before the claim is written.

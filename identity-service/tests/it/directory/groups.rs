@@ -35,7 +35,7 @@ async fn after(policy: Policy, operations: &Value) -> (String, bool) {
     let operations = read(spelled(operations, &users));
     let patched = home
         .directory
-        .patch_group(&home.tenant, &group.to_string(), operations.clone(), Caller::default())
+        .patch_group(&group.to_string(), operations.clone(), Caller::default())
         .await;
     let (record, changed) = patched.unwrap();
     let members: BTreeSet<_> = home.members(group).await.into_iter().collect();
@@ -132,7 +132,7 @@ async fn attributes_and_members_change_in_one_step() {
     ]));
     let patched = home
         .directory
-        .patch_group(&home.tenant, &group.to_string(), operations.clone(), Caller::default())
+        .patch_group(&group.to_string(), operations.clone(), Caller::default())
         .await;
     let (record, changed) = patched.unwrap();
     assert_eq!((record.text("displayName"), record.member_count), (Some("new"), 1));
@@ -154,7 +154,7 @@ async fn what_cannot_be_a_member_is_named_and_nothing_changes() {
         let id = group.to_string();
         let patched = home
             .directory
-            .patch_group(&home.tenant, &id, operations.clone(), Caller::default())
+            .patch_group(&id, operations.clone(), Caller::default())
             .await;
         patched.unwrap_err()
     };
@@ -164,7 +164,7 @@ async fn what_cannot_be_a_member_is_named_and_nothing_changes() {
     let operations = read(json!([{"op": "replace", "path": "members.type", "value": "x"}]));
     let refused = home
         .directory
-        .patch_group(&home.tenant, &group.to_string(), operations.clone(), Caller::default())
+        .patch_group(&group.to_string(), operations.clone(), Caller::default())
         .await;
     assert!(
         matches!(&refused, Err(Error::Scim(error)) if error.kind == scim::ErrorKind::Mutability),
@@ -199,10 +199,7 @@ async fn a_replacement_is_exact_and_its_repeat_changes_nothing() {
         json!({"displayName": "g", "members": [{"value": users[1].to_string()}, {"value": users[1].to_string()}]});
     for changed in [true, false] {
         let id = group.to_string();
-        let replaced = home
-            .directory
-            .replace_group(&home.tenant, &id, body.clone(), Caller::default())
-            .await;
+        let replaced = home.directory.replace_group(&id, body.clone(), Caller::default()).await;
         let (record, did) = replaced.unwrap();
         assert_eq!(
             (did, record.version, record.member_count),
@@ -221,10 +218,7 @@ async fn members_are_looked_through_only_so_often() {
     let patch = async |filter: &str, count: usize| {
         let removal = json!({"op": "remove", "path": format!("members[{filter}]")});
         let operations = read(json!(vec![removal; count]));
-        let patched = home
-            .directory
-            .patch_group(&home.tenant, &group, operations, Caller::default())
-            .await;
+        let patched = home.directory.patch_group(&group, operations, Caller::default()).await;
         patched.map(|(_, changed)| changed)
     };
     let secret = ResourceId::generate();
@@ -266,7 +260,7 @@ async fn a_filter_sees_what_the_steps_before_it_added() {
     ]));
     let id = group.to_string();
     home.directory
-        .patch_group(&home.tenant, &id, operations, Caller::default())
+        .patch_group(&id, operations, Caller::default())
         .await
         .unwrap();
     assert_eq!(home.members(group).await, users[2..]);
@@ -280,10 +274,7 @@ async fn refused_member_steps_do_not_repeat_the_filter() {
         {"op": "remove", "path": "members"},
         {"op": "replace", "path": "members[value eq \"odile.marchetti\"].value", "value": "x"},
     ]));
-    let refused = home
-        .directory
-        .patch_group(&home.tenant, &group, operations, Caller::default())
-        .await;
+    let refused = home.directory.patch_group(&group, operations, Caller::default()).await;
     let error = refused.unwrap_err().to_string();
     assert!(
         error.starts_with("operation 2: `members[…].value`") && !error.contains("odile"),

@@ -26,7 +26,7 @@ async fn search(
         size,
         with_groups: false,
     };
-    home.directory.find(&home.tenant, kind, search).await
+    home.directory.find(kind, search).await
 }
 
 async fn find(home: &Home, kind: Kind, filter: &str) -> Result<Page, Error> {
@@ -342,7 +342,7 @@ async fn a_sorted_search_goes_on_whatever_happened_between_its_pages() {
         let delete = async |id: ResourceId| {
             let caller = Default::default();
             home.directory
-                .delete(&home.tenant, Kind::User, &id.to_string(), caller)
+                .delete(Kind::User, &id.to_string(), caller)
                 .await
                 .unwrap();
         };
@@ -432,7 +432,7 @@ async fn a_resource_does_not_grow_without_bound() {
     );
     let refused = home
         .directory
-        .patch_user(&home.tenant, &id.to_string(), read(operations), Caller::default())
+        .patch_user(&id.to_string(), read(operations), Caller::default())
         .await;
     match refused {
         Err(Error::Scim(error)) => {

@@ -43,7 +43,7 @@ async fn members_and_attributes_of_one_group_change_side_by_side() {
             ]));
             let id = group.to_string();
             home.directory
-                .patch_group(&home.tenant, &id, operations.clone(), Caller::default())
+                .patch_group(&id, operations.clone(), Caller::default())
                 .await
         });
     }
@@ -61,11 +61,7 @@ async fn of_many_deletions_one_succeeds() {
     let mut tasks = JoinSet::new();
     for _ in 0..8 {
         let (home, id) = (Arc::clone(&home), id.clone());
-        tasks.spawn(async move {
-            home.directory
-                .delete(&home.tenant, Kind::User, &id, Caller::default())
-                .await
-        });
+        tasks.spawn(async move { home.directory.delete(Kind::User, &id, Caller::default()).await });
     }
     let succeeded = tasks.join_all().await.into_iter().filter(Result::is_ok).count();
     assert_eq!(succeeded, 1);
@@ -77,7 +73,7 @@ async fn a_change_rings_though_nobody_waits_for_its_answer() {
     let mut wakes = home.wake.listen();
     // The caller goes away as soon as there is nothing to do but to wait.
     let body = json!({"userName": "odile"});
-    let creating = home.directory.create_user(&home.tenant, body, Caller::default());
+    let creating = home.directory.create_user(body, Caller::default());
     assert!(creating.now_or_never().is_none(), "a store takes longer than that");
     let heard = tokio::time::timeout(Duration::from_secs(20), wakes.heard()).await;
     heard.expect("a ring");

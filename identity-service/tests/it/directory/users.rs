@@ -32,10 +32,7 @@ async fn a_replacement_that_is_silent_about_active_lets_nobody_in() {
         .id
         .to_string();
     let replace = async |body: Value| {
-        let replaced = home
-            .directory
-            .replace_user(&home.tenant, &id, body, Caller::default())
-            .await;
+        let replaced = home.directory.replace_user(&id, body, Caller::default()).await;
         let (record, changed) = replaced.unwrap();
         (record.document, changed)
     };
@@ -74,7 +71,7 @@ async fn removing_active_takes_the_word_away_and_lets_nobody_in() {
         let body = json!({"userName": format!("odile {active}")});
         let put = home
             .directory
-            .replace_user(&home.tenant, &id.to_string(), body, Caller::default())
+            .replace_user(&id.to_string(), body, Caller::default())
             .await;
         assert_ne!(put.unwrap().0.document["active"], json!(!active));
         let (record, _) = home
@@ -94,7 +91,7 @@ async fn a_patch_is_applied_whole_or_not_at_all() {
     ]));
     let refused = home
         .directory
-        .patch_user(&home.tenant, &id.to_string(), operations.clone(), Caller::default())
+        .patch_user(&id.to_string(), operations.clone(), Caller::default())
         .await;
     assert!(matches!(refused, Err(Error::Scim(_))), "{refused:?}");
     let record = home.record(Kind::User, id).await;
@@ -109,11 +106,11 @@ async fn a_taken_name_is_refused_with_the_attribute() {
     let rename = read(json!([{"op": "replace", "path": "userName", "value": "TAKEN"}]));
     let outcomes = [
         home.directory
-            .create_user(&home.tenant, json!({"userName": "Taken"}), Caller::default())
+            .create_user(json!({"userName": "Taken"}), Caller::default())
             .await
             .map(drop),
         home.directory
-            .patch_user(&home.tenant, &id, rename.clone(), Caller::default())
+            .patch_user(&id, rename.clone(), Caller::default())
             .await
             .map(drop),
     ];
@@ -144,15 +141,12 @@ async fn an_entity_tag_must_be_the_present_one() {
         ..Caller::default()
     };
     for tag in ["W/\"2\"", "W/\"never issued\"", "nonsense", ""] {
-        let refused = home
-            .directory
-            .patch_user(&home.tenant, &text, patch.clone(), with(tag))
-            .await;
+        let refused = home.directory.patch_user(&text, patch.clone(), with(tag)).await;
         assert!(
             matches!(refused, Err(Error::VersionMismatch { .. })),
             "{tag}: {refused:?}"
         );
-        let refused = home.directory.delete(&home.tenant, Kind::User, &text, with(tag)).await;
+        let refused = home.directory.delete(Kind::User, &text, with(tag)).await;
         assert!(
             matches!(refused, Err(Error::VersionMismatch { .. })),
             "{tag}: {refused:?}"
@@ -161,15 +155,12 @@ async fn an_entity_tag_must_be_the_present_one() {
     for (tag, version) in [("W/\"1\"", 2), ("*", 2)] {
         let (record, _) = home
             .directory
-            .patch_user(&home.tenant, &text, patch.clone(), with(tag))
+            .patch_user(&text, patch.clone(), with(tag))
             .await
             .unwrap();
         assert_eq!(record.version, version, "{tag}");
     }
-    home.directory
-        .delete(&home.tenant, Kind::User, &text, with("\"2\""))
-        .await
-        .unwrap();
+    home.directory.delete(Kind::User, &text, with("\"2\"")).await.unwrap();
 }
 
 #[tokio::test]
@@ -177,10 +168,9 @@ async fn a_text_that_is_no_id_names_nothing() {
     let home = Home::new();
     let group = home.group("sales", &[]).await.to_string();
     for id in ["", "x", "018f2f3e000070008000000000000001", group.as_str()] {
-        let missing = home.directory.get(&home.tenant, Kind::User, id).await;
+        let missing = home.directory.get(Kind::User, id).await;
         assert!(matches!(missing, Err(Error::NotFound { .. })), "{id}: {missing:?}");
     }
-    assert!(matches!(home.directory.tenant("other"), Err(Error::UnknownTenant(_))));
 }
 
 #[tokio::test]
@@ -200,29 +190,23 @@ async fn a_repeat_gets_the_first_answer_though_its_subject_is_gone() {
     let patch = read(json!([{"op": "replace", "path": "title", "value": "Dr"}]));
     let patched = home
         .directory
-        .patch_user(&home.tenant, &id, patch.clone(), under("r1", "PatchUser"))
+        .patch_user(&id, patch.clone(), under("r1", "PatchUser"))
         .await
         .unwrap();
     for _ in 0..2 {
         home.directory
-            .delete(&home.tenant, Kind::User, &id, under("r2", "DeleteUser"))
+            .delete(Kind::User, &id, under("r2", "DeleteUser"))
             .await
             .unwrap();
     }
     let again = home
         .directory
-        .patch_user(&home.tenant, &id, patch.clone(), under("r1", "PatchUser"))
+        .patch_user(&id, patch.clone(), under("r1", "PatchUser"))
         .await;
     assert_eq!(again.unwrap(), patched);
-    let reused = home
-        .directory
-        .delete(&home.tenant, Kind::User, &id, under("r1", "DeleteUser"))
-        .await;
+    let reused = home.directory.delete(Kind::User, &id, under("r1", "DeleteUser")).await;
     assert!(matches!(reused, Err(Error::RequestIdReused(id)) if id == "r1"));
-    let gone = home
-        .directory
-        .delete(&home.tenant, Kind::User, &id, Caller::default())
-        .await;
+    let gone = home.directory.delete(Kind::User, &id, Caller::default()).await;
     assert!(matches!(gone, Err(Error::NotFound { .. })), "{gone:?}");
 }
 
@@ -250,7 +234,7 @@ async fn a_taken_name_says_who_has_it() {
     for (name, id, said) in [("ADA", active, false), ("bo", inactive, true)] {
         let refused = home
             .directory
-            .create_user(&home.tenant, json!({"userName": name}), Caller::default())
+            .create_user(json!({"userName": name}), Caller::default())
             .await;
         let error = refused.unwrap_err().to_string();
         assert!(error.contains("userName") && error.contains(&id.to_string()), "{error}");
@@ -258,7 +242,7 @@ async fn a_taken_name_says_who_has_it() {
     }
     let refused = home
         .directory
-        .create_group(&home.tenant, json!({"displayName": "Ada"}), Caller::default())
+        .create_group(json!({"displayName": "Ada"}), Caller::default())
         .await;
     let error = refused.unwrap_err().to_string();
     assert!(
@@ -275,15 +259,15 @@ async fn a_login_name_has_no_blanks_around_it() {
         let operations = read(json!([{"op": "replace", "path": "userName", "value": name}]));
         let outcomes = [
             home.directory
-                .create_user(&home.tenant, json!({"userName": name}), Caller::default())
+                .create_user(json!({"userName": name}), Caller::default())
                 .await
                 .map(drop),
             home.directory
-                .replace_user(&home.tenant, &id, json!({"userName": name}), Caller::default())
+                .replace_user(&id, json!({"userName": name}), Caller::default())
                 .await
                 .map(drop),
             home.directory
-                .patch_user(&home.tenant, &id, operations, Caller::default())
+                .patch_user(&id, operations, Caller::default())
                 .await
                 .map(drop),
         ];
