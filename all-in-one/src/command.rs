@@ -165,7 +165,9 @@ fn greeting(endpoints: &Endpoints, real: bool) -> String {
         adapter_grpc,
         platform_url,
     } = endpoints;
-    let platform = if real {
+    let platform = if platform_url.is_empty() {
+        "Delinea Platforms    those of TENANTS_FILE".to_owned()
+    } else if real {
         format!("Delinea Platform     {platform_url}")
     } else {
         format!("Simulated Platform   {platform_url}/_sim")

@@ -9,6 +9,7 @@ use crate::{Error, Settings};
 
 const FILE: &str = "belongs-to";
 const SIMULATED: &str = "the simulated Platform";
+const MANY: &str = "the Platforms of a file of tenants";
 /// The file with the name of the tenant that a rehearsal has in Redis.
 const REHEARSED: &str = "rehearsed-tenant";
 
@@ -63,6 +64,7 @@ pub(crate) fn keep_rehearsed_apart(settings: &mut Settings) -> Result<(), Error>
 
 fn platform(settings: &Settings) -> String {
     match &settings.adapter.platform.platform_url {
+        _ if settings.serves_many() => MANY.to_owned(),
         Some(url) if settings.serves_real_tenant() => url.trim().trim_end_matches('/').to_lowercase(),
         _ => SIMULATED.to_owned(),
     }

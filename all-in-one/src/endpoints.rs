@@ -26,7 +26,7 @@ pub struct Endpoints {
     pub identity_grpc: String,
     /// delinea-adapter's gRPC address.
     pub adapter_grpc: String,
-    /// The Platform's base URL: the simulated one's, or the real tenant's.
+    /// The Platform's base URL: the simulated one's, or the real tenant's; empty where the tenants stand in a file.
     pub platform_url: String,
 }
 

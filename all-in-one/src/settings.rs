@@ -142,13 +142,15 @@ impl Settings {
         settings
     }
 
-    /// Whether there is a real tenant to serve.
+    /// Whether there is a real tenant to serve; those of a file all count as such, wherever their Platforms are.
     pub fn serves_real_tenant(&self) -> bool {
-        self.adapter
-            .platform
-            .platform_url
-            .as_deref()
-            .is_some_and(|url| !url.is_empty())
+        let url = self.adapter.platform.platform_url.as_deref();
+        self.serves_many() || url.is_some_and(|url| !url.is_empty())
+    }
+
+    /// Whether the tenants stand in a file.
+    pub fn serves_many(&self) -> bool {
+        self.identity.tenants.file().is_some()
     }
 
     /// The folder that everything is kept in.
@@ -266,6 +268,33 @@ mod tests {
         assert!(brakes("all-in-one --max-removals-per-hour 5").removals.is_some());
         let real = brakes("all-in-one --platform-url https://t.example");
         assert!(real.removals.is_some() && real.deactivations.is_some());
+    }
+
+    #[test]
+    fn a_file_of_tenants_is_for_both_services_and_each_tenant_counts_as_real() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, secret) = (folder.path().join("tenants.toml"), folder.path().join("secret"));
+        std::fs::write(&secret, "s3cret").unwrap();
+        let tenants = format!(
+            "[tenants.kestrel.platform]\nplatform_url = 'https://k.example'\nplatform_client_id = 'a'\n\
+             platform_client_secret_file = '{}'\n[tenants.kestrel.directory]\ndry_run = true\n",
+            secret.display()
+        );
+        std::fs::write(&path, &tenants).unwrap();
+        let line = format!("all-in-one --tenants-file {}", path.display());
+        let settings = read(&line);
+        assert!(settings.serves_real_tenant());
+        assert!(settings.identity.policy.brakes().removals.is_some());
+        settings.check().unwrap();
+        for more in [
+            "--tenant kestrel",
+            "--platform-url https://t.example",
+            "--platform-client-id a",
+        ] {
+            assert!(read(&format!("{line} {more}")).check().is_err(), "{more}");
+        }
+        std::fs::write(&path, tenants.replace("dry_run", "dry_ran")).unwrap();
+        assert!(read(&line).check().is_err());
     }
 
     #[test]

@@ -4,11 +4,11 @@ mod credentials;
 
 use std::{collections::HashSet, net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::ValueEnum;
+use clap::{Args as _, ValueEnum};
 use scim::{Declaration, Schemas, fold_case};
 use secrecy::{ExposeSecret, SecretString};
 use service_runtime::{
-    GrpcCallArgs, GrpcServerArgs, OpsArgs, TelemetryArgs,
+    GrpcCallArgs, GrpcServerArgs, OpsArgs, TelemetryArgs, TenantsArgs,
     settings::{parse_bytes, parse_duration, parse_secret},
 };
 
@@ -48,9 +48,13 @@ pub struct Config {
     /// Who may call.
     #[command(flatten)]
     pub grpc_server: GrpcServerArgs,
-    /// Name of the tenant that is served.
+    /// Name of the tenant that is served. With TENANTS_FILE, the commands `export` and `import` take it for the tenant that they are
+    /// about.
     #[arg(long, env = "TENANT", default_value = "default", global = true)]
     pub tenant: String,
+    /// Where the tenants are, if there are many.
+    #[command(flatten)]
+    pub tenants: TenantsArgs,
     /// File that declares the tenant's own schema extensions, as JSON Schema documents of RFC 7643 §7; see docs/schemas.md.
     #[arg(long, env = "SCHEMAS_FILE", value_name = "FILE")]
     pub schemas_file: Option<PathBuf>,
@@ -402,9 +406,30 @@ pub enum ConfigError {
     },
 }
 
+/// Of [`DeliveryConfig`], what is the service's and no tenant's: leases are compared between replicas, and the time of a call is the
+/// connection's.
+const NOT_A_TENANTS: [&str; 2] = ["delivery_lease", "delivery_timeout"];
+
 impl Config {
-    /// Whether the settings go together.
+    /// Whether a setting, by its id, is one that each tenant of the file of tenants may have for itself.
+    pub(crate) fn is_a_tenants(id: &str) -> bool {
+        let command = DriftConfig::augment_args(DeliveryConfig::augment_args(Policy::augment_args(
+            clap::Command::new(""),
+        )));
+        let mut of_tenants = command.get_arguments();
+        let is_one =
+            of_tenants.any(|argument| argument.get_id() == id) || ["schemas_file", "audit_values"].contains(&id);
+        is_one && !NOT_A_TENANTS.contains(&id)
+    }
+
+    /// Whether the settings go together; of several tenants, those that they have in common.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.redis.settings().map(|redis| redis.check()).transpose()?;
+        self.check_tenant()
+    }
+
+    /// Whether the settings of a tenant go together.
+    pub(crate) fn check_tenant(&self) -> Result<(), ConfigError> {
         let DeliveryConfig {
             delivery_lease: lease,
             delivery_timeout: timeout,
@@ -433,7 +458,6 @@ impl Config {
             return Err(ConfigError::NoAdoptList);
         }
         Named::read(&self.credentials)?;
-        self.redis.settings().map(|redis| redis.check()).transpose()?;
         self.read_schemas().map(drop)
     }
 
@@ -509,6 +533,45 @@ mod tests {
         ] {
             let refused = check(&[flag]).unwrap_err();
             assert!(refused.contains(setting), "{flag}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_has_rules_deliveries_and_comparisons_of_its_own_and_nothing_else() {
+        for id in [
+            "delete_mode",
+            "dry_run",
+            "adopt_list",
+            "answer_wait",
+            "drift_interval",
+            "schemas_file",
+            "audit_values",
+        ] {
+            assert!(Config::is_a_tenants(id), "{id}");
+        }
+        for id in [
+            "listen",
+            "redis_url",
+            "data_dir",
+            "tenant",
+            "tenants_file",
+            "adapter_url",
+            "delivery_lease",
+            "log",
+        ] {
+            assert!(!Config::is_a_tenants(id), "{id}");
+        }
+        let command = Config::augment_args(clap::Command::new(""));
+        for argument in command
+            .get_arguments()
+            .filter(|argument| Config::is_a_tenants(argument.get_id().as_str()))
+        {
+            let variable = argument.get_env().unwrap().to_str().unwrap().to_lowercase();
+            assert_eq!(
+                argument.get_id().as_str(),
+                variable,
+                "in the file it is named as its variable"
+            );
         }
     }
 

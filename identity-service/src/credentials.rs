@@ -23,6 +23,7 @@ use crate::{
     error::Error,
     id::Tenant,
     store::{CredentialAct, Origin, Store, StoreError},
+    tenants::{Served, Tenants},
 };
 use kept::{Credential, Kept, MOST_CREDENTIALS, Secret, Trust, What};
 use signing::Bearer;
@@ -36,7 +37,7 @@ const LIVE_SECRETS: usize = 2;
 #[derive(Clone)]
 pub struct Credentials {
     store: Arc<dyn Store>,
-    tenants: Arc<[(Tenant, Named)]>,
+    tenants: Tenants,
 }
 
 /// A credential as people see it.
@@ -74,17 +75,16 @@ pub(crate) struct AccessToken {
 
 impl Credentials {
     /// The credentials kept in a store, and those that settings name of each tenant.
-    pub fn new(store: Arc<dyn Store>, tenants: Vec<(Tenant, Named)>) -> Self {
-        Self {
-            store,
-            tenants: tenants.into(),
-        }
+    pub fn new(store: Arc<dyn Store>, tenants: Tenants) -> Self {
+        Self { store, tenants }
     }
 
     /// What it takes to check each tenant's credentials. One that has ended is left out.
     pub(crate) async fn verifiers(&self, now: Timestamp) -> Result<Vec<Verifiers>, Error> {
-        let mut all = Vec::with_capacity(self.tenants.len());
-        for (tenant, named) in self.tenants.iter() {
+        let tenants = self.tenants.all();
+        let mut all = Vec::with_capacity(tenants.len());
+        for served in tenants.values() {
+            let (tenant, named) = (&served.tenant, &served.named);
             let (_, kept) = self.read(tenant).await?;
             let credentials = named.credentials.iter().cloned().chain(kept.credentials);
             all.push(Verifiers {
@@ -100,7 +100,7 @@ impl Credentials {
 
     /// Tells of a tenant as which nobody can call.
     pub(crate) async fn warn_of_none(&self) -> Result<(), StoreError> {
-        for (tenant, named) in self.tenants.iter() {
+        for Served { tenant, named, .. } in self.tenants.all().values().map(AsRef::as_ref) {
             if named.is_empty() && self.store.credentials(tenant).await?.is_none() {
                 tracing::warn!(scim.tenant = %tenant, "nobody can call SCIM: the tenant has no credential; `admin token new` or `admin client new` makes one");
             }
@@ -111,7 +111,8 @@ impl Credentials {
     /// Every credential of a tenant, those that settings name first.
     pub(crate) async fn list(&self, tenant: &Tenant) -> Result<Vec<Shown>, Error> {
         let (_, mut kept) = self.read(tenant).await?;
-        let all = self.named(tenant)?.credentials.iter().cloned();
+        let served = self.served(tenant)?;
+        let all = served.named.credentials.iter().cloned();
         let all: Vec<_> = all.chain(std::mem::take(&mut kept.credentials)).collect();
         let shown = |credential: Credential| Shown {
             last_used: kept.used.get(&credential.id).copied(),
@@ -234,7 +235,8 @@ impl Credentials {
         secret: &str,
         now: Timestamp,
     ) -> Result<AccessToken, Error> {
-        let Named { lifetime, rotation, .. } = *self.named(tenant)?;
+        let served = self.served(tenant)?;
+        let Named { lifetime, rotation, .. } = served.named;
         let (_, mut kept) = self.read(tenant).await?;
         if signing::is_due(&kept.keys, now, rotation) {
             let told = CredentialAct {
@@ -251,7 +253,7 @@ impl Credentials {
                 .await?;
         }
         let unknown = || Error::NoSuchCredential(credential.to_owned());
-        let all = self.named(tenant)?.credentials.iter().chain(&kept.credentials);
+        let all = served.named.credentials.iter().chain(&kept.credentials);
         let client = all.into_iter().find(|one| one.id == credential).ok_or_else(unknown)?;
         let live = |one: &Secret| one.id == secret && one.expires.is_none_or(|end| end > now);
         let may = if secret.is_empty() {
@@ -277,12 +279,8 @@ impl Credentials {
         uses: &[(String, Timestamp)],
         now: Timestamp,
     ) -> Result<(), Error> {
-        let named: HashSet<&str> = self
-            .named(tenant)?
-            .credentials
-            .iter()
-            .map(|one| one.id.as_str())
-            .collect();
+        let served = self.served(tenant)?;
+        let named: HashSet<&str> = served.named.credentials.iter().map(|one| one.id.as_str()).collect();
         self.change(tenant, None, now, |all| {
             for (id, at) in uses {
                 if named.contains(id.as_str()) || all.credentials.iter().any(|one| one.id == *id) {
@@ -298,7 +296,7 @@ impl Credentials {
 
     /// Has a new key sign; what the old ones signed ends with them, or now.
     pub(crate) async fn rotate_key(&self, tenant: &Tenant, end_tokens: bool, by: By) -> Result<String, Error> {
-        let (now, lifetime) = (by.now, self.named(tenant)?.lifetime);
+        let (now, lifetime) = (by.now, self.served(tenant)?.named.lifetime);
         let ends = if end_tokens { "; earlier tokens ended" } else { "" };
         let told = by.told(format!("a new key signs access tokens{ends}"));
         self.change(tenant, Some(told), now, |all| {
@@ -322,7 +320,8 @@ impl Credentials {
             created: Some(now),
             what,
         };
-        let named = &self.named(tenant)?.credentials;
+        let served = self.served(tenant)?;
+        let named = &served.named.credentials;
         let told = by.told(format!("{name} was made"));
         self.change(tenant, Some(told), now, |all| {
             // What has ended makes room, under its name too.
@@ -347,7 +346,8 @@ impl Credentials {
 
     /// The kept credential that a person means.
     fn kept_one<'k>(&self, tenant: &Tenant, all: &'k mut Kept, called: &str) -> Result<&'k mut Credential, Error> {
-        let named = &self.named(tenant)?.credentials;
+        let served = self.served(tenant)?;
+        let named = &served.named.credentials;
         match all.credentials.iter_mut().find(|one| one.is_called(called)) {
             Some(credential) => Ok(credential),
             None if named.iter().any(|one| one.is_called(called)) => Err(Error::CredentialReadOnly(called.to_owned())),
@@ -395,16 +395,13 @@ impl Credentials {
         Ok((text, kept))
     }
 
-    fn named(&self, tenant: &Tenant) -> Result<&Named, Error> {
-        let mut all = self.tenants.iter();
-        let found = all.find_map(|(name, named)| (name == tenant).then_some(named));
-        found.ok_or_else(|| Error::UnknownTenant(tenant.to_string()))
+    fn served(&self, tenant: &Tenant) -> Result<Arc<Served>, Error> {
+        self.tenants.get(tenant.as_str())
     }
 
     /// The tenant of that name.
     pub(crate) fn tenant(&self, name: &str) -> Result<Tenant, Error> {
-        let tenant = Tenant::new(name);
-        self.named(&tenant).map(|_| tenant)
+        Ok(self.tenants.get(name)?.tenant.clone())
     }
 }
 

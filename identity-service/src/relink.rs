@@ -81,14 +81,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Names what is to be linked: the same for the same, whatever else there is. Empty when that is nothing.
-    pub fn digest(&self) -> String {
+    /// Names what is to be linked for a tenant: the same for the same, whatever else there is. Empty when that is nothing.
+    pub fn digest(&self, tenant: &Tenant) -> String {
         let mut links: Vec<_> = self.of(Verdict::Link).collect();
         if links.is_empty() {
             return String::new();
         }
         links.sort_unstable_by_key(|entry| (entry.kind.number(), entry.id));
         let mut digest = Sha256::new();
+        digest.update(format!("{:?}", tenant.as_str()));
         for entry in links {
             digest.update([entry.kind.number()]);
             digest.update(entry.id.as_u128().to_be_bytes());
@@ -144,7 +145,7 @@ impl Relink {
     /// some: a new plan is of the rest.
     pub async fn apply(&self, tenant: &Tenant, digest: &str, origin: Option<&Origin>) -> Result<Plan, Error> {
         let mut plan = self.plan(tenant).await?;
-        if digest.is_empty() || plan.digest() != digest {
+        if digest.is_empty() || plan.digest(tenant) != digest {
             return Err(Error::RelinkChanged);
         }
         // Groups first: what becomes due with their members' accounts is then already known.
@@ -194,7 +195,7 @@ mod tests {
                 entries,
                 ..Plan::default()
             };
-            plan.digest()
+            plan.digest(&Tenant::new("kestrel"))
         };
         let links = [entry("a", Verdict::Link), entry("b", Verdict::Link)];
         let both = digest(links.to_vec());
@@ -207,5 +208,10 @@ mod tests {
         let beside = [&links[..], &[entry("c", Verdict::Protected)]].concat();
         assert_eq!(digest(beside), both);
         assert_eq!(digest(vec![entry("c", Verdict::Protected)]), "");
+        let plan = Plan {
+            entries: links.to_vec(),
+            ..Plan::default()
+        };
+        assert_ne!(plan.digest(&Tenant::new("merlin")), both, "a neighbour's is another");
     }
 }

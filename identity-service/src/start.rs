@@ -23,11 +23,10 @@ use tonic::service::Routes;
 use crate::{
     compact,
     config::{Config, ConfigError},
-    credentials::{self, Credentials, Named},
+    credentials::{self, Credentials},
     delivery::Relays,
     drift::{Drift, Schedule},
     engine::Engine,
-    id::Tenant,
     moving::{self, Origin},
     relink::Relink,
     service::{
@@ -66,6 +65,9 @@ pub enum StartError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The file of tenants cannot be used.
+    #[error("the tenants cannot be served")]
+    Tenants(#[source] service_runtime::tenants::Refused),
     /// Half of a directory must not be served: what is missing would be taken for deleted.
     #[error("an import into this store has not come to its end; run it again with the same --file, and it goes on")]
     HalfImported,
@@ -93,9 +95,9 @@ impl Service for IdentityService {
     }
 
     fn check(config: &Config) -> Result<(), StartError> {
-        config.check()?;
         access(config)?;
-        Ok(config.grpc.check()?)
+        config.grpc.check()?;
+        tenants::check(config)
     }
 
     async fn start(config: Config) -> Result<Running, StartError> {
@@ -118,7 +120,7 @@ impl Service for IdentityService {
 
 /// Starts the service on the store that the settings name. It listens when this returns.
 pub async fn start(config: Config) -> Result<Running, StartError> {
-    config.check()?;
+    tenants::check(&config)?;
     let engine = Engine::open(&config).await?;
     start_on(config, engine).await
 }
@@ -135,10 +137,9 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     let engine = engine.into();
     engine.take_back_leases().await?;
     let store = engine.store();
-    let tenants = tenants::serve(&config, &store).await?;
+    let (tenants, file) = tenants::serve(&config, &store).await?;
 
-    let named = Named::read(&config.credentials).map_err(ConfigError::from)?;
-    let credentials = Credentials::new(store.clone(), vec![(Tenant::new(&config.tenant), named)]);
+    let credentials = Credentials::new(store.clone(), tenants.clone());
     credentials.warn_of_none().await?;
 
     let access = access(&config)?;
@@ -147,6 +148,11 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
     let state = life.readiness.dependency("store");
     engine.tell(&state);
     life.tasks.spawn("store", |stop| engine.watch(state, stop));
+    if let Some(file) = file {
+        let state = life.readiness.dependency("tenants file");
+        state.ready();
+        life.tasks.spawn("tenants file", |stop| file.run(state, stop));
+    }
     let wake = Wake::new();
     let adapter = AdapterServiceClient::new(connect_as(
         &config.adapter_url,

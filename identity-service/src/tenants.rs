@@ -2,6 +2,7 @@
 //! compared. Whoever begins something takes a tenant's settings once and keeps them to its end; what begins later has those that
 //! are in force by then.
 
+mod file;
 mod keep;
 
 use std::{
@@ -10,11 +11,15 @@ use std::{
 };
 
 use scim::Schemas;
-use service_runtime::Live;
+use service_runtime::{Live, tenants::Digest};
 
-pub(crate) use self::keep::{Keep, serve};
+pub(crate) use self::{
+    file::{check, serve},
+    keep::Keep,
+};
 use crate::{
     config::{Config, ConfigError, DeliveryConfig, DriftConfig, ForeignMembers, Policy},
+    credentials::Named,
     directory::schemas_hash,
     error::Error,
     id::Tenant,
@@ -23,7 +28,6 @@ use crate::{
 };
 
 /// A tenant and its settings.
-#[derive(Debug)]
 pub struct Served {
     /// Which tenant.
     pub tenant: Tenant,
@@ -41,8 +45,23 @@ pub struct Served {
     pub drift: DriftConfig,
     /// Whether the audit trail tells what attributes were and are.
     pub audit_values: bool,
+    /// Who may call SCIM as it, as far as settings say that.
+    pub named: Named,
     /// How its deliveries go.
     pub pulse: Pulse,
+    /// What its section of the file came to; of one without a file nothing.
+    digest: Digest,
+}
+
+/// All tenants, by name.
+type All = BTreeMap<String, Arc<Served>>;
+
+impl std::fmt::Debug for Served {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Served")
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Served {
@@ -58,7 +77,9 @@ impl Served {
             delivery: config.delivery.clone(),
             drift: config.drift.clone(),
             audit_values: config.log.audit_values,
+            named: Named::read(&config.credentials)?,
             pulse: Pulse::default(),
+            digest: Digest::default(),
         })
     }
 
@@ -79,8 +100,8 @@ impl Served {
 }
 
 /// The tenants that are served. A clone follows them, too.
-#[derive(Clone, Debug)]
-pub struct Tenants(Live<BTreeMap<String, Arc<Served>>>);
+#[derive(Clone)]
+pub struct Tenants(Live<All>);
 
 impl Tenants {
     /// One tenant, whose settings never change.
@@ -95,8 +116,13 @@ impl Tenants {
         served.ok_or_else(|| Error::UnknownTenant(name.chars().take(64).collect()))
     }
 
+    /// All of them, by name.
+    pub(crate) fn all(&self) -> Arc<All> {
+        self.0.get()
+    }
+
     /// All of them; [`Self::changed`] waits for others.
-    fn take(&mut self) -> Arc<BTreeMap<String, Arc<Served>>> {
+    fn take(&mut self) -> Arc<All> {
         self.0.take()
     }
 

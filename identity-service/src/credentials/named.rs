@@ -80,6 +80,21 @@ impl Named {
         })
     }
 
+    /// By what each is told from all others, whoever's they are. It shows no secret.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = String> {
+        self.credentials.iter().flat_map(|credential| match &credential.what {
+            What::BearerToken { sha256, .. } => vec![format!("a bearer token ({})", sha256.short())],
+            What::Client { client_id, .. } | What::WorkloadIdentity { client_id, .. } => {
+                vec![format!("the OAuth client {client_id}")]
+            }
+            What::EntraToken { trust } => {
+                let (tenant, audiences) = (&trust.entra_tenant_id, trust.audiences.iter());
+                let of = |audience| format!("tokens of the Entra tenant {tenant} for {audience}");
+                audiences.map(of).collect()
+            }
+        })
+    }
+
     /// Whether settings let nobody in.
     pub fn is_empty(&self) -> bool {
         self.credentials.is_empty()

@@ -119,7 +119,11 @@ impl DeliveryService for Deliveries {
             }
         };
         let size = paging::entries(request.page_size)?;
-        let after = paging::after(request.page_token.as_deref())?;
+        let listed = paging::Listed {
+            tenant: &tenant,
+            list: &format!("deliveries {state:?}"),
+        };
+        let after = listed.after(request.page_token.as_deref())?;
         let mut deliveries = self
             .store
             .deliveries(&tenant, state, after, size + 1)
@@ -130,7 +134,7 @@ impl DeliveryService for Deliveries {
         let next_page_token = deliveries
             .last()
             .filter(|_| more)
-            .map(|delivery| delivery.id.to_string());
+            .map(|delivery| listed.token(delivery.id));
         Ok(Response::new(ListDeliveriesResponse {
             deliveries: deliveries.into_iter().map(shown).collect(),
             next_page_token,

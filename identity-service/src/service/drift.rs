@@ -21,6 +21,7 @@ use super::{directories::Directories, origin, paging};
 use crate::{
     drift::{Difference, Drift, DriftKind, Repair, Report},
     error::Error,
+    id::Tenant,
     store::Origin,
     tenants::Served,
 };
@@ -137,7 +138,7 @@ impl DriftService for Drifts {
         };
         let first = match request.page_token.as_deref().filter(|token| !token.is_empty()) {
             None => 0,
-            Some(token) => place(token, &report).ok_or_else(|| Error::InvalidRequest {
+            Some(token) => place(token, &tenant, &report).ok_or_else(|| Error::InvalidRequest {
                 field: "page_token",
                 problem: "is not one of the last comparison's".to_owned(),
             })?,
@@ -147,20 +148,25 @@ impl DriftService for Drifts {
         Ok(Response::new(GetDriftResponse {
             summary: Some(summary(&report)),
             differences: page.iter().cloned().map(shown).collect(),
-            next_page_token: (end < report.differences.len()).then(|| token(end, &report)),
+            next_page_token: (end < report.differences.len()).then(|| token(end, &tenant, &report)),
             differences_elsewhere: report.differences.is_empty() && report.counts.differences() > 0,
         }))
     }
 }
 
-/// The token of a place in a report: another comparison's is recognised by its beginning.
-fn token(place: usize, report: &Report) -> String {
-    format!("{}-{place}", report.started.as_millisecond())
+/// The token of a place in a report: another comparison's, or another tenant's, is recognised by its beginning.
+fn token(place: usize, tenant: &Tenant, report: &Report) -> String {
+    format!("{}-{place}", beginning(tenant, report))
 }
 
-fn place(token: &str, report: &Report) -> Option<usize> {
+fn place(token: &str, tenant: &Tenant, report: &Report) -> Option<usize> {
     let (of, place) = token.split_once('-')?;
-    (of == report.started.as_millisecond().to_string()).then(|| place.parse().ok())?
+    (of == beginning(tenant, report)).then(|| place.parse().ok())?
+}
+
+fn beginning(tenant: &Tenant, report: &Report) -> String {
+    let started = report.started.as_millisecond();
+    format!("{:016x}", paging::mark(&format!("{:?}", (tenant.as_str(), started))))
 }
 
 fn shown(difference: Difference) -> DriftDifference {

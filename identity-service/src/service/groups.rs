@@ -19,7 +19,7 @@ use super::{
     asker, caller,
     directories::Directories,
     operations,
-    paging::{self, Asked},
+    paging::{self, Asked, Listed},
     to_json, to_message,
 };
 use crate::{directory::MEMBER_PAGE, error::Error, id::Kind, record::Record, store};
@@ -62,6 +62,7 @@ impl GroupService for Groups {
         let request = request.into_inner();
         let directory = self.directories.of(&request.tenant)?;
         let asked = Asked::new(
+            directory.tenant(),
             Kind::Group,
             request.filter.as_deref(),
             request.sort_by.as_deref(),
@@ -157,11 +158,15 @@ impl GroupService for Groups {
         let directory = self.directories.of(&request.tenant)?;
         let group = directory.get(Kind::Group, &request.group_id).await?.id;
         let size = paging::entries(request.page_size)?;
-        let after = paging::after(request.page_token.as_deref())?;
+        let listed = Listed {
+            tenant: directory.tenant(),
+            list: &format!("members {group}"),
+        };
+        let after = listed.after(request.page_token.as_deref())?;
         let mut members = directory.members(group, after, size + 1).await?;
         let more = members.len() > size;
         members.truncate(size);
-        let next_page_token = members.last().filter(|_| more).map(|member| member.id.to_string());
+        let next_page_token = members.last().filter(|_| more).map(|member| listed.token(member.id));
         Ok(Response::new(ListMembersResponse {
             members: members.into_iter().map(member).collect(),
             next_page_token,

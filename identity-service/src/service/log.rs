@@ -1,7 +1,8 @@
-//! Places in a tenant's log, as callers name them: tokens that say of which log they are.
+//! Places in a tenant's log, as callers name them: tokens that say of which tenant's log they are.
 
 use std::sync::Arc;
 
+use super::paging::mark;
 use crate::{error::Error, id::Tenant, store::Store};
 
 /// A tenant's log.
@@ -14,7 +15,8 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) async fn of(store: Arc<dyn Store>, tenant: Tenant) -> Result<Self, Error> {
-        let feed = store.feed_id(&tenant).await?;
+        // Tenants may share a history: a file of the embedded store has one.
+        let feed = store.feed_id(&tenant).await? ^ mark(tenant.as_str());
         Ok(Self { store, tenant, feed })
     }
 

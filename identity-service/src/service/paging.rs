@@ -1,14 +1,15 @@
 //! Page sizes and page tokens: the same on every list.
 //!
 //! The token of a search says where an earlier page ended, and which search it was: with another filter, order or kind of
-//! resource it is refused (RFC 9865). It holds ids and counts, no value of an attribute, and does not expire.
+//! resource it is refused (RFC 9865). It holds ids and counts, no value of an attribute, and does not expire. Every token is bound
+//! to its tenant, so that one of a neighbour's is refused and tells nothing.
 
 use scim::ErrorKind;
 use sha2::{Digest, Sha256};
 
 use crate::{
     error::Error,
-    id::{Kind, ResourceId},
+    id::{Kind, ResourceId, Tenant},
     query::{Page, Place, Search, Sort, Start},
 };
 
@@ -39,16 +40,28 @@ pub(super) fn entries(asked: Option<i32>) -> Result<usize, Error> {
 /// A search as it was asked for, without its page.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'a> {
+    pub(super) tenant: &'a Tenant,
     pub(super) kind: Kind,
     pub(super) filter: Option<&'a str>,
     pub(super) sort: Option<Sort<'a>>,
 }
 
 impl<'a> Asked<'a> {
-    pub(super) fn new(kind: Kind, filter: Option<&'a str>, sort_by: Option<&'a str>, descending: bool) -> Self {
+    pub(super) fn new(
+        tenant: &'a Tenant,
+        kind: Kind,
+        filter: Option<&'a str>,
+        sort_by: Option<&'a str>,
+        descending: bool,
+    ) -> Self {
         let sort_by = sort_by.filter(|by| !by.trim().is_empty());
         let sort = sort_by.map(|by| Sort { by, descending });
-        Self { kind, filter, sort }
+        Self {
+            tenant,
+            kind,
+            filter,
+            sort,
+        }
     }
 
     /// The page that begins where a token says, or else at a 1-based index.
@@ -117,15 +130,18 @@ impl<'a> Asked<'a> {
 
     /// What a token is bound to.
     fn binding(&self) -> u64 {
-        let mut digest = Sha256::new();
         let sort = self.sort.map(|sort| (sort.by.to_ascii_lowercase(), sort.descending));
         // The form of Debug keeps the parts apart, whatever text they have.
-        digest.update(format!("{:?}", (self.kind, self.filter, sort)));
-        let digest: [u8; 32] = digest.finalize().into();
-        let mut first = [0; 8];
-        first.copy_from_slice(&digest[..8]);
-        u64::from_be_bytes(first)
+        mark(&format!("{:?}", (self.tenant.as_str(), self.kind, self.filter, sort)))
     }
+}
+
+/// A number that tells one text from others.
+pub(super) fn mark(text: &str) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(text).into();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(first)
 }
 
 fn parts(token: &str) -> Option<(u64, Start)> {
@@ -146,16 +162,39 @@ fn parts(token: &str) -> Option<(u64, Start)> {
     Some((number(0)?, start))
 }
 
-/// The member that a token of a group's members continues after: its id.
-pub(super) fn after(token: Option<&str>) -> Result<Option<ResourceId>, Error> {
-    let Some(token) = token.filter(|token| !token.is_empty()) else {
-        return Ok(None);
-    };
-    let invalid = |_| Error::InvalidRequest {
-        field: "page_token",
-        problem: "is not a token of this service".to_owned(),
-    };
-    token.parse().map(Some).map_err(invalid)
+/// A list of ids that is paged by token alone: of which tenant, and which list of its.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listed<'a> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) list: &'a str,
+}
+
+impl Listed<'_> {
+    /// The id that a token continues after.
+    pub(super) fn after(&self, token: Option<&str>) -> Result<Option<ResourceId>, Error> {
+        let Some(token) = token.filter(|token| !token.is_empty()) else {
+            return Ok(None);
+        };
+        let invalid = || Error::InvalidRequest {
+            field: "page_token",
+            problem: "is not a token of this list".to_owned(),
+        };
+        let (of, id) = token.split_once('.').ok_or_else(invalid)?;
+        if of != self.mark() {
+            return Err(invalid());
+        }
+        id.parse().map(Some).map_err(|_| invalid())
+    }
+
+    /// The token that continues after an id.
+    pub(super) fn token(&self, last: ResourceId) -> String {
+        format!("{}.{last}", self.mark())
+    }
+
+    fn mark(&self) -> String {
+        // The form of Debug keeps the parts apart, whatever text they have.
+        format!("{:016x}", mark(&format!("{:?}", (self.tenant.as_str(), self.list))))
+    }
 }
 
 #[cfg(test)]
@@ -189,20 +228,19 @@ mod tests {
         assert!(entries(Some(-1)).is_err());
     }
 
-    const ASKED: Asked<'_> = Asked {
-        kind: Kind::User,
-        filter: Some("title pr"),
-        sort: None,
-    };
+    fn asked(tenant: &Tenant) -> Asked<'_> {
+        Asked::new(tenant, Kind::User, Some("title pr"), None, false)
+    }
 
-    fn sorted(descending: bool) -> Asked<'static> {
-        Asked::new(Kind::User, Some("title pr"), Some("userName"), descending)
+    fn sorted(tenant: &Tenant, descending: bool) -> Asked<'_> {
+        Asked::new(tenant, Kind::User, Some("title pr"), Some("userName"), descending)
     }
 
     #[test]
     fn an_index_below_one_is_one() {
+        let tenant = Tenant::new("kestrel");
         for (index, offset) in [(i64::MIN, 0), (0, 0), (1, 0), (2, 1), (i64::MAX, i64::MAX as u64 - 1)] {
-            let search = ASKED.page(None, index, None).unwrap();
+            let search = asked(&tenant).page(None, index, None).unwrap();
             assert_eq!(search.start, Start::Offset(offset), "{index}");
         }
     }
@@ -220,13 +258,14 @@ mod tests {
 
     #[test]
     fn a_token_goes_on_with_its_own_search_and_no_other() {
+        let (tenant, neighbour) = (Tenant::new("kestrel"), Tenant::new("merlin"));
         let id = ResourceId::generate();
         let place = Start::AfterPlace(Place {
             id,
             version: 7,
             count: u64::MAX,
         });
-        for (asked, start) in [(ASKED, Start::After(id)), (sorted(false), place)] {
+        for (asked, start) in [(asked(&tenant), Start::After(id)), (sorted(&tenant, false), place)] {
             let token = asked.next(&ending(start)).unwrap();
             assert_eq!(asked.page(Some(&token), 5, Some(2)).unwrap().start, start);
             let group = Asked {
@@ -234,11 +273,16 @@ mod tests {
                 ..asked
             };
             let unfiltered = Asked { filter: None, ..asked };
+            let crossed = Asked {
+                tenant: &neighbour,
+                ..asked
+            };
             let others = [
                 group,
                 unfiltered,
-                sorted(true),
-                Asked::new(Kind::User, None, Some("title"), false),
+                crossed,
+                sorted(&tenant, true),
+                Asked::new(&tenant, Kind::User, None, Some("title"), false),
             ];
             for other in others {
                 let refused = other.page(Some(&token), 1, None);
@@ -252,7 +296,9 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_refused() {
-        let token = ASKED.next(&ending(Start::After(ResourceId::generate()))).unwrap();
+        let tenant = Tenant::new("kestrel");
+        let asked = asked(&tenant);
+        let token = asked.next(&ending(Start::After(ResourceId::generate()))).unwrap();
         for text in [
             "nonsense",
             &token[1..],
@@ -261,8 +307,25 @@ mod tests {
             &"g".repeat(48),
             " ",
         ] {
-            assert!(ASKED.page(Some(text), 1, None).is_err(), "{text}");
+            assert!(asked.page(Some(text), 1, None).is_err(), "{text}");
         }
-        assert_eq!(ASKED.page(Some(""), 3, None).unwrap().start, Start::Offset(2));
+        assert_eq!(asked.page(Some(""), 3, None).unwrap().start, Start::Offset(2));
+    }
+
+    #[test]
+    fn a_token_of_a_list_goes_on_with_that_list_of_that_tenant_alone() {
+        let (tenant, neighbour) = (Tenant::new("kestrel"), Tenant::new("merlin"));
+        let listed = |tenant, list| Listed { tenant, list };
+        let (own, id) = (listed(&tenant, "members a"), ResourceId::generate());
+        let token = own.token(id);
+        assert_eq!(own.after(Some(&token)).unwrap(), Some(id));
+        assert_eq!(own.after(Some("")).unwrap(), None);
+        assert_eq!(own.after(None).unwrap(), None);
+        for other in [listed(&neighbour, "members a"), listed(&tenant, "members b")] {
+            assert!(other.after(Some(&token)).is_err(), "{other:?}");
+        }
+        for text in [&id.to_string(), "x", ".", &token[1..], &format!("{token}0")] {
+            assert!(own.after(Some(text)).is_err(), "{text}");
+        }
     }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use super::{directories::Directories, origin};
 use crate::{
     error::Error,
+    id::Tenant,
     relink::{Entry, Outlook, Plan, Relink, Verdict},
     tenants::Served,
 };
@@ -96,7 +97,7 @@ fn parts(
             Ok(plan) => plan,
             Err(error) => return stream::iter([Err(error.into())]).boxed(),
         };
-        let summary = Part::Summary(summary(&plan));
+        let summary = Part::Summary(summary(&served.tenant, &plan));
         let (served, asking) = (served.clone(), asking.clone());
         let entries = stream::iter(plan.entries).then(move |entry| {
             let (served, asking) = (served.clone(), asking.clone());
@@ -113,10 +114,10 @@ fn parts(
     Box::pin(parts)
 }
 
-fn summary(plan: &Plan) -> RelinkSummary {
+fn summary(tenant: &Tenant, plan: &Plan) -> RelinkSummary {
     let count = |verdict| number(plan.of(verdict).count() as u64);
     RelinkSummary {
-        digest: plan.digest(),
+        digest: plan.digest(tenant),
         linked: count(Verdict::Link),
         ambiguous: count(Verdict::Ambiguous),
         protected: count(Verdict::Protected),

@@ -61,6 +61,7 @@ impl UserService for Users {
         let request = request.into_inner();
         let directory = self.directories.of(&request.tenant)?;
         let asked = Asked::new(
+            directory.tenant(),
             Kind::User,
             request.filter.as_deref(),
             request.sort_by.as_deref(),

@@ -1,31 +1,11 @@
 //! What goes on beside requests for each tenant, for as long as it is served: its relay, its sweep, its comparisons. Each tenant
 //! has its own, so that none waits for another's.
 
-use std::sync::Arc;
-
 use service_runtime::{Lifecycle, tenants::Workers};
 use tokio_util::sync::CancellationToken;
 
-use super::{Served, Tenants};
-use crate::{
-    config::Config, delivery::Relays, drift::Schedule, id::Tenant, start::StartError, store::Store, sweep::Sweep,
-};
-
-/// The tenants of the settings. What another version left of one, or half an import, is refused now, not at the first request.
-pub(crate) async fn serve(config: &Config, store: &Arc<dyn Store>) -> Result<Tenants, StartError> {
-    let served = Served::new(&config.tenant, config)?;
-    is_whole(store.as_ref(), &served.tenant).await?;
-    Ok(Tenants::one(served))
-}
-
-/// Whether the store can serve a tenant.
-async fn is_whole(store: &dyn Store, tenant: &Tenant) -> Result<(), StartError> {
-    store.feed_id(tenant).await?;
-    match store.importing(tenant).await? {
-        None => Ok(()),
-        Some(_) => Err(StartError::HalfImported),
-    }
-}
+use super::Tenants;
+use crate::{delivery::Relays, drift::Schedule, id::Tenant, sweep::Sweep};
 
 /// Begins and ends what goes on for tenants.
 pub(crate) struct Keep {
