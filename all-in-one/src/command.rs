@@ -178,9 +178,13 @@ fn greeting(endpoints: &Endpoints, real: bool) -> String {
         }
         _ => String::new(),
     };
+    let token = match bearer_token.as_str() {
+        "" => "Credentials          those of TENANTS_FILE; `admin token new` makes more\n".to_owned(),
+        token => format!("Bearer token         {token}\n"),
+    };
     format!(
         "SCIM base URL        {scim_base_url}\n\
-         Bearer token         {bearer_token}\n\
+         {token}\
          Token Endpoint       {oauth_token_url}\n\
          {client}\
          identity-service     {identity_grpc} (gRPC)\n\

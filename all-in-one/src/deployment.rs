@@ -43,13 +43,19 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
     }
     data_folder::claim(&settings)?;
     data_folder::keep_rehearsed_apart(&mut settings)?;
-    let token = token(settings.data_dir())?;
-    let set = settings.identity.credentials.oauth_client_id.as_deref();
-    let client = match set.filter(|id| !id.is_empty()) {
-        Some(_) => None,
-        None => Some(client(settings.data_dir())?),
+    let (token, client) = if settings.serves_many() {
+        // Whoever may call as one of them stands in their file, or is made at run time.
+        (None, None)
+    } else {
+        let set = settings.identity.credentials.oauth_client_id.as_deref();
+        let client = match set.filter(|id| !id.is_empty()) {
+            Some(_) => None,
+            None => Some(client(settings.data_dir())?),
+        };
+        let token = token(settings.data_dir())?;
+        accept(&mut settings.identity, &token, client.as_ref());
+        (Some(token), client)
     };
-    accept(&mut settings.identity, &token, client.as_ref());
 
     let simulator = if settings.serves_real_tenant() {
         None
@@ -76,7 +82,7 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
     let base = base.trim_end_matches('/').trim_end_matches(gateway::BASE_PATH);
     let endpoints = Endpoints {
         scim_base_url: format!("{base}{}", gateway::BASE_PATH),
-        bearer_token: token.expose_secret().to_owned(),
+        bearer_token: token.map(|token| token.expose_secret().to_owned()).unwrap_or_default(),
         oauth_token_url: format!("{base}{}", gateway::TOKEN_PATH),
         oauth_client_id: client.as_ref().map(|client| client.client_id.clone()),
         oauth_client_secret: client.map(|client| client.secret.expose_secret().to_owned()),

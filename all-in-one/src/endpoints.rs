@@ -12,7 +12,8 @@ use crate::Error;
 pub struct Endpoints {
     /// The tenant URL to type into Entra.
     pub scim_base_url: String,
-    /// The bearer token to type into Entra.
+    /// The bearer token to type into Entra; absent where the tenants stand in a file.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub bearer_token: String,
     /// Where an OAuth client gets its tokens: the Token Endpoint to type into Entra.
     pub oauth_token_url: String,
