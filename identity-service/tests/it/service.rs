@@ -6,6 +6,7 @@ mod credentials;
 mod failure;
 mod redis;
 mod sweeping;
+mod tenants;
 
 use clap::Parser;
 use identity_service::{Config, start_on, store::embedded::EmbeddedStore};
