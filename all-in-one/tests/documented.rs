@@ -39,6 +39,26 @@ fn every_setting_is_documented_as_it_is() {
     assert!(wrong.is_empty(), "docs/configuration.md:\n{}", wrong.join("\n"));
 }
 
+/// The file of docs/tenants.md is one, for both services.
+#[test]
+fn the_file_of_tenants_is_one_that_can_be_used() {
+    let page = include_str!("../../docs/tenants.md");
+    let file = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(at("secret"), "ab".repeat(32)).unwrap();
+    let file = file
+        .replace("KESTREL_PLATFORM_SECRET", "PATH")
+        .replace("/run/secrets/kestrel-client-sha256", &at("secret"))
+        .replace("/run/secrets/merlin-platform", &at("secret"));
+    std::fs::write(at("tenants.toml"), file).unwrap();
+    let command = all_in_one::Settings::command().mut_args(|argument| argument.env(clap::builder::Resettable::Reset));
+    let matches = command.get_matches_from(["all-in-one", "--tenants-file", &at("tenants.toml")]);
+    let settings = all_in_one::Settings::read(&matches).unwrap();
+    settings.check().unwrap();
+    assert!(settings.serves_many());
+}
+
 /// With nothing set, the operator's command line finds identity-service where `make run` and its own image have it.
 #[test]
 fn admin_finds_identity_service_where_it_is_by_default() {

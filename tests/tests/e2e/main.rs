@@ -37,5 +37,6 @@ mod rfc;
 mod schemas;
 mod search;
 mod tenant_check;
+mod tenants;
 mod traces;
 mod users;
