@@ -24,9 +24,7 @@ use std::error::Error as StdError;
 
 use clap::{Args as _, FromArgMatches as _};
 use proto::adapter::v1::adapter_service_server::AdapterServiceServer;
-use service_runtime::{
-    Access, Contract, Lifecycle, Listener, OpsArgs, Running, Service, TelemetryArgs, TenantsArgs,
-};
+use service_runtime::{Access, Contract, Lifecycle, Listener, OpsArgs, Running, Service, TelemetryArgs, TenantsArgs};
 use tonic::service::Routes;
 
 pub use config::{

@@ -1,5 +1,6 @@
 //! The plan of a run: what is started, which comparisons are made, and what each should come to.
 
+mod flood;
 mod groups;
 mod relay;
 mod size;
@@ -26,7 +27,7 @@ const SAME: f64 = 0.85;
 const LARGE_GROUPS: [usize; 2] = [100_000, 500_000];
 
 /// The parts that need the small instance alone.
-const SMALL: [Section; 3] = [Section::Floor, Section::Delivery, Section::Build];
+const SMALL: [Section; 4] = [Section::Floor, Section::Flood, Section::Delivery, Section::Build];
 /// The parts that need the large instance, too.
 const LARGE: [Section; 6] = [
     Section::Size,
@@ -53,6 +54,8 @@ pub enum Section {
     Floor,
     /// The same with delivery on, to a simulated Platform that answers at once.
     Delivery,
+    /// Requests beside a flood of wrong credentials.
+    Flood,
     /// Deliveries a second.
     Rate,
     /// Calls of the Platform for Entra's requests.
@@ -178,6 +181,9 @@ impl Run<'_> {
                 };
                 self.with_delivery(&System::start(&setup).await?, &floor).await?;
             }
+        }
+        if self.wants(Section::Flood) {
+            self.flood(&small).await?;
         }
         if let Some(programs) = settings.against.as_ref().filter(|_| self.wants(Section::Build)) {
             say("starting the other build");
