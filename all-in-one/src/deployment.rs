@@ -78,7 +78,7 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
         .public_url
         .clone()
         .filter(|url| !url.is_empty())
-        .unwrap_or_else(|| url(&gateway));
+        .unwrap_or_else(|| gateway_url(&settings, &gateway));
     let base = base.trim_end_matches('/').trim_end_matches(gateway::BASE_PATH);
     let endpoints = Endpoints {
         scim_base_url: format!("{base}{}", gateway::BASE_PATH),
@@ -90,7 +90,7 @@ pub async fn start(mut settings: Settings) -> Result<Deployment, Error> {
         adapter_grpc: settings.identity.adapter_url.clone(),
         platform_url: settings.adapter.platform.platform_url.clone().unwrap_or_default(),
     };
-    let local_base_url = format!("{}{}", url(&gateway), gateway::BASE_PATH);
+    let local_base_url = format!("{}{}", gateway_url(&settings, &gateway), gateway::BASE_PATH);
     let services = vec![gateway, identity, adapter];
     for service in &services {
         tokio::time::timeout(READY_WITHIN, service.readiness().ready())
@@ -166,6 +166,16 @@ pub(crate) fn accept(identity: &mut identity_service::Config, token: &SecretStri
         credentials.oauth_client_id = Some(client.client_id.clone());
         credentials.oauth_client_secret_sha256 = Some(SecretHash::of(&client.secret).to_string());
     }
+}
+
+/// The gateway alone may speak TLS here.
+fn gateway_url(settings: &Settings, gateway: &Running) -> String {
+    let scheme = if settings.gateway.edge.serves_tls() {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{}", gateway.addr)
 }
 
 fn url(service: &Running) -> String {

@@ -125,13 +125,8 @@ impl Call {
             read_anew: false,
             gateway: Arc::clone(gateway),
             query,
-            // An operation of a bulk request has the address of that request.
-            base: parts
-                .extensions
-                .get()
-                .cloned()
-                .or_else(|| gateway.public.clone())
-                .unwrap_or_else(|| Base::of_request(&parts.headers, &parts.uri)),
+            // As `edge::mark` found it; an operation of a bulk request has the address of that request.
+            base: parts.extensions.get().cloned().unwrap_or_default(),
             deadline: parts.extensions.get().copied().unwrap_or_default(),
             headers: parts.headers.clone(),
             origin: parts.extensions.get().cloned().unwrap_or_default(),

@@ -10,6 +10,7 @@ use service_runtime::{GrpcCallArgs, OpsArgs, TelemetryArgs};
 
 use crate::Error;
 use crate::auth::AuthArgs;
+use crate::edge::EdgeArgs;
 use crate::location::Base;
 
 /// Every setting of the gateway.
@@ -35,6 +36,9 @@ pub struct Config {
     /// How SCIM is served.
     #[command(flatten)]
     pub scim: ScimArgs,
+    /// How clients reach us.
+    #[command(flatten)]
+    pub edge: EdgeArgs,
     /// Logs, traces and metrics.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
@@ -47,7 +51,8 @@ pub struct Config {
 #[derive(clap::Args, Clone, Debug)]
 pub struct ScimArgs {
     /// Address by which clients reach this gateway, such as `https://scim.example.com`; `/scim/v2` is added unless it ends
-    /// so. Goes into Location and meta.location. Without it the request's Host header is used, with http.
+    /// so. Goes into Location and meta.location. Without it these say what TRUSTED_PROXIES tell, or else the request's Host
+    /// header, with https where the gateway speaks TLS itself.
     #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
     /// Time for a whole request, such as 30s; what takes longer is answered with 504. 0 means no limit.
@@ -100,6 +105,7 @@ impl Default for Config {
             grpc: GrpcCallArgs::default(),
             auth: AuthArgs::default(),
             scim: ScimArgs::default(),
+            edge: EdgeArgs::default(),
             telemetry: TelemetryArgs::default(),
             ops: OpsArgs::default(),
         }
@@ -113,7 +119,9 @@ impl Config {
         self.grpc.check().map_err(Error::Grpc)?;
         // An empty value is how deployment files say "not set".
         let public = self.scim.public_url.as_deref().filter(|url| !url.is_empty());
-        public.map(Base::from_setting).transpose()
+        let public = public.map(Base::from_setting).transpose()?;
+        self.edge.check()?;
+        Ok(public)
     }
 }
 
@@ -137,12 +145,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_served_is_refused() {
-        let table: [(&[&str], &str); 5] = [
+        let table: [(&[&str], &str); 9] = [
             (&["--public-url", "scim.example.com"], "--public-url"),
             (&["--public-url", "https://a/?b"], "--public-url"),
             (&["--entra-authority", "http://login.example"], "--entra-authority"),
             (&["--entra-authority", "login.example"], "--entra-authority"),
             (&["--entra-sts", "ftp://sts.example"], "--entra-sts"),
+            (&["--tls-cert-file", "cert.pem"], "--tls-cert-file"),
+            (&["--tls-key-file", "key.pem"], "--tls-key-file"),
+            (&["--tls-client-ca-file", "ca.pem"], "--tls-client-ca-file"),
+            (&["--trusted-proxies", "10.0.0.0/8,0.0.0.0/0"], "--trusted-proxies"),
         ];
         for (arguments, setting) in table {
             let config = Command::parse_from([&["gateway"], arguments].concat()).config;

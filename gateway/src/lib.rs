@@ -13,6 +13,7 @@ mod conditional;
 mod config;
 mod delivery;
 mod discovery;
+mod edge;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -25,22 +26,24 @@ mod members;
 mod oauth;
 mod origin;
 mod query;
+mod refusals;
 mod router;
 mod schemas;
 mod users;
 
 use std::sync::Arc;
 
-use service_runtime::{Connection, Lifecycle, OpsArgs, Running, TelemetryArgs};
+use service_runtime::{Connection, Lifecycle, Listener, OpsArgs, Running, TelemetryArgs};
 
 pub use auth::AuthArgs;
 pub use config::{Config, ScimArgs};
+pub use edge::{EdgeArgs, ProxyHeaders};
 pub use oauth::PATH as TOKEN_PATH;
 pub use router::BASE_PATH;
 
 use auth::Credentials;
+use edge::Edge;
 use identity::Identity;
-use location::Base;
 use schemas::Tables;
 
 /// What keeps the gateway from starting. The text never contains a credential.
@@ -125,7 +128,9 @@ async fn begin(
 ) -> Result<Running, Error> {
     let gateway = Arc::new(Gateway::new(&config, identity.clone(), tables, credentials)?);
     let lifecycle = Lifecycle::start(&config.ops).await.map_err(Error::Start)?;
+    let tls = config.edge.tls(&lifecycle)?;
     let listener = service_runtime::bind(config.listen).await.map_err(Error::Start)?;
+    let listener = Listener::from(listener).with_tls(tls);
     let dependency = lifecycle.readiness.dependency("identity-service");
     let health = |stop| identity::follow_health(identity, dependency, stop);
     lifecycle.tasks.spawn("identity-service health", health);
@@ -146,7 +151,7 @@ struct Gateway {
     tables: Tables,
     credentials: Arc<Credentials>,
     settings: ScimArgs,
-    public: Option<Base>,
+    edge: Edge,
 }
 
 impl Gateway {
@@ -157,7 +162,7 @@ impl Gateway {
             tables,
             credentials: Arc::new(credentials),
             settings: config.scim.clone(),
-            public,
+            edge: Edge::new(&config.edge, public),
         })
     }
 }

@@ -1,7 +1,6 @@
 //! Where resources are, as clients see it: `meta.location`, `Location` and every `$ref`. The public address comes from
-//! the settings, else from the request's Host; headers of proxies are not trusted.
+//! the settings, else from what trusted proxies say, else from the request's Host (see [`crate::edge`]).
 
-use http::header::{HOST, HeaderMap};
 use http::uri::{Authority, Uri};
 use uuid::Uuid;
 
@@ -12,6 +11,13 @@ use crate::{BASE_PATH, Error};
 /// The address of the SCIM endpoint, such as `https://scim.example.com/scim/v2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Base(String);
+
+/// A path: whoever reads it knows where it came from.
+impl Default for Base {
+    fn default() -> Self {
+        Self::reached(false, None, "")
+    }
+}
 
 impl Base {
     /// Reads `--public-url`, with or without the endpoint's path.
@@ -36,14 +42,12 @@ impl Base {
         )))
     }
 
-    /// Derives the address from a request. Without a usable host it is a path, which is a valid reference too.
-    pub(crate) fn of_request(headers: &HeaderMap, uri: &Uri) -> Self {
-        let host = headers
-            .get(HOST)
-            .and_then(|host| Authority::try_from(host.as_bytes()).ok());
-        match uri.authority().cloned().or(host).filter(is_plain) {
-            Some(authority) => Self(format!("http://{authority}{BASE_PATH}")),
-            None => Self(BASE_PATH.to_owned()),
+    /// The address by which a client reached us. Without a usable host it is a path, which is a valid reference too.
+    pub(crate) fn reached(secure: bool, host: Option<&Authority>, prefix: &str) -> Self {
+        let scheme = if secure { "https" } else { "http" };
+        match host.filter(|host| is_plain(host)) {
+            Some(host) => Self(format!("{scheme}://{host}{prefix}{BASE_PATH}")),
+            None => Self(format!("{prefix}{BASE_PATH}")),
         }
     }
 
@@ -99,7 +103,6 @@ fn is_plain(authority: &Authority) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use proto::resource::v1::{EnterpriseUser, Manager, Meta, MultiValue};
 
     use super::*;
@@ -139,31 +142,18 @@ mod tests {
     }
 
     #[test]
-    fn without_the_setting_the_host_header_tells() {
-        let base = |host: Option<&str>, uri: &str| {
-            let headers = host
-                .into_iter()
-                .map(|host| (HOST, HeaderValue::from_str(host).unwrap()))
-                .collect();
-            Base::of_request(&headers, &uri.parse().unwrap()).0
+    fn without_the_setting_it_is_where_the_client_came_to() {
+        let base = |secure, host: Option<&str>, prefix| {
+            let host: Option<Authority> = host.map(|host| host.parse().unwrap());
+            Base::reached(secure, host.as_ref(), prefix).0
         };
         assert_eq!(
-            base(Some("gw.example:8080"), "/scim/v2/Users"),
+            base(false, Some("gw.example:8080"), ""),
             "http://gw.example:8080/scim/v2"
         );
-        assert_eq!(
-            base(None, "http://two.example/scim/v2/Users"),
-            "http://two.example/scim/v2"
-        );
-        for nonsense in [
-            None,
-            Some(""),
-            Some("a b"),
-            Some("user@gw.example"),
-            Some("gw.example/\"x"),
-        ] {
-            assert_eq!(base(nonsense, "/scim/v2/Users"), "/scim/v2", "{nonsense:?}");
-        }
+        assert_eq!(base(true, Some("gw.example"), "/idp"), "https://gw.example/idp/scim/v2");
+        assert_eq!(base(true, None, ""), "/scim/v2");
+        assert_eq!(base(true, Some("user@gw.example"), "/idp"), "/idp/scim/v2");
     }
 
     #[test]

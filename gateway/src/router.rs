@@ -1,5 +1,6 @@
 //! The table of contents: every route, and what surrounds them all, from the outside in: the path brought into one
-//! form, a span, the request's id, a guard against panics, the time limit, compression, the credential.
+//! form, a span, who asks from where, the request's id, a guard against panics, the networks that may call, the time limit,
+//! compression, the credential.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -18,9 +19,10 @@ use tower_http::compression::predicate::SizeAbove;
 use uuid::Uuid;
 
 use crate::call::Call;
+use crate::edge::Client;
 use crate::error::{Cause, Problem};
 use crate::origin::RequestId;
-use crate::{Gateway, auth, bulk, call, discovery, groups, list, oauth, users};
+use crate::{Gateway, auth, bulk, call, discovery, edge, groups, list, oauth, users};
 
 /// Where SCIM is served.
 pub const BASE_PATH: &str = "/scim/v2";
@@ -57,8 +59,10 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
         // The outermost first. Given one by one, each would put every route into another box.
         .layer((
             service_runtime::http_server_layer(),
+            middleware::map_request_with_state(Arc::clone(&gateway), edge::mark),
             middleware::from_fn(identify),
             CatchPanicLayer::custom(panicked as fn(Box<dyn Any + Send>) -> Response),
+            middleware::from_fn_with_state(Arc::clone(&gateway), edge::admit),
             middleware::from_fn_with_state(Arc::clone(&gateway), call::limit_time),
             compression(),
         ))
@@ -144,13 +148,15 @@ async fn identify(mut request: Request, next: Next) -> Response {
     let made = || HeaderValue::try_from(Uuid::new_v4().to_string()).expect("a UUID is a header value");
     let id = given.unwrap_or_else(made);
     request.extensions_mut().insert(RequestId(id.clone()));
+    let client = request.extensions().get().and_then(|Client(address)| *address);
+    let client = client.map(tracing::field::display);
     let mut response = next.run(request).await;
     let (status, request_id) = (response.status().as_u16(), id.to_str().unwrap_or_default());
     let cause = response.extensions().get::<Cause>().map(|cause| &*cause.0);
     if response.status().is_server_error() {
-        tracing::warn!(request_id, status, cause, "request failed");
+        tracing::warn!(request_id, client, status, cause, "request failed");
     } else {
-        tracing::debug!(request_id, status, cause, "request answered");
+        tracing::debug!(request_id, client, status, cause, "request answered");
     }
     response.headers_mut().insert(REQUEST_ID, id);
     response

@@ -11,6 +11,7 @@ use service_runtime::health::{Report, State};
 
 mod bulk;
 mod client;
+mod edge;
 
 use client::ask;
 

@@ -3,7 +3,7 @@
 use http::HeaderName;
 use serde_json::{Value, json};
 use service_runtime::Running;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A request as a client writes it: `METHOD /path`, headers, a body.
@@ -39,6 +39,11 @@ impl<'a> Ask<'a> {
     }
 
     pub(super) async fn of(self, running: &Running) -> Answer {
+        self.over(TcpStream::connect(running.addr).await.unwrap()).await
+    }
+
+    /// The answer over a connection that is there already, and ends with it.
+    pub(super) async fn over(self, socket: impl AsyncRead + AsyncWrite) -> Answer {
         let mut request = format!("{} HTTP/1.1\r\nHost: gw.example\r\nConnection: close\r\n", self.line).into_bytes();
         for (name, value) in &self.headers {
             request.extend(format!("{name}: {value}\r\n").bytes());
@@ -48,8 +53,7 @@ impl<'a> Ask<'a> {
         }
         request.extend(b"\r\n");
         request.extend(self.body);
-        let mut socket = TcpStream::connect(running.addr).await.unwrap();
-        let (mut reader, mut writer) = socket.split();
+        let (mut reader, mut writer) = tokio::io::split(socket);
         let mut bytes = Vec::new();
         // A refused body is not read to its end, so writing it may fail; the answer is there all the same.
         let (_, read) = tokio::join!(writer.write_all(&request), reader.read_to_end(&mut bytes));
