@@ -43,7 +43,7 @@ pub use health::{Dependency, Readiness, grpc_routes};
 pub use listen::{bind, listen};
 pub use observe::{grpc_server_layer, http_server_layer};
 pub use ops::{OpsArgs, healthcheck};
-pub use server::{Lifecycle, Listener, Running, serve_grpc, serve_http};
+pub use server::{ConnectionLimits, Lifecycle, Listener, Running, serve_grpc, serve_http};
 pub use service::{Service, main};
 pub use shutdown::{EX_START, EX_USAGE, Hangups, Signals, drain, run_until_stopped, run_with};
 pub use tasks::Tasks;

@@ -19,12 +19,16 @@ use crate::health::Phase;
 use crate::{Error, OpsArgs, Readiness, Tasks, Tls, bind, grpc_server_layer, ops};
 
 mod accept;
+mod connection;
 mod drain;
+mod limits;
 mod opening;
+mod rewound;
 mod wire;
 
 use accept::Acceptor;
 use drain::Stages;
+pub use limits::ConnectionLimits;
 
 /// How long connections that were cut may take to vanish.
 const CUT_PATIENCE: Duration = Duration::from_secs(1);
@@ -70,6 +74,7 @@ impl Lifecycle {
                 let acceptor = Acceptor {
                     router: ops::router(readiness.clone()),
                     tls: None,
+                    limits: ConnectionLimits::default(),
                     drain: ops.stages.follow(),
                     cut: cut.clone(),
                     connections: ops.connections.clone(),
@@ -98,11 +103,16 @@ impl Lifecycle {
     }
 
     fn serve(self, listener: Listener, router: Router) -> Result<Running, Error> {
-        let Listener { tcp: listener, tls } = listener;
+        let Listener {
+            tcp: listener,
+            tls,
+            limits,
+        } = listener;
         let addr = local_addr(&listener, SocketAddr::from(([0, 0, 0, 0], 0)))?;
         let acceptor = Acceptor {
             router,
             tls,
+            limits,
             drain: self.stages.follow(),
             cut: self.cut.clone(),
             connections: self.connections.clone(),
@@ -125,15 +135,20 @@ impl Lifecycle {
     }
 }
 
-/// What a server listens on, and how. A bound socket alone is one without TLS.
+/// What a server listens on, and how. A bound socket alone is one without TLS, and with no limits but those of every listener.
 pub struct Listener {
     tcp: TcpListener,
     tls: Option<Tls>,
+    limits: ConnectionLimits,
 }
 
 impl From<TcpListener> for Listener {
     fn from(tcp: TcpListener) -> Self {
-        Self { tcp, tls: None }
+        Self {
+            tcp,
+            tls: None,
+            limits: ConnectionLimits::default(),
+        }
     }
 }
 
@@ -141,6 +156,11 @@ impl Listener {
     /// The same with TLS on every connection, or without.
     pub fn with_tls(self, tls: Option<Tls>) -> Self {
         Self { tls, ..self }
+    }
+
+    /// The same with bounds of its connections.
+    pub fn with_limits(self, limits: ConnectionLimits) -> Self {
+        Self { limits, ..self }
     }
 }
 

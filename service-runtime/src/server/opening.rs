@@ -9,7 +9,8 @@ use tokio::io::AsyncReadExt;
 use tokio::time::{sleep, timeout};
 
 use super::drain::Drain;
-use super::wire::{Rewound, Wire};
+use super::rewound::Rewound;
+use super::wire::Wire;
 
 /// What every HTTP/2 connection begins with, and no HTTP/1 connection does (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -23,11 +24,13 @@ pub(super) enum Version {
 /// The connection, from its first byte on.
 pub(super) type Opened = TokioIo<Rewound>;
 
-/// Waits for the first bytes, `patience` at most. `None` if the connection ended without a word, or was silent too long.
+/// Waits for the first bytes, `patience` at most; what comes after them is written with `stalled` for a client that takes
+/// nothing. `None` if the connection ended without a word, or was silent too long.
 pub(super) async fn open(
     mut stream: Wire,
     drain: &mut Drain,
     patience: Duration,
+    stalled: Option<Duration>,
 ) -> io::Result<Option<(Version, Opened)>> {
     let mut first = [0; PREFACE.len()];
     let heard = tokio::select! {
@@ -44,7 +47,7 @@ pub(super) async fn open(
         return Ok(None);
     };
     let (version, heard) = known?;
-    let rewound = Rewound::new(first[..heard].to_vec(), stream);
+    let rewound = Rewound::new(first[..heard].to_vec(), stream, stalled);
     Ok(Some((version, TokioIo::new(rewound))))
 }
 

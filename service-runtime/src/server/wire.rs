@@ -1,5 +1,4 @@
-//! A connection as bytes, with or without TLS: what the handshake made of it, and the bytes that were read to find out which
-//! HTTP it speaks.
+//! A connection as bytes, with or without TLS, and the handshake where there is TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -150,57 +149,5 @@ impl AsyncWrite for Wire {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
-    }
-}
-
-/// A connection of which some bytes were read already.
-pub(super) struct Rewound {
-    read: io::Cursor<Vec<u8>>,
-    wire: Wire,
-}
-
-impl Rewound {
-    pub(super) fn new(read: Vec<u8>, wire: Wire) -> Self {
-        Self {
-            read: io::Cursor::new(read),
-            wire,
-        }
-    }
-}
-
-impl AsyncRead for Rewound {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let begun = this.read.position() < this.read.get_ref().len() as u64;
-        if begun && into.remaining() > 0 {
-            return Pin::new(&mut this.read).poll_read(cx, into);
-        }
-        Pin::new(&mut this.wire).poll_read(cx, into)
-    }
-}
-
-impl AsyncWrite for Rewound {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().wire).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().wire).poll_write_vectored(cx, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.wire.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().wire).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().wire).poll_shutdown(cx)
     }
 }
