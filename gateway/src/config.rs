@@ -11,6 +11,7 @@ use service_runtime::{GrpcCallArgs, OpsArgs, TelemetryArgs};
 use crate::Error;
 use crate::auth::AuthArgs;
 use crate::edge::EdgeArgs;
+use crate::limits::LimitArgs;
 use crate::location::Base;
 
 /// Every setting of the gateway.
@@ -39,6 +40,9 @@ pub struct Config {
     /// How clients reach us.
     #[command(flatten)]
     pub edge: EdgeArgs,
+    /// How much they may ask for.
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// Logs, traces and metrics.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
@@ -106,6 +110,7 @@ impl Default for Config {
             auth: AuthArgs::default(),
             scim: ScimArgs::default(),
             edge: EdgeArgs::default(),
+            limits: LimitArgs::default(),
             telemetry: TelemetryArgs::default(),
             ops: OpsArgs::default(),
         }
@@ -121,6 +126,7 @@ impl Config {
         let public = self.scim.public_url.as_deref().filter(|url| !url.is_empty());
         let public = public.map(Base::from_setting).transpose()?;
         self.edge.check()?;
+        self.limits.check()?;
         Ok(public)
     }
 }
@@ -145,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_served_is_refused() {
-        let table: [(&[&str], &str); 9] = [
+        let table: [(&[&str], &str); 12] = [
             (&["--public-url", "scim.example.com"], "--public-url"),
             (&["--public-url", "https://a/?b"], "--public-url"),
             (&["--entra-authority", "http://login.example"], "--entra-authority"),
@@ -154,6 +160,9 @@ mod tests {
             (&["--tls-cert-file", "cert.pem"], "--tls-cert-file"),
             (&["--tls-key-file", "key.pem"], "--tls-key-file"),
             (&["--tls-client-ca-file", "ca.pem"], "--tls-client-ca-file"),
+            (&["--rate-limit", "24"], "--rate-limit"),
+            (&["--max-url-size", "1MiB"], "--max-url-size"),
+            (&["--max-header-size", "100"], "--max-header-size"),
             (&["--trusted-proxies", "10.0.0.0/8,0.0.0.0/0"], "--trusted-proxies"),
         ];
         for (arguments, setting) in table {

@@ -277,6 +277,33 @@ impl Problem {
         )
     }
 
+    pub(crate) fn long_url(limit: u64) -> Self {
+        let detail = format!("The URL is longer than {limit} bytes; a query can be the body of POST /.search.");
+        Self::new(StatusCode::URI_TOO_LONG, detail)
+    }
+
+    pub(crate) fn large_headers(limit: u64) -> Self {
+        let detail = format!("The headers are larger than {limit} bytes.");
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+    }
+
+    /// The client's tenant asks for more than it may, and shall come again later.
+    pub(crate) fn throttled(detail: &str, after: Duration) -> Self {
+        Self {
+            retry_after: Some(after),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
+        }
+    }
+
+    /// All tenants together ask for more than we can do.
+    pub(crate) fn overloaded(after: Duration) -> Self {
+        let detail = "The gateway has more requests under way than its CONCURRENCY. Try again.";
+        Self {
+            retry_after: Some(after),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        }
+    }
+
     /// A fault of ours; what is said of it here is for the log.
     pub(crate) fn internal(what: &str, cause: &dyn fmt::Display) -> Self {
         let detail = "The gateway failed; its log has the cause.";

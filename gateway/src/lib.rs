@@ -20,6 +20,7 @@ pub mod fuzzing;
 mod groups;
 mod identity;
 mod json;
+mod limits;
 mod list;
 mod location;
 mod members;
@@ -38,12 +39,14 @@ use service_runtime::{Connection, Lifecycle, Listener, OpsArgs, Running, Telemet
 pub use auth::AuthArgs;
 pub use config::{Config, ScimArgs};
 pub use edge::{EdgeArgs, ProxyHeaders};
+pub use limits::LimitArgs;
 pub use oauth::PATH as TOKEN_PATH;
 pub use router::BASE_PATH;
 
 use auth::Credentials;
 use edge::Edge;
 use identity::Identity;
+use limits::Limits;
 use schemas::Tables;
 
 /// What keeps the gateway from starting. The text never contains a credential.
@@ -130,7 +133,8 @@ async fn begin(
     let lifecycle = Lifecycle::start(&config.ops).await.map_err(Error::Start)?;
     let tls = config.edge.tls(&lifecycle)?;
     let listener = service_runtime::bind(config.listen).await.map_err(Error::Start)?;
-    let listener = Listener::from(listener).with_tls(tls);
+    let limits = config.limits.connections(&config.edge.trusted_proxies);
+    let listener = Listener::from(listener).with_tls(tls).with_limits(limits);
     let dependency = lifecycle.readiness.dependency("identity-service");
     let health = |stop| identity::follow_health(identity, dependency, stop);
     lifecycle.tasks.spawn("identity-service health", health);
@@ -152,6 +156,7 @@ struct Gateway {
     credentials: Arc<Credentials>,
     settings: ScimArgs,
     edge: Edge,
+    limits: Limits,
 }
 
 impl Gateway {
@@ -163,6 +168,7 @@ impl Gateway {
             credentials: Arc::new(credentials),
             settings: config.scim.clone(),
             edge: Edge::new(&config.edge, public),
+            limits: Limits::new(&config.limits),
         })
     }
 }

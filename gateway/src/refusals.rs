@@ -1,4 +1,4 @@
-//! Requests that are refused before any handler saw them: counted, each with its reason.
+//! Requests that are refused before any handler saw them: counted, each with its reason and, where that is known, its tenant.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,9 @@ static REFUSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
     service_runtime::meter("gateway")
         .u64_counter("scim.requests.refused")
         .with_unit("{request}")
-        .with_description("Requests refused before they were looked at, by reason: network.")
+        .with_description(
+            "Requests refused before they were looked at, by reason: network, url, headers, rate, concurrency, overload.",
+        )
         .build()
 });
 
@@ -19,12 +21,27 @@ static REFUSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
 pub(crate) enum Reason {
     /// It came from a network that may not call.
     Network,
+    /// Its URL is too long.
+    Url,
+    /// Its headers are too large.
+    Headers,
+    /// Its tenant sends too many in a second.
+    Rate,
+    /// Its tenant has too many under way.
+    Concurrency,
+    /// There are too many under way altogether.
+    Overload,
 }
 
 impl Reason {
     fn name(self) -> &'static str {
         match self {
             Self::Network => "network",
+            Self::Url => "url",
+            Self::Headers => "headers",
+            Self::Rate => "rate",
+            Self::Concurrency => "concurrency",
+            Self::Overload => "overload",
         }
     }
 }
@@ -32,4 +49,13 @@ impl Reason {
 /// Counts a request that was refused.
 pub(crate) fn count(reason: Reason) {
     REFUSED.add(1, &[KeyValue::new("reason", reason.name())]);
+}
+
+/// Counts a request of a tenant's that was refused.
+pub(crate) fn count_of(reason: Reason, tenant: &str) {
+    let labels = [
+        KeyValue::new("reason", reason.name()),
+        KeyValue::new("tenant", tenant.to_owned()),
+    ];
+    REFUSED.add(1, &labels);
 }

@@ -1,6 +1,6 @@
 //! The table of contents: every route, and what surrounds them all, from the outside in: the path brought into one
-//! form, a span, who asks from where, the request's id, a guard against panics, the networks that may call, the time limit,
-//! compression, the credential.
+//! form, a span, who asks from where, the request's id, a guard against panics, the networks that may call, the size of the head,
+//! the time limit, compression, the credential, the tenant's turn.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::call::Call;
 use crate::edge::Client;
 use crate::error::{Cause, Problem};
 use crate::origin::RequestId;
-use crate::{Gateway, auth, bulk, call, discovery, edge, groups, list, oauth, users};
+use crate::{Gateway, auth, bulk, call, discovery, edge, groups, limits, list, oauth, users};
 
 /// Where SCIM is served.
 pub const BASE_PATH: &str = "/scim/v2";
@@ -54,7 +54,10 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)
         // What stands below needs no credential: it gives one.
-        .layer(middleware::from_fn_with_state(Arc::clone(&gateway), auth::require))
+        .layer((
+            middleware::from_fn_with_state(Arc::clone(&gateway), auth::require),
+            middleware::from_fn_with_state(Arc::clone(&gateway), limits::wait_for_turn),
+        ))
         .route(oauth::PATH, post(oauth::token))
         // The outermost first. Given one by one, each would put every route into another box.
         .layer((
@@ -63,6 +66,7 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
             middleware::from_fn(identify),
             CatchPanicLayer::custom(panicked as fn(Box<dyn Any + Send>) -> Response),
             middleware::from_fn_with_state(Arc::clone(&gateway), edge::admit),
+            middleware::from_fn_with_state(Arc::clone(&gateway), limits::check_head),
             middleware::from_fn_with_state(Arc::clone(&gateway), call::limit_time),
             compression(),
         ))

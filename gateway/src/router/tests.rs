@@ -12,6 +12,7 @@ use service_runtime::health::{Report, State};
 mod bulk;
 mod client;
 mod edge;
+mod limits;
 
 use client::ask;
 
