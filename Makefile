@@ -75,7 +75,8 @@ torture: install-test-packages
 	$(CARGO) build --locked --workspace --bins
 	./target/debug/torture $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --store $(STORE) $(if $(PROFILE),--profile $(PROFILE)) $(ARGS)
 
-# Chromium opens the simulated Platform's page as a person would; the Redis store is tested on real servers (7.0 or newer).
+# Chromium opens the simulated Platform's page as a person would; the Redis store is tested on real servers (7.0 or newer);
+# certificates come from Pebble.
 .PHONY: install-test-packages
 install-test-packages:
 	@command -v redis-server >/dev/null 2>&1 && command -v redis-cli >/dev/null 2>&1 || { \
@@ -87,6 +88,11 @@ install-test-packages:
 		echo "make: installing libfaketime, which sets the clock of a process that is tested"; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends libfaketime; \
+	}
+	@command -v pebble >/dev/null 2>&1 && command -v pebble-challtestsrv >/dev/null 2>&1 || { \
+		echo "make: installing pebble, the authority that issues certificates to tests"; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends pebble; \
 	}
 	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || { \
 		echo "make: installing chromium, which a test opens a page with"; \

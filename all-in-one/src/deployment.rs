@@ -170,11 +170,7 @@ pub(crate) fn accept(identity: &mut identity_service::Config, token: &SecretStri
 
 /// The gateway alone may speak TLS here.
 fn gateway_url(settings: &Settings, gateway: &Running) -> String {
-    let scheme = if settings.gateway.edge.serves_tls() {
-        "https"
-    } else {
-        "http"
-    };
+    let scheme = if settings.gateway.serves_tls() { "https" } else { "http" };
     format!("{scheme}://{}", gateway.addr)
 }
 

@@ -130,7 +130,7 @@ impl Settings {
             let simulator = platform_simulator::Config::default();
             reach(&mut adapter, &simulator, format!("http://{}", simulator.listen));
         }
-        if self.options.rehearse > 0 && self.gateway.edge.serves_tls() {
+        if self.options.rehearse > 0 && self.gateway.serves_tls() {
             let reason =
                 "goes to the gateway's address on this machine, for which its certificate is not; rehearse without TLS";
             return Err(service_runtime::Error::setting("REHEARSE", reason).into());

@@ -9,6 +9,7 @@ use service_runtime::settings::{parse_bytes, parse_duration};
 use service_runtime::{GrpcCallArgs, OpsArgs, TelemetryArgs};
 
 use crate::Error;
+use crate::acme::AcmeArgs;
 use crate::auth::AuthArgs;
 use crate::edge::EdgeArgs;
 use crate::limits::LimitArgs;
@@ -40,6 +41,9 @@ pub struct Config {
     /// How clients reach us.
     #[command(flatten)]
     pub edge: EdgeArgs,
+    /// Certificates that we get by ourselves.
+    #[command(flatten)]
+    pub acme: AcmeArgs,
     /// How much they may ask for.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -110,6 +114,7 @@ impl Default for Config {
             auth: AuthArgs::default(),
             scim: ScimArgs::default(),
             edge: EdgeArgs::default(),
+            acme: AcmeArgs::default(),
             limits: LimitArgs::default(),
             telemetry: TelemetryArgs::default(),
             ops: OpsArgs::default(),
@@ -118,6 +123,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether clients reach the gateway by TLS that it speaks itself.
+    pub fn serves_tls(&self) -> bool {
+        self.edge.serves_tls() || self.acme.is_on()
+    }
+
     /// Checks the settings together; gives the public address.
     pub(crate) fn check(&self) -> Result<Option<Base>, Error> {
         self.auth.check()?;
@@ -126,6 +136,11 @@ impl Config {
         let public = self.scim.public_url.as_deref().filter(|url| !url.is_empty());
         let public = public.map(Base::from_setting).transpose()?;
         self.edge.check()?;
+        self.acme.check()?;
+        if self.acme.is_on() && self.edge.serves_tls() {
+            let reason = "is given beside --tls-cert-file; a certificate comes from one of them";
+            return Err(Error::setting("--acme-domains", reason));
+        }
         self.limits.check()?;
         Ok(public)
     }
@@ -151,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_served_is_refused() {
-        let table: [(&[&str], &str); 12] = [
+        let table: [(&[&str], &str); 18] = [
             (&["--public-url", "scim.example.com"], "--public-url"),
             (&["--public-url", "https://a/?b"], "--public-url"),
             (&["--entra-authority", "http://login.example"], "--entra-authority"),
@@ -161,6 +176,33 @@ mod tests {
             (&["--tls-key-file", "key.pem"], "--tls-key-file"),
             (&["--tls-client-ca-file", "ca.pem"], "--tls-client-ca-file"),
             (&["--rate-limit", "24"], "--rate-limit"),
+            (&["--acme-domains", "a.example"], "--acme-accept-terms"),
+            (
+                &["--acme-domains", "*.a.example", "--acme-accept-terms"],
+                "--acme-domains",
+            ),
+            (
+                &["--acme-domains", "a.example,192.0.2.1", "--acme-accept-terms"],
+                "--acme-domains",
+            ),
+            (
+                &["--acme-domains", "localhost", "--acme-accept-terms"],
+                "--acme-domains",
+            ),
+            (
+                &["--acme-domains", "a.b", "--acme-accept-terms", "--acme-contact", "me"],
+                "--acme-contact",
+            ),
+            (
+                &[
+                    "--acme-domains",
+                    "a.b",
+                    "--acme-accept-terms",
+                    "--acme-directory-url",
+                    "http://a/dir",
+                ],
+                "--acme-directory-url",
+            ),
             (&["--max-url-size", "1MiB"], "--max-url-size"),
             (&["--max-header-size", "100"], "--max-header-size"),
             (&["--trusted-proxies", "10.0.0.0/8,0.0.0.0/0"], "--trusted-proxies"),

@@ -55,8 +55,8 @@ pub struct EdgeArgs {
 }
 
 impl EdgeArgs {
-    /// Whether clients reach the gateway by TLS that it speaks itself.
-    pub fn serves_tls(&self) -> bool {
+    /// Whether there is a certificate in files.
+    pub(crate) fn serves_tls(&self) -> bool {
         self.tls_cert_file.is_some()
     }
 
@@ -110,11 +110,11 @@ pub(crate) struct Edge {
 pub(crate) struct Client(pub(crate) Option<IpAddr>);
 
 impl Edge {
-    /// With the address that the settings name, if they name one.
-    pub(crate) fn new(args: &EdgeArgs, public: Option<Base>) -> Self {
+    /// `secure` says whether clients reach us by TLS; `public` is the address that the settings name, if they name one.
+    pub(crate) fn new(args: &EdgeArgs, secure: bool, public: Option<Base>) -> Self {
         Self {
             public,
-            secure: args.serves_tls(),
+            secure,
             proxies: Proxies::new(&args.trusted_proxies, args.proxy_headers),
             allowed: (!args.allowed_networks.is_empty()).then(|| Networks::new(&args.allowed_networks)),
         }

@@ -4,6 +4,7 @@
 //! It holds no state but the tenants' schema tables and what credentials are checked by, and decides nothing about users: it knows SCIM's HTTP binding, and must never know where
 //! identity-service keeps things or what becomes of a change afterwards.
 
+mod acme;
 mod answer;
 mod auth;
 mod body;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 
 use service_runtime::{Connection, Lifecycle, Listener, OpsArgs, Running, TelemetryArgs};
 
+pub use acme::{AcmeArgs, AcmeChallenge};
 pub use auth::AuthArgs;
 pub use config::{Config, ScimArgs};
 pub use edge::{EdgeArgs, ProxyHeaders};
@@ -131,8 +133,12 @@ async fn begin(
 ) -> Result<Running, Error> {
     let gateway = Arc::new(Gateway::new(&config, identity.clone(), tables, credentials)?);
     let lifecycle = Lifecycle::start(&config.ops).await.map_err(Error::Start)?;
-    let tls = config.edge.tls(&lifecycle)?;
+    // Before the certificate: an authority may come to look as soon as it is asked.
     let listener = service_runtime::bind(config.listen).await.map_err(Error::Start)?;
+    let tls = match config.acme.tls(&lifecycle).await? {
+        Some(tls) => Some(tls),
+        None => config.edge.tls(&lifecycle)?,
+    };
     let limits = config.limits.connections(&config.edge.trusted_proxies);
     let listener = Listener::from(listener).with_tls(tls).with_limits(limits);
     let dependency = lifecycle.readiness.dependency("identity-service");
@@ -167,7 +173,7 @@ impl Gateway {
             tables,
             credentials: Arc::new(credentials),
             settings: config.scim.clone(),
-            edge: Edge::new(&config.edge, public),
+            edge: Edge::new(&config.edge, config.serves_tls(), public),
             limits: Limits::new(&config.limits),
         })
     }

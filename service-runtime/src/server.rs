@@ -102,22 +102,28 @@ impl Lifecycle {
         self.readiness.closing()
     }
 
-    fn serve(self, listener: Listener, router: Router) -> Result<Running, Error> {
-        let Listener {
-            tcp: listener,
-            tls,
-            limits,
-        } = listener;
-        let addr = local_addr(&listener, SocketAddr::from(([0, 0, 0, 0], 0)))?;
-        let acceptor = Acceptor {
+    /// Serves another router beside the service's own, until the service ends: what is not its work, and must be on another port. It
+    /// drains with the service.
+    pub fn serve_beside(&self, listener: Listener, router: Router) {
+        let Listener { tcp, tls, limits } = listener;
+        tokio::spawn(self.acceptor(router, tls, limits).run(tcp));
+    }
+
+    fn acceptor(&self, router: Router, tls: Option<Tls>, limits: ConnectionLimits) -> Acceptor {
+        Acceptor {
             router,
             tls,
             limits,
             drain: self.stages.follow(),
             cut: self.cut.clone(),
             connections: self.connections.clone(),
-        };
-        let accepting = acceptor.run(listener);
+        }
+    }
+
+    fn serve(self, listener: Listener, router: Router) -> Result<Running, Error> {
+        let Listener { tcp, tls, limits } = listener;
+        let addr = local_addr(&tcp, SocketAddr::from(([0, 0, 0, 0], 0)))?;
+        let accepting = self.acceptor(router, tls, limits).run(tcp);
         let closing = self.closing();
         self.tasks.spawn("server", |stop| async move {
             accepting.await;
