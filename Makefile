@@ -121,7 +121,7 @@ compose-test:
 
 # On the stable toolchain: without a sanitizer, which Rust without `unsafe` has little need of. What is found stays in
 # target/fuzz; an input that breaks a target belongs into its folder's seeds, and a test, once it is understood.
-FUZZ_TARGETS ?= filter path patch canonicalize bulk body credential token_request
+FUZZ_TARGETS ?= filter path patch canonicalize bulk body credential token_request tenants_file
 FUZZ_SECONDS ?= 60
 
 .PHONY: fuzz
@@ -176,6 +176,7 @@ lint: install-tools
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path scim/fuzz/Cargo.toml --check
 	$(CARGO) fmt --manifest-path gateway/fuzz/Cargo.toml --check
+	$(CARGO) fmt --manifest-path service-runtime/fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) deny --log-level error check bans licenses sources
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
@@ -184,6 +185,7 @@ fmt:
 	$(CARGO) fmt --all
 	$(CARGO) fmt --manifest-path scim/fuzz/Cargo.toml
 	$(CARGO) fmt --manifest-path gateway/fuzz/Cargo.toml
+	$(CARGO) fmt --manifest-path service-runtime/fuzz/Cargo.toml
 
 # Not a part of `lint`: the database is fetched, and what it says changes without any change of ours.
 .PHONY: advisories
