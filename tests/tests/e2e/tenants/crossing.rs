@@ -132,7 +132,7 @@ async fn an_operator_sees_and_stops_one_tenant() {
     two.settled(0).await;
     assert_eq!(two.names(0).await, ["anders@kestrel.example", ODILE]);
     assert_eq!(two.summary(1).await.unwrap().pending, 1);
-    admin(0, "merlin", &["resume", "--yes"]).await;
+    admin(0, "merlin", &["resume"]).await;
     two.settled(1).await;
     admin(1, "nobody", &["status"]).await;
 }

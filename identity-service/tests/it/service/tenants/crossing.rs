@@ -131,7 +131,7 @@ async fn crossings(engine: impl Into<Engine>) {
     }
     let sales = it.group("kestrel", "sales", &ids).await.unwrap();
     let own = it.user("merlin", "odile").await.unwrap();
-    let own_group = it.group("merlin", "sales", &[own.clone()]).await.unwrap();
+    let own_group = it.group("merlin", "sales", std::slice::from_ref(&own)).await.unwrap();
     let before = seen(&it, "kestrel").await;
 
     users_and_groups(&it, &ids, &sales, &own, &own_group).await;

@@ -112,7 +112,7 @@ async fn rules_that_changed_hold_for_the_next_request() {
     let with_nobody = |tenant: &str, name: &str| {
         let request = CreateGroupRequest {
             tenant: tenant.to_owned(),
-            group: Some(group(name, &[nobody.clone()])),
+            group: Some(group(name, std::slice::from_ref(&nobody))),
             request_id: None,
         };
         let mut client = it.groups();
