@@ -5,6 +5,7 @@ mod authority;
 mod certificates;
 mod contract;
 mod starting;
+mod told;
 
 use std::{path::PathBuf, time::Duration};
 
