@@ -47,9 +47,9 @@ const HTTPS: u16 = 443;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection to `uri` (`http://host:port`, or `https` to a peer that the system's authorities vouch for). Nothing is opened before the first
-/// call, and a lost connection is opened anew by the next. A call without a deadline of its own gets
-/// `request_timeout`, which covers the wait for the answer's head; zero means none.
+/// A connection to `uri` (`http://host:port`, or `https` to a peer that the system's authorities vouch for). Nothing is
+/// opened before the first call, and a lost connection is opened anew by the next. A call without a deadline of its own
+/// gets `request_timeout`, which covers the wait for the answer's head; zero means none.
 ///
 /// Must be called inside a tokio runtime.
 pub fn connect(uri: &str, request_timeout: Duration) -> Result<Connection, Error> {

@@ -21,17 +21,17 @@ impl Authority {
 
     /// Writes certificate and key of who has these DNS names, or URIs.
     pub(super) fn certify(&self, names: &[&str], pair: &Pair) {
-        self.sign(params(names), pair);
+        self.sign(&params(names), pair);
     }
 
     /// The same, and the certificate is one of long ago.
     pub(super) fn certify_expired(&self, names: &[&str], pair: &Pair) {
         let mut params = params(names);
         (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
-        self.sign(params, pair);
+        self.sign(&params, pair);
     }
 
-    fn sign(&self, params: CertificateParams, pair: &Pair) {
+    fn sign(&self, params: &CertificateParams, pair: &Pair) {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         std::fs::write(&pair.certificate, certificate.pem()).unwrap();
