@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
+use service_runtime::Panicked;
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -138,6 +139,7 @@ fn compression() -> CompressionLayer<SizeAbove> {
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature the layer asks for")]
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    Panicked::Http.count();
     let text = panic
         .downcast_ref::<&str>()
         .copied()

@@ -22,7 +22,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::access::{GrpcCallArgs, SharedToken};
 use crate::deadline::{self, DeadlineLayer};
 use crate::observe::{grpc_client_layer, grpc_server_layer};
-use crate::{Error, install_crypto_provider};
+use crate::{Error, Panicked, install_crypto_provider};
 
 mod dial;
 
@@ -138,6 +138,7 @@ pub(crate) fn catch_panic() -> CatchPanicLayer<PanicAnswer> {
 pub(crate) type PanicAnswer = fn(Box<dyn std::any::Any + Send>) -> Response<tonic::body::Body>;
 
 fn answer_panic(_panic: Box<dyn std::any::Any + Send>) -> Response<tonic::body::Body> {
+    Panicked::Grpc.count();
     Status::internal("internal error").into_http()
 }
 

@@ -9,6 +9,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::Panicked;
+
 /// The background tasks of one service. A clone is the same set.
 #[derive(Clone, Debug)]
 pub struct Tasks {
@@ -84,7 +86,10 @@ impl Tasks {
                 outcome = AssertUnwindSafe(task).catch_unwind() => outcome,
             };
             let reason = match outcome {
-                Err(_) => format!("background task {name} panicked"),
+                Err(_) => {
+                    Panicked::Task.count();
+                    format!("background task {name} panicked")
+                }
                 Ok(()) if endless && !stop.is_cancelled() => format!("background task {name} ended by itself"),
                 Ok(()) => return,
             };

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Path;
 use axum::routing::get;
 use futures_util::{Stream, StreamExt, stream};
@@ -59,14 +60,21 @@ impl Health for Witness {
         }
     }
 
-    async fn watch(&self, _: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let witness = self.clone();
+        let panics = request.get_ref().service == "panics";
         let answer = stream::once(async move {
+            assert!(!panics, "a test");
             witness.note(trace_context::current().as_deref());
             Ok(HealthCheckResponse::default())
         });
         Ok(Response::new(answer.boxed()))
     }
+}
+
+/// A piece of an answer that never comes.
+async fn broken() -> Result<&'static str, std::io::Error> {
+    panic!("a test")
 }
 
 async fn ask(connection: Connection, service: &str) -> Result<(), Status> {
@@ -120,6 +128,7 @@ async fn one_trace_through_http_and_grpc_and_its_metrics() {
     };
     let router = Router::new()
         .route("/users/{id}", get(handler))
+        .route("/breaks", get(|| async { Body::from_stream(stream::once(broken())) }))
         .layer(http_server_layer());
     let ops = OpsArgs {
         ops_listen: Some(any_port),
@@ -156,6 +165,20 @@ async fn one_trace_through_http_and_grpc_and_its_metrics() {
         HealthClient::new(connection.clone()).check(request).await.unwrap_err();
     }
 
+    // One in the midst of an answer breaks that off, and nothing else.
+    let broken = http(front.addr, "/breaks").await;
+    assert!(!broken.ends_with("\r\n0\r\n\r\n"), "{broken}");
+    let request = HealthCheckRequest {
+        service: "panics".to_owned(),
+    };
+    let mut watch = HealthClient::new(network.clone())
+        .watch(request)
+        .await
+        .unwrap()
+        .into_inner();
+    watch.message().await.unwrap_err();
+    ask(network.clone(), "").await.unwrap();
+
     let metrics = http(front.ops_addr.unwrap(), "/metrics").await;
     let line = |parts: &[&str]| metrics.lines().any(|line| parts.iter().all(|part| line.contains(part)));
     assert!(
@@ -176,6 +199,13 @@ async fn one_trace_through_http_and_grpc_and_its_metrics() {
         "rpc_service=\"grpc.health.v1.Health\""
     ]));
     assert!(line(&["process_memory_usage_bytes"]));
+    for during in ["grpc", "answer"] {
+        let counted = format!("during=\"{during}\"");
+        let twice = metrics
+            .lines()
+            .any(|line| line.starts_with("panics_total") && line.contains(&counted) && line.ends_with(" 2"));
+        assert!(twice, "{during}: {metrics}");
+    }
     assert!(!metrics.contains("anna"), "nothing personal becomes a label");
 
     assert!(front.stop(Duration::from_secs(10)).await);

@@ -5,10 +5,12 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use super::connection::Connection;
 use super::drain::Drain;
 use super::limits::{Addresses, ConnectionLimits, Ended, Place};
-use crate::Tls;
+use crate::{Panicked, Tls};
 
 /// Connections open at one time; the next ones wait in the system's queue.
 const MAX_CONNECTIONS: usize = 4096;
@@ -107,7 +109,10 @@ impl Acceptor {
         let served = connection.serve(stream, self.tls.clone());
         let cut = self.cut.clone();
         self.connections.spawn(async move {
-            cut.run_until_cancelled_owned(served).await;
+            let ended = AssertUnwindSafe(cut.run_until_cancelled_owned(served)).catch_unwind();
+            if ended.await.is_err() {
+                Panicked::Answer.count();
+            }
             drop(held);
         });
     }

@@ -3,7 +3,9 @@
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,10 +14,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::Response;
+use futures_util::FutureExt;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::rt::Executor;
+use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
@@ -27,7 +31,7 @@ use super::drain::Drain;
 use super::limits::{ConnectionLimits, Ended};
 use super::opening::{Version, open};
 use super::wire::Wire;
-use crate::{PeerCertificates, Tls};
+use crate::{Panicked, PeerCertificates, Tls};
 
 /// HTTP/1: time for a request's headers, and for an idle connection between requests. Longer than the minute after
 /// which load balancers give up an idle connection, so that it is they who close it.
@@ -162,8 +166,25 @@ fn tell(error: &(dyn StdError + Send + Sync + 'static)) {
     tracing::debug!(error = %crate::Chain(error), "connection ended");
 }
 
-fn builder(version: Version) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+/// Runs what HTTP/2 does for each of its streams.
+#[derive(Clone, Copy, Debug)]
+struct Streams;
+
+impl<F> Executor<F> for Streams
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        tokio::spawn(async move {
+            if AssertUnwindSafe(stream).catch_unwind().await.is_err() {
+                Panicked::Answer.count();
+            }
+        });
+    }
+}
+
+fn builder(version: Version) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(Streams);
     builder
         .http1()
         .timer(TokioTimer::new())
