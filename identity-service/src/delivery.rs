@@ -111,16 +111,17 @@ impl Relays {
         stop: &CancellationToken,
         cut: &CancellationToken,
     ) {
-        let Ok(served) = self.tenants.get(tenant.as_str()) else {
+        let mut tenants = self.tenants.clone();
+        let Some(served) = stop.run_until_cancelled(tenants.once_served(tenant.as_str())).await else {
             return;
         };
         let mut relay = self.relay(served);
         let mut way = Way::new(&relay.served.delivery);
-        let (mut wakes, mut tenants) = (self.wake.listen(), self.tenants.clone());
+        let mut wakes = self.wake.listen();
         let mut clock = Clock::new(Timestamp::now(), Instant::now());
         let mut went_back = self.ahead_of_us(tenant).await;
         loop {
-            let Ok(served) = self.tenants.get(tenant.as_str()) else {
+            let Some(served) = stop.run_until_cancelled(tenants.once_served(tenant.as_str())).await else {
                 return;
             };
             if !Arc::ptr_eq(&served, &relay.served) {

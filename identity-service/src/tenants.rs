@@ -126,6 +126,17 @@ impl Tenants {
         self.0.take()
     }
 
+    /// The tenant of that name with the settings in force, as soon as it is served. For its work: a tenant may be put back before
+    /// that has heard that it went.
+    pub(crate) async fn once_served(&mut self, name: &str) -> Arc<Served> {
+        loop {
+            if let Ok(served) = self.get(name) {
+                return served;
+            }
+            self.changed().await;
+        }
+    }
+
     /// Waits until the tenants, or the settings of one, are others.
     pub async fn changed(&mut self) {
         self.0.changed().await;

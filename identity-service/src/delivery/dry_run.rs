@@ -26,9 +26,7 @@ impl Relays {
     /// Makes what was only planned due, for as long as the relay runs, while something may be written.
     pub(super) async fn deliver_planned(&self, tenant: &Tenant, stop: &CancellationToken) {
         let (mut tenants, mut told) = (self.tenants.clone(), false);
-        while !stop.is_cancelled()
-            && let Ok(served) = self.tenants.get(tenant.as_str())
-        {
+        while let Some(served) = stop.run_until_cancelled(tenants.once_served(tenant.as_str())).await {
             let again = if served.policy.dry_run {
                 if !std::mem::replace(&mut told, true) {
                     tracing::warn!(scim.tenant = %tenant, "DRY_RUN is on: nothing is written to the Platform");

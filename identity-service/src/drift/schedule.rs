@@ -33,7 +33,8 @@ impl Schedule {
     async fn compare_again(&self, tenant: &Tenant) {
         let mut tenants = self.tenants.clone();
         // Settings that change while a comparison runs hold for the next.
-        while let Ok(served) = self.tenants.get(tenant.as_str()) {
+        loop {
+            let served = tenants.once_served(tenant.as_str()).await;
             let interval = served.drift.drift_interval;
             tokio::select! {
                 () = sleep(interval.min(LONGEST_SLEEP)) => {}
@@ -45,10 +46,7 @@ impl Schedule {
             let mut served = served;
             while !self.compare(&served).await {
                 sleep(interval.min(RETRY)).await;
-                let Ok(now) = self.tenants.get(tenant.as_str()) else {
-                    return;
-                };
-                served = now;
+                served = tenants.once_served(tenant.as_str()).await;
             }
         }
     }
