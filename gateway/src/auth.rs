@@ -28,7 +28,7 @@ use crate::origin::{Origin, RequestId};
 use crate::{Error, Gateway};
 
 pub(crate) use book::{Book, Who};
-pub(crate) use follow::{MAX_AGE, follow};
+pub(crate) use follow::{MAX_AGE, follow, follow_keys};
 use follow::{Present, Uses};
 use jwt::Rules;
 use key_sets::KeySets;

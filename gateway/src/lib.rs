@@ -148,6 +148,9 @@ async fn begin(
     let (credentials, service) = (Arc::clone(&gateway.credentials), gateway.identity.clone());
     let follow = |stop| auth::follow(credentials, service, dependency, stop);
     lifecycle.tasks.spawn("credentials", follow);
+    let credentials = Arc::clone(&gateway.credentials);
+    let follow = |stop| auth::follow_keys(credentials, stop);
+    lifecycle.tasks.spawn("keys of Entra", follow);
     let dependency = lifecycle.readiness.dependency("schemas");
     let follower = Arc::clone(&gateway);
     let follow = |stop| schemas::follow(follower, dependency, stop);

@@ -142,7 +142,23 @@ impl Uses {
     }
 }
 
-/// Keeps all of it fresh until stopped.
+/// Keeps Entra's keys fresh until stopped; apart from the verifiers, which wait for nobody's slow answer.
+pub(crate) async fn follow_keys(credentials: Arc<Credentials>, stop: CancellationToken) {
+    loop {
+        if let Some(book) = credentials.present.last() {
+            let trusted = book.entra_tenants();
+            let refreshed = credentials.key_sets.refresh(&trusted);
+            if stop.run_until_cancelled(refreshed).await.is_none() {
+                return;
+            }
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Keeps the verifiers fresh, and tells of uses, until stopped.
 pub(crate) async fn follow(
     credentials: Arc<Credentials>,
     identity: Identity,
@@ -159,15 +175,11 @@ pub(crate) async fn follow(
             credentials.present.ask(&identity).await
         };
         match &asked {
-            Ok(book) => {
-                dependency.ready();
-                let trusted = book.entra_tenants();
-                credentials.key_sets.refresh(&trusted).await;
-            }
+            Ok(_) => dependency.ready(),
             // Whether identity-service is there at all is told elsewhere, until it is too long ago.
             Err(_) if credentials.present.fresh().is_some() => {}
             Err(status) => {
-                dependency.not_ready(format!("identity-service does not say who may call: {}", Chain(status)))
+                dependency.not_ready(format!("identity-service does not say who may call: {}", Chain(status)));
             }
         }
         let pause = if credentials.present.last().is_some() {

@@ -302,7 +302,8 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_refused_by_its_setting_and_never_shown() {
         let secret = "dsg_the-token-itself";
-        let table: [(&str, fn(&mut CredentialArgs)); 8] = [
+        type Set = fn(&mut CredentialArgs);
+        let table: [(&str, Set); 8] = [
             ("BEARER_TOKEN_SHA256", |args| {
                 args.bearer_token_sha256 = Some("dsg_the-token-itself".to_owned());
             }),
@@ -327,7 +328,7 @@ mod tests {
                 args.oauth_client_entra_tenant = Some(TENANT.to_owned());
             }),
             ("ENTRA_TOKEN_TENANT", |args| {
-                args.entra_token_tenant = Some("contoso".to_owned())
+                args.entra_token_tenant = Some("contoso".to_owned());
             }),
         ];
         for (setting, set) in table {

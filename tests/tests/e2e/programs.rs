@@ -84,6 +84,9 @@ impl AllInOne {
             "adapter_grpc",
             "bearer_token",
             "identity_grpc",
+            "oauth_client_id",
+            "oauth_client_secret",
+            "oauth_token_url",
             "platform_url",
             "scim_base_url",
         ];

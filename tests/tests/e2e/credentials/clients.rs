@@ -56,13 +56,13 @@ impl Deployment {
     }
 }
 
-fn access_token(answer: Answer) -> String {
+fn access_token(answer: &Answer) -> String {
     let body = json_of(answer, 200);
     body["access_token"].as_str().unwrap().to_owned()
 }
 
 #[track_caller]
-fn json_of(answer: Answer, status: u16) -> Value {
+fn json_of(answer: &Answer, status: u16) -> Value {
     assert_eq!(answer.status, status, "{}", answer.text);
     assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(answer.header("cache-control"), "no-store");
@@ -76,7 +76,7 @@ async fn a_secret_in_the_header_or_in_the_form_gets_a_token_that_opens_scim() {
     let in_form = it.ask(&id, &secret).await;
     let in_header = it.token_request().basic_auth(&id, Some(&secret)).form(&[GRANT]);
     for answer in [in_form, Answer::of(in_header).await] {
-        let body = json_of(answer, 200);
+        let body = json_of(&answer, 200);
         assert_eq!(
             (&body["token_type"], &body["expires_in"]),
             (&json!("Bearer"), &json!(3600))
@@ -155,7 +155,7 @@ async fn what_is_no_request_for_a_token_is_told_so_and_gets_none() {
     for (nth, (request, status, error)) in table.into_iter().enumerate() {
         let answer = Answer::of(request).await;
         let challenge = answer.header("www-authenticate").to_owned();
-        let body = json_of(answer, status);
+        let body = json_of(&answer, status);
         assert_eq!(body["error"], error, "{nth}: {body}");
         assert!(!body["error_description"].as_str().unwrap().contains(&secret), "{nth}");
         // RFC 6749 §5.2: only who tried HTTP Basic is asked for it.
@@ -181,8 +181,8 @@ async fn two_secrets_are_good_at_once_and_a_token_ends_with_its_own() {
         .unwrap()
         .into_inner();
     let (of_first, of_second) = (
-        access_token(it.ask(&id, &first).await),
-        access_token(it.ask(&id, &rotated.client_secret).await),
+        access_token(&it.ask(&id, &first).await),
+        access_token(&it.ask(&id, &rotated.client_secret).await),
     );
     for token in [&of_first, &of_second] {
         it.scim.with_token(token).get("/Users").await.expect(200);
@@ -190,10 +190,10 @@ async fn two_secrets_are_good_at_once_and_a_token_ends_with_its_own() {
     it.revoke("entra", &rotated.credential.unwrap().secrets[0].id).await;
     it.until_refused(&of_first).await;
     it.scim.with_token(&of_second).get("/Users").await.expect(200);
-    json_of(it.ask(&id, &first).await, 401);
+    json_of(&it.ask(&id, &first).await, 401);
     it.revoke("entra", "").await;
     it.until_refused(&of_second).await;
-    json_of(it.ask(&id, &rotated.client_secret).await, 401);
+    json_of(&it.ask(&id, &rotated.client_secret).await, 401);
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn an_assertion_stands_in_for_a_secret_only_as_the_client_is_set_up() {
     for (what, assertion) in &accepted {
         // Twice: Entra uses one again while it is good.
         for _ in 0..2 {
-            let token = access_token(it.show(&id, assertion).await);
+            let token = access_token(&it.show(&id, assertion).await);
             it.scim.with_token(&token).get("/Users").await.expect(200);
         }
         assert_eq!(
@@ -237,7 +237,7 @@ async fn an_assertion_stands_in_for_a_secret_only_as_the_client_is_set_up() {
         ("client_assertion_type", ASSERTION),
         ("client_assertion", &accepted[0].1),
     ];
-    access_token(Answer::of(it.token_request().form(&no_client)).await);
+    access_token(&Answer::of(it.token_request().form(&no_client)).await);
 
     let signature_of_another = {
         let (head, _) = accepted[0].1.rsplit_once('.').unwrap();
@@ -267,7 +267,7 @@ async fn an_assertion_stands_in_for_a_secret_only_as_the_client_is_set_up() {
         ("half of it", accepted[0].1[..100].to_owned()),
     ];
     for (what, assertion) in refused {
-        let body = json_of(it.show(&id, &assertion).await, 401);
+        let body = json_of(&it.show(&id, &assertion).await, 401);
         assert_eq!(body["error"], "invalid_client", "{what}");
         assert!(!body.to_string().contains(&assertion), "{what}");
     }
@@ -279,7 +279,7 @@ async fn an_assertion_stands_in_for_a_secret_only_as_the_client_is_set_up() {
 async fn while_identity_service_is_away_nobody_is_told_401() {
     let mut it = Deployment::start().await;
     let (id, secret) = it.client("entra").await;
-    let token = access_token(it.ask(&id, &secret).await);
+    let token = access_token(&it.ask(&id, &secret).await);
     it.identity_goes_away().await;
     let scim = it.scim.with_token(&token);
     // For ten seconds the verdict stands, and the call behind it fails; then there is no verdict.
