@@ -3,6 +3,7 @@
 
 mod apart;
 mod crossing;
+mod long;
 
 use std::time::Duration;
 
