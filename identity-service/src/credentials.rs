@@ -2,7 +2,7 @@
 //!
 //! Secrets are told once and kept as hashes. What is kept of a tenant is one document, changed as a whole: who lost a race reads
 //! and changes again. What settings name stands beside it and is never written. This room knows credentials and the store; it
-//! must not know HTTP: gateways check what comes, by what [`Credentials::verifiers`] gives.
+//! must not know HTTP: gateways check what comes, by what `Credentials::verifiers` gives.
 
 pub(crate) mod command;
 pub(crate) mod kept;
