@@ -128,11 +128,13 @@ pub(crate) async fn follow(gateway: Arc<Gateway>, dependency: Dependency, stop: 
             Some(book) => fetch_all(&gateway, book.tenants(), &dependency).await,
         }
         let tables = &gateway.tables;
+        let tenants_are_known = known.is_some();
         let all = known.is_some_and(|book| book.tenants().iter().all(|tenant| tables.of(tenant).is_some()));
         let pause = if all { INTERVAL } else { FIRST_INTERVAL };
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
+            () = gateway.credentials.present.arrived(), if !tenants_are_known => {}
         }
     }
 }

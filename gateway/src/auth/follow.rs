@@ -58,6 +58,12 @@ impl Present {
         (asked.elapsed() < self.max_age).then(|| Arc::clone(book))
     }
 
+    /// Waits until there are any.
+    pub(crate) async fn arrived(&self) {
+        // The sender is ours, so that there is always one.
+        let _ = self.book.subscribe().wait_for(Option::is_some).await;
+    }
+
     /// The verifiers, fresh or not.
     pub(crate) fn last(&self) -> Option<Arc<Book>> {
         self.book.borrow().as_ref().map(|(book, _)| Arc::clone(book))
