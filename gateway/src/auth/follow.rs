@@ -37,8 +37,8 @@ const MOST_USES: usize = 1_000;
 /// The present verifiers.
 pub(crate) struct Present {
     book: watch::Sender<Option<(Arc<Book>, Instant)>>,
-    /// Held by who asks; when somebody did because of a credential that was not among them.
-    asking: tokio::sync::Mutex<Option<Instant>>,
+    /// Held by who asks; when somebody did because of a credential that was not among them, and what failed then.
+    asking: tokio::sync::Mutex<Option<(Instant, Option<Status>)>>,
     max_age: Duration,
 }
 
@@ -78,11 +78,16 @@ impl Present {
         if let Some((book, _)) = meanwhile {
             return Ok(book);
         }
-        if let Some(tried) = *tried {
-            tokio::time::sleep_until(tried + PAUSE).await;
+        match &*tried {
+            // Whoever waited meanwhile would fare no better.
+            Some((at, Some(failed))) if *at >= called => return Err(failed.clone()),
+            Some((at, _)) => tokio::time::sleep_until(*at + PAUSE).await,
+            None => {}
         }
-        *tried = Some(Instant::now());
-        self.ask(identity).await
+        let began = Instant::now();
+        let asked = self.ask(identity).await;
+        *tried = Some((began, asked.as_ref().err().cloned()));
+        asked
     }
 
     /// Asks for them now.

@@ -85,6 +85,24 @@ async fn before_it_is_known_who_may_call_nothing_is_401() {
 }
 
 #[tokio::test]
+async fn while_nobody_can_say_who_may_call_no_request_waits_for_all_others() {
+    let running = crate::start(Config {
+        scim: ScimArgs {
+            request_timeout: Duration::from_secs(10),
+            ..config().scim
+        },
+        ..config()
+    })
+    .await
+    .unwrap();
+    // One after the other they would take longer than a request may.
+    let answers = (0..100).map(|_| ask("GET /scim/v2/Users").of(&running));
+    for answer in futures_util::future::join_all(answers).await {
+        answer.error(503);
+    }
+}
+
+#[tokio::test]
 async fn before_the_schemas_are_known_scim_is_503() {
     let config = config();
     let identity = service_runtime::connect(&config.identity_url, config.scim.request_timeout).unwrap();
