@@ -157,7 +157,8 @@ impl Credentials {
             Some(found) => found?,
             None => jwt::entra_token(book, &self.rules, &self.key_sets, token).await?,
         };
-        book.verdicts.remember(token, &who);
+        let good_for = jwt::good_for(&self.rules, token, now);
+        book.verdicts.remember(token, &who, good_for);
         Ok(who)
     }
 }

@@ -1,6 +1,8 @@
 //! JSON Web Tokens (RFC 7519): access tokens of our own, and what Entra signs. Algorithms are ours to choose and never the
 //! token's; a key belongs to one algorithm.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jsonwebtoken::dangerous::insecure_decode;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -123,6 +125,17 @@ pub(crate) async fn trusted(rules: &Rules, key_sets: &KeySets, trust: &Trust, to
 pub(crate) fn claimed(token: &str) -> Option<(String, String)> {
     let claims = peek(token).ok()?;
     Some((claims.tid, claims.sub.to_ascii_lowercase()))
+}
+
+/// For how long a token that was accepted is still good.
+pub(super) fn good_for(rules: &Rules, token: &str, now: Timestamp) -> Duration {
+    #[derive(Deserialize)]
+    struct End {
+        exp: i64,
+    }
+    let end = insecure_decode::<End>(token).map_or(i64::MIN, |read| read.claims.exp);
+    let left = end.saturating_add_unsigned(rules.skew).saturating_sub(now.as_second());
+    Duration::from_secs(u64::try_from(left).unwrap_or(0))
 }
 
 fn verify(rules: &Rules, trust: &Trust, token: &str, key: &DecodingKey) -> Result<EntraClaims, Rejection> {

@@ -27,14 +27,15 @@ impl Verdicts {
         (now < *until).then(|| who.clone())
     }
 
-    pub(super) fn remember(&self, token: &str, who: &Who) {
+    /// Remembers whose a token is, no longer than it is good.
+    pub(super) fn remember(&self, token: &str, who: &Who, good_for: Duration) {
         let now = Instant::now();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.retain(|_, (_, until)| now < *until);
         }
         if known.len() < MOST {
-            known.insert(hash(token), (who.clone(), now + TTL));
+            known.insert(hash(token), (who.clone(), now + TTL.min(good_for)));
         }
     }
 }
@@ -51,17 +52,19 @@ mod tests {
             name: "entra".into(),
         };
         let verdicts = Verdicts::default();
-        verdicts.remember("token", &who);
+        verdicts.remember("token", &who, 2 * TTL);
         assert_eq!(verdicts.of("token"), Some(who.clone()));
         assert_eq!(verdicts.of("other"), None);
         tokio::time::advance(TTL).await;
         assert_eq!(verdicts.of("token"), None);
         for at in 0..2 * MOST {
-            verdicts.remember(&at.to_string(), &who);
+            verdicts.remember(&at.to_string(), &who, TTL);
         }
         assert_eq!(verdicts.0.lock().unwrap().len(), MOST);
         tokio::time::advance(TTL).await;
-        verdicts.remember("token", &who);
+        verdicts.remember("token", &who, TTL / 2);
         assert_eq!(verdicts.of("token"), Some(who));
+        tokio::time::advance(TTL / 2).await;
+        assert_eq!(verdicts.of("token"), None, "it has ended");
     }
 }

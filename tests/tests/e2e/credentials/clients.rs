@@ -276,6 +276,24 @@ async fn an_assertion_stands_in_for_a_secret_only_as_the_client_is_set_up() {
 }
 
 #[tokio::test]
+async fn a_request_is_finished_whose_token_ends_meanwhile() {
+    let it = Setup::default()
+        .gateway(&["--clock-skew=0"])
+        .identity(&["--answer-wait=20s"])
+        .adapter(&["--platform-timeout=10s"])
+        .access_tokens_for(Duration::from_secs(2))
+        .start()
+        .await;
+    let (id, secret) = it.client("entra").await;
+    let slow = json!({"method": "CDirectoryService/CreateUser", "fault": "slow", "delay_ms": 4000, "times": 1});
+    it.platform.fault(slow).await;
+    let scim = it.scim.with_token(&access_token(&it.ask(&id, &secret).await));
+    scim.post("/Users", &user("late@kestrel.example")).await.expect(201);
+    assert_eq!(it.platform.calls_of("CDirectoryService/CreateUser").await, 1);
+    assert_eq!(scim.get("/Users").await.status, 401, "it has ended");
+}
+
+#[tokio::test]
 async fn while_identity_service_is_away_nobody_is_told_401() {
     let mut it = Deployment::start().await;
     let (id, secret) = it.client("entra").await;
