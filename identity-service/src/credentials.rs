@@ -182,7 +182,8 @@ impl Credentials {
         let shown = self
             .change(tenant, Some(told), now, |all| {
                 let credential = self.kept_one(tenant, all, called)?;
-                let Some(secrets) = credential.secrets_mut().filter(|secrets| !secrets.is_empty()) else {
+                // Also where its last secret was revoked: this is how it comes to one again.
+                let What::Client { secrets, .. } = &mut credential.what else {
                     return Err(Error::InvalidRequest {
                         field: "credential",
                         problem: "is no client with a secret".to_owned(),
@@ -289,6 +290,9 @@ impl Credentials {
                     *last = (*last).max(minute);
                 }
             }
+            // Of what is gone nobody asks any more.
+            let Kept { credentials, used, .. } = all;
+            used.retain(|id, _| named.contains(id.as_str()) || credentials.iter().any(|one| one.id == *id));
             Ok(())
         })
         .await

@@ -216,7 +216,11 @@ async fn of_a_clients_secrets_two_are_live() {
     bench.revoke("entra", &after[0].0).await.unwrap();
     assert_eq!(live().await.len(), 1);
     assert!(bench.issue(&client.id, &after[1].0).await.is_ok());
-    for secret in [&after[0].0, &both[0].0, "", "other"] {
+    bench.revoke("entra", &after[1].0).await.unwrap();
+    assert_eq!(live().await.len(), 0);
+    let fourth = bench.rotate().await;
+    assert_eq!(live().await[0].1, hash(&fourth), "it comes to a secret again");
+    for secret in [&after[0].0, &after[1].0, &both[0].0, "", "other"] {
         let refused = bench.issue(&client.id, secret).await.unwrap_err();
         assert_eq!(
             reason(&refused),
