@@ -11,7 +11,7 @@ use http::{Method, Request, Response};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Histogram;
 use opentelemetry::trace::TraceContextExt;
-use opentelemetry_semantic_conventions::attribute;
+use opentelemetry_semantic_conventions::{attribute, metric};
 use tower::{Layer, Service};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
@@ -25,18 +25,21 @@ use call::{Call, Observed};
 
 /// Observes an HTTP server. Put it on a router with `Router::layer`, after its routes, so that it sees their templates.
 pub fn http_server_layer() -> ObserveLayer {
-    ObserveLayer::new(Side::HttpServer, "http.server.request.duration")
+    ObserveLayer::new(Side::HttpServer, metric::HTTP_SERVER_REQUEST_DURATION)
 }
 
 /// Observes a gRPC server. [`crate::serve_grpc`] and [`crate::in_process`] apply it themselves.
 pub fn grpc_server_layer() -> ObserveLayer {
-    ObserveLayer::new(Side::GrpcServer, "rpc.server.duration")
+    ObserveLayer::new(Side::GrpcServer, "rpc.server.call.duration")
 }
 
 /// Observes a gRPC client and hands the trace on. [`crate::connect`] and [`crate::in_process`] apply it themselves.
 pub(crate) fn grpc_client_layer() -> ObserveLayer {
-    ObserveLayer::new(Side::GrpcClient, "rpc.client.duration")
+    ObserveLayer::new(Side::GrpcClient, "rpc.client.call.duration")
 }
+
+const RPC_SYSTEM_NAME: &str = "rpc.system.name";
+const RPC_METHOD: &str = "rpc.method";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
@@ -153,23 +156,20 @@ fn http_span<Q>(request: &Request<Q>) -> (Span, Vec<KeyValue>) {
 }
 
 fn grpc_span(side: Side, path: &str) -> (Span, Vec<KeyValue>) {
-    let path = path.trim_start_matches('/');
-    let (service, method) = path.split_once('/').unwrap_or((path, ""));
+    let method = path.trim_start_matches('/');
     let span = tracing::info_span!(
         "rpc",
-        otel.name = format!("{service}/{method}"),
+        otel.name = method,
         otel.kind = if side == Side::GrpcClient { "client" } else { "server" },
         otel.status_code = Empty,
-        rpc.system = "grpc",
-        rpc.service = service,
+        rpc.system.name = "grpc",
         rpc.method = method,
-        rpc.grpc.status_code = Empty,
+        rpc.response.status_code = Empty,
         error.type = Empty,
     );
     let labels = vec![
-        KeyValue::new("rpc.system", "grpc"),
-        KeyValue::new("rpc.service", service.to_owned()),
-        KeyValue::new("rpc.method", method.to_owned()),
+        KeyValue::new(RPC_SYSTEM_NAME, "grpc"),
+        KeyValue::new(RPC_METHOD, method.to_owned()),
     ];
     (span, labels)
 }

@@ -190,13 +190,13 @@ async fn one_trace_through_http_and_grpc_and_its_metrics() {
         "{metrics}"
     );
     assert!(line(&[
-        "rpc_server_duration_seconds_count",
-        "rpc_method=\"Check\"",
-        "rpc_grpc_status_code=\"5\""
+        "rpc_server_call_duration_seconds_count",
+        "rpc_method=\"grpc.health.v1.Health/Check\"",
+        "rpc_response_status_code=\"NOT_FOUND\""
     ]));
     assert!(line(&[
-        "rpc_client_duration_seconds_count",
-        "rpc_service=\"grpc.health.v1.Health\""
+        "rpc_client_call_duration_seconds_count",
+        "error_type=\"INTERNAL\""
     ]));
     assert!(line(&["process_memory_usage_bytes"]));
     for during in ["grpc", "answer"] {

@@ -1,6 +1,7 @@
 //! One observed request until its end: where its status comes from, what counts as a fault, and what is then recorded.
 //! The end is reached once, by the last byte, by trailers, or by being dropped when the caller has gone.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,6 +14,10 @@ use opentelemetry_semantic_conventions::attribute;
 use tokio::time::Instant;
 use tonic::Code;
 use tracing::Span;
+
+use super::RPC_METHOD;
+
+const RPC_RESPONSE_STATUS_CODE: &str = "rpc.response.status_code";
 
 /// A request that is under way.
 #[derive(Debug)]
@@ -91,20 +96,20 @@ impl Call {
                 ));
             }
             Ending::Grpc(code) => {
-                self.span.record("rpc.grpc.status_code", code as i32);
+                self.span.record(RPC_RESPONSE_STATUS_CODE, code_name(code));
                 if code == Code::Unimplemented {
                     // A caller may ask for any name; labels must stay few.
-                    self.labels
-                        .retain(|label| !matches!(label.key.as_str(), "rpc.service" | "rpc.method"));
-                    self.labels.push(KeyValue::new("rpc.method", "_OTHER"));
+                    self.labels.retain(|label| label.key.as_str() != RPC_METHOD);
+                    self.labels.push(KeyValue::new(RPC_METHOD, "_OTHER"));
                 }
-                self.labels.push(KeyValue::new("rpc.grpc.status_code", code as i64));
+                self.labels
+                    .push(KeyValue::new(RPC_RESPONSE_STATUS_CODE, code_name(code)));
             }
             Ending::Unanswered | Ending::Abandoned => {}
         }
         let fault = self.ending.fault();
         if let Some(kind) = self.ending.error_type() {
-            self.span.record("error.type", kind);
+            self.span.record("error.type", &*kind);
             self.labels.push(KeyValue::new(attribute::ERROR_TYPE, kind));
         }
         if fault {
@@ -149,10 +154,13 @@ impl Ending {
         }
     }
 
-    fn error_type(self) -> Option<&'static str> {
+    /// What kind of failure it is, where it is one: the status, or why there is none.
+    fn error_type(self) -> Option<Cow<'static, str>> {
         match self {
-            Self::Unanswered => Some("unanswered"),
-            Self::Abandoned => Some("abandoned"),
+            Self::Unanswered => Some("unanswered".into()),
+            Self::Abandoned => Some("abandoned".into()),
+            Self::Http(status) if self.fault() => Some(status.as_u16().to_string().into()),
+            Self::Grpc(code) if self.fault() => Some(code_name(code).into()),
             Self::Http(_) | Self::Grpc(_) => None,
         }
     }
@@ -160,10 +168,33 @@ impl Ending {
     fn text(self) -> String {
         match self {
             Self::Http(status) => status.as_u16().to_string(),
-            Self::Grpc(code) => format!("{code:?}"),
+            Self::Grpc(code) => code_name(code).to_owned(),
             Self::Unanswered => "unanswered".to_owned(),
             Self::Abandoned => "abandoned".to_owned(),
         }
+    }
+}
+
+/// The name that gRPC gives a code.
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }
 
