@@ -98,7 +98,7 @@ impl Service for DelineaAdapter {
 pub async fn start(config: Config) -> Result<Running, Error> {
     tenants::check(&config)?;
     let access = access(&config)?;
-    let lifecycle = Lifecycle::start(&config.ops).await?;
+    let lifecycle = Lifecycle::start("delinea-adapter", &config.ops).await?;
     let adapter = Adapter::new(tenants::serve(&config, &lifecycle).await?);
     let server = AdapterServiceServer::new(adapter).max_decoding_message_size(MAX_REQUEST);
     let routes =

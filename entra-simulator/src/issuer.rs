@@ -91,7 +91,8 @@ impl Issuer {
             .route("/{tenant}/discovery/v2.0/keys", get(key_set))
             .with_state(Arc::clone(&shared));
         let listener = service_runtime::bind(listen).await?;
-        let running = service_runtime::serve_http(listener, router, Lifecycle::start(&OpsArgs::default()).await?)?;
+        let running =
+            service_runtime::serve_http(listener, router, Lifecycle::start("issuer", &OpsArgs::default()).await?)?;
         Ok(Self {
             running,
             shared,

@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use crate::error::Problem;
 use crate::identity::Identity;
 use crate::origin::{Origin, RequestId};
-use crate::{Error, Gateway};
+use crate::{Error, Gateway, traced};
 
 pub(crate) use book::{Book, Who};
 pub(crate) use follow::{MAX_AGE, follow, follow_keys};
@@ -178,6 +178,7 @@ pub(crate) async fn require(State(gateway): State<Arc<Gateway>>, mut request: Re
     match who {
         Ok(who) => {
             let origin = Origin::of(&request, &who.name);
+            traced::caller(&who.tenant, &origin);
             request.extensions_mut().insert(origin);
             gateway.tables.prepare(&gateway.identity, &who.tenant).await;
             request.extensions_mut().insert(Authenticated { tenant: who.tenant });

@@ -238,7 +238,7 @@ mod tests {
             drain_linger: Some(HEALTH_INTERVAL + AWAY_INTERVAL),
             ..OpsArgs::default()
         };
-        let life = Lifecycle::start(&ops).await.unwrap();
+        let life = Lifecycle::start("test", &ops).await.unwrap();
         let routes = grpc_routes(Routes::default(), &life.readiness, &[]).unwrap();
         let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         let peer = serve_grpc(listener, routes, Access::open(), life).unwrap();

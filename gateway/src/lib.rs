@@ -31,6 +31,7 @@ mod query;
 mod refusals;
 mod router;
 mod schemas;
+mod traced;
 mod users;
 
 use std::sync::Arc;
@@ -132,7 +133,7 @@ async fn begin(
     credentials: Credentials,
 ) -> Result<Running, Error> {
     let gateway = Arc::new(Gateway::new(&config, identity.clone(), tables, credentials)?);
-    let lifecycle = Lifecycle::start(&config.ops).await.map_err(Error::Start)?;
+    let lifecycle = Lifecycle::start("gateway", &config.ops).await.map_err(Error::Start)?;
     // Before the certificate: an authority may come to look as soon as it is asked.
     let listener = service_runtime::bind(config.listen).await.map_err(Error::Start)?;
     let tls = match config.acme.tls(&lifecycle).await? {

@@ -53,6 +53,12 @@ impl Origin {
         Self(parts.into())
     }
 
+    /// What is said under that name.
+    pub(crate) fn part(&self, name: &str) -> Option<&str> {
+        let part = self.0.iter().find(|(part, _)| *part == name);
+        part.and_then(|(_, value)| value.to_str().ok())
+    }
+
     /// Says it with a call.
     pub(crate) fn put(&self, metadata: &mut MetadataMap) {
         for (name, value) in self.0.iter() {

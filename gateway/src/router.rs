@@ -23,7 +23,7 @@ use crate::call::Call;
 use crate::edge::Client;
 use crate::error::{Cause, Problem};
 use crate::origin::RequestId;
-use crate::{Gateway, auth, bulk, call, discovery, edge, groups, limits, list, oauth, users};
+use crate::{Gateway, auth, bulk, call, discovery, edge, groups, limits, list, oauth, traced, users};
 
 /// Where SCIM is served.
 pub const BASE_PATH: &str = "/scim/v2";
@@ -154,9 +154,11 @@ async fn identify(mut request: Request, next: Next) -> Response {
     let made = || HeaderValue::try_from(Uuid::new_v4().to_string()).expect("a UUID is a header value");
     let id = given.unwrap_or_else(made);
     request.extensions_mut().insert(RequestId(id.clone()));
+    traced::target(&request);
     let client = request.extensions().get().and_then(|Client(address)| *address);
     let client = client.map(tracing::field::display);
     let mut response = next.run(request).await;
+    traced::created(&response);
     let (status, request_id) = (response.status().as_u16(), id.to_str().unwrap_or_default());
     let cause = response.extensions().get::<Cause>().map(|cause| &*cause.0);
     if response.status().is_server_error() {

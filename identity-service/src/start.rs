@@ -144,7 +144,7 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
 
     let access = access(&config)?;
     let listener = bind(config.listen).await?;
-    let life = Lifecycle::start(&config.ops).await?;
+    let life = Lifecycle::start("identity-service", &config.ops).await?;
     let state = life.readiness.dependency("store");
     engine.tell(&state);
     life.tasks.spawn("store", |stop| engine.watch(state, stop));

@@ -19,6 +19,8 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::Error;
 
+pub(crate) mod measured;
+
 /// The metadata by which an answer about health says why: the standard message knows ready and not ready alone.
 const PHASE: &str = "service-phase";
 const DRAINING: &str = "draining";
@@ -54,6 +56,22 @@ pub enum State {
     NotReady(String),
 }
 
+/// How a service is, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It does not serve yet.
+    Starting,
+    /// It serves, and all that it depends on works.
+    Ready,
+    /// It serves, with a restriction.
+    Degraded,
+    /// It runs, and cannot do its work.
+    NotReady,
+    /// It is about to go.
+    Draining,
+}
+
 /// What `/readyz` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -71,6 +89,17 @@ impl Report {
                 .dependencies
                 .values()
                 .any(|state| matches!(state, State::NotReady(_)))
+    }
+
+    /// How the service is, in a word.
+    pub fn standing(&self) -> Standing {
+        match self.phase {
+            Phase::Starting => Standing::Starting,
+            Phase::Draining => Standing::Draining,
+            Phase::Running if !self.is_ready() => Standing::NotReady,
+            Phase::Running if self.dependencies.values().all(|state| *state == State::Ready) => Standing::Ready,
+            Phase::Running => Standing::Degraded,
+        }
     }
 }
 
@@ -318,6 +347,7 @@ mod tests {
     fn readiness_follows_phase_and_dependencies() {
         let readiness = Readiness::new();
         assert!(!readiness.report().is_ready(), "a service that starts is not ready");
+        assert_eq!(readiness.report().standing(), Standing::Starting);
         readiness.enter(Phase::Running);
         assert!(readiness.report().is_ready());
         let store = readiness.dependency("store");
@@ -325,16 +355,21 @@ mod tests {
             !readiness.report().is_ready(),
             "a dependency not yet checked is not ready"
         );
+        store.ready();
+        assert_eq!(readiness.report().standing(), Standing::Ready);
         store.degraded("one replica");
         assert!(readiness.report().is_ready());
+        assert_eq!(readiness.report().standing(), Standing::Degraded);
         store.not_ready("connection refused");
         assert!(!readiness.report().is_ready());
+        assert_eq!(readiness.report().standing(), Standing::NotReady);
         store.forget();
         assert!(readiness.report().is_ready(), "what is gone holds nothing up");
         assert!(readiness.report().dependencies.is_empty());
         readiness.enter(Phase::Draining);
         readiness.enter(Phase::Running);
         assert_eq!(readiness.report().phase, Phase::Draining, "a drain is final");
+        assert_eq!(readiness.report().standing(), Standing::Draining);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use axum::extract::MatchedPath;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::{Method, Request, Response};
+use http::header::USER_AGENT;
+use http::{Method, Request, Response, Version};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Histogram;
 use opentelemetry::trace::TraceContextExt;
@@ -38,6 +39,8 @@ pub(crate) fn grpc_client_layer() -> ObserveLayer {
     ObserveLayer::new(Side::GrpcClient, "rpc.client.call.duration")
 }
 
+/// A caller's name for itself; longer ones are left out.
+const LONGEST_USER_AGENT: usize = 256;
 const RPC_SYSTEM_NAME: &str = "rpc.system.name";
 const RPC_METHOD: &str = "rpc.method";
 
@@ -104,7 +107,10 @@ where
         };
         match side {
             Side::HttpServer | Side::GrpcServer => {
-                let caller = trace_context::extract(request.headers());
+                let mut caller = trace_context::extract(request.headers());
+                if side == Side::HttpServer {
+                    caller = trace_context::of_stranger(&caller);
+                }
                 if caller.span().span_context().is_valid() {
                     // An error says that telemetry is off: nothing to continue.
                     let _ = span.set_parent(caller);
@@ -140,6 +146,8 @@ fn http_span<Q>(request: &Request<Q>) -> (Span, Vec<KeyValue>) {
     let method = known_method(request.method());
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
+    let user_agent = request.headers().get(USER_AGENT).and_then(|name| name.to_str().ok());
+    let user_agent = user_agent.filter(|name| name.len() <= LONGEST_USER_AGENT);
     let span = tracing::info_span!(
         "request",
         otel.name = name,
@@ -149,6 +157,8 @@ fn http_span<Q>(request: &Request<Q>) -> (Span, Vec<KeyValue>) {
         http.route = route,
         http.response.status_code = Empty,
         error.type = Empty,
+        network.protocol.version = protocol_version(request.version()),
+        user_agent.original = user_agent,
     );
     let mut labels = vec![KeyValue::new(attribute::HTTP_REQUEST_METHOD, method)];
     labels.extend(route.map(|route| KeyValue::new(attribute::HTTP_ROUTE, route.to_owned())));
@@ -172,6 +182,16 @@ fn grpc_span(side: Side, path: &str) -> (Span, Vec<KeyValue>) {
         KeyValue::new(RPC_METHOD, method.to_owned()),
     ];
     (span, labels)
+}
+
+fn protocol_version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "0.9",
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
+        _ => "1.1",
+    }
 }
 
 /// The method if it is one of HTTP's own; a caller may invent others, and labels must stay few.

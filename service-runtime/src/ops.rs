@@ -1,21 +1,23 @@
-//! The operators' listener of a service: alive, ready, metrics. It is apart from the service's own listener, so that it
+//! The operators' listener of a service: alive, ready, metrics, what is logged. It is apart from the service's own listener, so that it
 //! can stay inside the cluster, and answers from the first moment to the last of the drain.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::settings::parse_duration;
-use crate::{Error, Readiness, telemetry};
+use crate::telemetry::log_filter::{LogFilter, Unusable};
+use crate::{Chain, Error, Readiness, telemetry};
 
 /// How long a health check waits for its answer.
 const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,7 +27,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Settings of the operators' side of a service.
 #[derive(clap::Args, Clone, Debug)]
 pub struct OpsArgs {
-    /// Address that answers /healthz, /readyz and /metrics, such as 0.0.0.0:9090; not served when absent.
+    /// Address that answers /healthz, /readyz, /metrics and /log, such as 0.0.0.0:9090; not served when absent.
     #[arg(long, env = "OPS_LISTEN", value_name = "ADDRESS")]
     pub ops_listen: Option<SocketAddr>,
     /// Time a stop may take to finish what is under way, such as 10s; then it stops anyway.
@@ -69,6 +71,9 @@ pub(crate) fn router(readiness: Readiness) -> Router {
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .route("/log", get(log).put(change_log).delete(restore_log))
+        // A filter is short.
+        .layer(DefaultBodyLimit::max(4096))
         .with_state(readiness)
 }
 
@@ -80,6 +85,7 @@ async fn readyz(State(readiness): State<Readiness>) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let body = serde_json::json!({
+        "state": report.standing(),
         "ready": report.is_ready(),
         "phase": report.phase,
         "dependencies": report.dependencies,
@@ -95,6 +101,47 @@ async fn metrics() -> Response {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// How long another filter is in force.
+#[derive(Deserialize)]
+struct LogQuery {
+    /// A duration such as `15m`; until the next change, or the end of the process, when absent.
+    r#for: Option<String>,
+}
+
+async fn log() -> Response {
+    match LogFilter::of_process() {
+        Some(filter) => format!("{}\n", filter.present()).into_response(),
+        None => not_ours(),
+    }
+}
+
+async fn change_log(Query(query): Query<LogQuery>, body: String) -> Response {
+    let Some(filter) = LogFilter::of_process() else {
+        return not_ours();
+    };
+    let time = match query.r#for.as_deref().map(parse_duration).transpose() {
+        Ok(time) => time,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("for: {error}\n")).into_response(),
+    };
+    match filter.replace(body.trim(), time) {
+        Ok(()) => format!("{}\n", filter.present()).into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{}\n", Chain(&error))).into_response(),
+    }
+}
+
+async fn restore_log() -> Response {
+    let restored = LogFilter::of_process().map(|filter| filter.restore().map(|()| filter.present()));
+    match restored {
+        Some(Ok(present)) => format!("{present}\n").into_response(),
+        Some(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", Chain(&error))).into_response(),
+        None => not_ours(),
+    }
+}
+
+fn not_ours() -> Response {
+    (StatusCode::NOT_FOUND, format!("{}\n", Unusable::NotOurs)).into_response()
 }
 
 /// Asks the service whose operators' listener is at `addr` whether it is ready, within two seconds. For an image
@@ -166,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn readyz_reflects_phase_and_dependencies() {
-        let life = Lifecycle::start(&on_any_port()).await.unwrap();
+        let life = Lifecycle::start("test", &on_any_port()).await.unwrap();
         let (readiness, store) = (life.readiness.clone(), life.readiness.dependency("store"));
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         store.ready();
@@ -179,6 +226,7 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
         let body: serde_json::Value = serde_json::from_str(answer.lines().last().unwrap()).unwrap();
         let expected = serde_json::json!({
+            "state": "not_ready",
             "ready": false,
             "phase": "running",
             "dependencies": { "store": { "state": "not_ready", "reason": "connection refused" } },

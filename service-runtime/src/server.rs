@@ -15,7 +15,7 @@ use tonic::service::Routes;
 use crate::access::{Access, GuardLayer};
 use crate::connection::catch_panic;
 use crate::deadline::DeadlineLayer;
-use crate::health::Phase;
+use crate::health::{Phase, measured};
 use crate::{Error, OpsArgs, Readiness, Tasks, Tls, bind, grpc_server_layer, ops};
 
 mod accept;
@@ -57,10 +57,11 @@ struct Ops {
 }
 
 impl Lifecycle {
-    /// Begins a service's life; its operators' listener answers at once, with "starting".
-    pub async fn start(args: &OpsArgs) -> Result<Self, Error> {
+    /// Begins the life of the service of that name; its operators' listener answers at once, with "starting".
+    pub async fn start(service: &'static str, args: &OpsArgs) -> Result<Self, Error> {
         let cut = CancellationToken::new();
         let readiness = Readiness::until(cut.child_token());
+        measured::register(service, &readiness);
         let tasks = Tasks::new(cut.clone());
         let ops = match args.ops_listen {
             None => None,
@@ -289,7 +290,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     async fn start(router: Router, tasks: impl FnOnce(&Tasks)) -> Running {
-        let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
+        let life = Lifecycle::start("test", &OpsArgs::default()).await.unwrap();
         tasks(&life.tasks);
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         serve_http(listener, router, life).unwrap()

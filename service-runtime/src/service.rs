@@ -223,7 +223,7 @@ mod tests {
         }
 
         async fn start(config: EchoConfig) -> Result<Running, Error> {
-            let life = Lifecycle::start(&config.ops).await?;
+            let life = Lifecycle::start("test", &config.ops).await?;
             serve_http(
                 bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?,
                 axum::Router::new(),

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use opentelemetry::metrics::Meter;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
@@ -17,9 +18,19 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, reload};
 
 use crate::{Error, log_format, process};
+
+mod exports;
+pub(crate) mod log_filter;
+mod sampling;
+mod span_queue;
+
+use exports::Told;
+use log_filter::LogFilter;
+use sampling::Share;
+use span_queue::SpanQueue;
 
 /// Settings of logs, traces and metrics.
 #[derive(clap::Args, Clone, Debug)]
@@ -33,6 +44,10 @@ pub struct TelemetryArgs {
     /// Collector that traces and metrics are sent to by OTLP over gRPC, such as http://collector:4317; none when absent.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
+    /// Share of traces that are sent to the collector, from 0 to 1. Every service decides alike, so set it alike for all. Leave it at
+    /// 1 where the collector chooses, by what came of a request.
+    #[arg(long, env = "TRACE_SHARE", value_name = "SHARE", default_value_t = 1.0, value_parser = sampling::parse_share)]
+    pub trace_share: f64,
 }
 
 impl Default for TelemetryArgs {
@@ -41,6 +56,7 @@ impl Default for TelemetryArgs {
             log: "info,opentelemetry=warn".to_owned(),
             log_format: LogFormat::Text,
             otlp_endpoint: None,
+            trace_share: 1.0,
         }
     }
 }
@@ -87,8 +103,8 @@ pub fn init(service_name: &'static str, args: &TelemetryArgs) -> Result<Telemetr
     if SET_UP.swap(true, Ordering::SeqCst) {
         return Err(Error::TelemetryTwice);
     }
-    let set_up =
-        Telemetry::new(service_name, endpoint).and_then(|telemetry| telemetry.install(args.log_format, filter));
+    let set_up = Telemetry::new(service_name, endpoint, args.trace_share)
+        .and_then(|telemetry| telemetry.install(args.log_format, &args.log, filter));
     if set_up.is_err() {
         SET_UP.store(false, Ordering::SeqCst);
     }
@@ -108,49 +124,57 @@ pub(crate) fn prometheus_text() -> Result<String, prometheus::Error> {
 }
 
 impl Telemetry {
-    fn new(service_name: &'static str, endpoint: Option<&str>) -> Result<Self, Error> {
+    fn new(service_name: &'static str, endpoint: Option<&str>, share: f64) -> Result<Self, Error> {
+        // Who else has it: OTEL_RESOURCE_ATTRIBUTES, which the builder reads.
         let resource = Resource::builder()
             .with_service_name(service_name)
-            .with_attribute(opentelemetry::KeyValue::new(
-                "service.version",
-                env!("CARGO_PKG_VERSION"),
-            ))
+            .with_attributes([
+                KeyValue::new("service.namespace", "delinea-scim-gateway"),
+                KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+                KeyValue::new("service.instance.id", uuid::Uuid::new_v4().to_string()),
+            ])
             .build();
         let registry = prometheus::Registry::new();
         let scraped = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
             .build()
             .map_err(|error| Error::Metrics(error.into()))?;
-        let mut traces = SdkTracerProvider::builder().with_resource(resource.clone());
         let mut metrics = SdkMeterProvider::builder()
-            .with_resource(resource)
+            .with_resource(resource.clone())
             .with_reader(scraped)
             .with_view(seconds);
+        let mut traces = SdkTracerProvider::builder()
+            .with_resource(resource)
+            .with_sampler(Share::new(share));
+        let refused = |source: opentelemetry_otlp::ExporterBuildError| Error::Exporter {
+            endpoint: endpoint.unwrap_or_default().to_owned(),
+            source: source.into(),
+        };
         if let Some(endpoint) = endpoint {
-            let refused = |source: opentelemetry_otlp::ExporterBuildError| Error::Exporter {
-                endpoint: endpoint.to_owned(),
-                source: source.into(),
-            };
-            let spans = SpanExporter::builder()
-                .with_tonic()
-                .with_endpoint(endpoint)
-                .with_timeout(EXPORT_TIMEOUT);
-            traces = traces.with_batch_exporter(spans.build().map_err(refused)?);
             let figures = MetricExporter::builder()
                 .with_tonic()
                 .with_endpoint(endpoint)
                 .with_timeout(EXPORT_TIMEOUT);
-            metrics = metrics.with_periodic_exporter(figures.build().map_err(refused)?);
+            metrics = metrics.with_periodic_exporter(Told::new(figures.build().map_err(refused)?));
+        }
+        let metrics = metrics.build();
+        if let Some(endpoint) = endpoint {
+            let spans = SpanExporter::builder()
+                .with_tonic()
+                .with_endpoint(endpoint)
+                .with_timeout(EXPORT_TIMEOUT);
+            let exporter = spans.build().map_err(refused)?;
+            traces = traces.with_span_processor(SpanQueue::new(exporter, &metrics.meter("service-runtime")));
         }
         // A set-up that failed halfway leaves the registry empty for the next.
         let _ = REGISTRY.set(registry);
         Ok(Self {
             traces: traces.build(),
-            metrics: metrics.build(),
+            metrics,
         })
     }
 
-    fn install(self, format: LogFormat, filter: EnvFilter) -> Result<Self, Error> {
+    fn install(self, format: LogFormat, configured: &str, filter: EnvFilter) -> Result<Self, Error> {
         // What is traced does not depend on what is logged, or a quiet log would cut the traces. The transport's own
         // spans are left out: exporting them would make more of them.
         let traced = [
@@ -174,6 +198,7 @@ impl Telemetry {
             .with_target(false)
             .with_tracked_inactivity(false)
             .with_filter(traced);
+        let (filter, handle) = reload::Layer::new(filter);
         let logs = tracing_subscriber::fmt::layer()
             .with_ansi(false)
             .with_writer(std::io::stderr)
@@ -181,10 +206,11 @@ impl Telemetry {
             .fmt_fields(log_format::NoSpanFields)
             .with_filter(filter);
         tracing_subscriber::registry()
-            .with(spans)
             .with(logs)
+            .with(spans)
             .try_init()
             .map_err(|_| Error::TelemetryTwice)?;
+        LogFilter::of(configured, handle).install();
         opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
         opentelemetry::global::set_tracer_provider(self.traces.clone());
         opentelemetry::global::set_meter_provider(self.metrics.clone());

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, TraceId};
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -16,6 +16,15 @@ const TRACEPARENT: &str = "traceparent";
 /// The caller's context from a request's headers; empty when there is none, or a broken one.
 pub fn extract(headers: &http::HeaderMap) -> Context {
     TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers))
+}
+
+/// The same context of a caller who is a stranger, without what it decided about sampling: that would be for it to say how much we
+/// trace.
+pub(crate) fn of_stranger(context: &Context) -> Context {
+    let told = context.span().span_context().clone();
+    let flags = told.trace_flags().with_sampled(false);
+    let undecided = SpanContext::new(told.trace_id(), told.span_id(), flags, true, told.trace_state().clone());
+    Context::new().with_remote_span_context(undecided)
 }
 
 /// Writes the current span's context into a request's headers.

@@ -63,7 +63,7 @@ async fn life(linger: Duration) -> Lifecycle {
         drain_linger: Some(linger),
         ..OpsArgs::default()
     };
-    Lifecycle::start(&ops).await.unwrap()
+    Lifecycle::start("test", &ops).await.unwrap()
 }
 
 async fn draining(running: &Running) -> impl Future<Output = ()> + use<> {

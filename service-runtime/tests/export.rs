@@ -35,7 +35,7 @@ impl TraceService for Collector {
 #[tokio::test(flavor = "multi_thread")]
 async fn stored_work_continues_or_links_its_trace_and_the_last_spans_arrive() {
     let collector = Collector::default();
-    let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
+    let life = Lifecycle::start("test", &OpsArgs::default()).await.unwrap();
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     // Served before telemetry is set up, so that the collector itself measures nothing.
     let running = serve_grpc(

@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_millis(300);
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
 async fn start(router: Router, limits: ConnectionLimits) -> Running {
-    let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
+    let life = Lifecycle::start("test", &OpsArgs::default()).await.unwrap();
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     serve_http(Listener::from(listener).with_limits(limits), router, life).unwrap()
 }

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn start(router: Router) -> Running {
-    let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
+    let life = Lifecycle::start("test", &OpsArgs::default()).await.unwrap();
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     serve_http(listener, router, life).unwrap()
 }
@@ -55,7 +55,7 @@ impl Service for Idle {
     }
 
     async fn start(config: IdleConfig) -> Result<Running, Error> {
-        let life = Lifecycle::start(&config.ops).await?;
+        let life = Lifecycle::start("test", &config.ops).await?;
         serve_http(bind(config.listen).await?, Router::new(), life)
     }
 }

@@ -85,8 +85,15 @@ async fn ask(connection: Connection, service: &str) -> Result<(), Status> {
 }
 
 async fn http(addr: SocketAddr, path: &str) -> String {
+    send(addr, "GET", path, "").await
+}
+
+async fn send(addr: SocketAddr, method: &str, path: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(addr).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\ntraceparent: {CALLER}\r\n\r\n");
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\ntraceparent: {CALLER}\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -106,7 +113,7 @@ async fn one_trace_through_http_and_grpc_and_its_metrics() {
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
     let witness = Witness::default();
 
-    let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
+    let life = Lifecycle::start("back", &OpsArgs::default()).await.unwrap();
     let routes = Routes::new(HealthServer::new(witness.clone()));
     let grpc = serve_grpc(bind(any_port).await.unwrap(), routes, Access::open(), life).unwrap();
     let network = connect(&format!("http://{}", grpc.addr), Duration::from_secs(10)).unwrap();
@@ -135,7 +142,8 @@ async fn one_trace_through_http_and_grpc_and_its_metrics() {
         drain_linger: Some(Duration::ZERO),
         ..OpsArgs::default()
     };
-    let life = Lifecycle::start(&ops).await.unwrap();
+    let life = Lifecycle::start("front", &ops).await.unwrap();
+    life.readiness.dependency("store").degraded("one replica");
     let front = serve_http(bind(any_port).await.unwrap(), router, life).unwrap();
 
     let answer = http(front.addr, "/users/anna@example.com?filter=anna").await;
@@ -198,7 +206,33 @@ async fn one_trace_through_http_and_grpc_and_its_metrics() {
         "rpc_client_call_duration_seconds_count",
         "error_type=\"INTERNAL\""
     ]));
-    assert!(line(&["process_memory_usage_bytes"]));
+    for figure in [
+        "process_memory_usage_bytes",
+        "process_cpu_time_seconds_total",
+        "process_uptime_seconds",
+        "tokio_workers",
+        "tokio_alive_tasks",
+        "tokio_worker_busy_time_seconds_total",
+    ] {
+        let told = metrics.lines().find(|line| line.starts_with(figure));
+        let value: f64 = told.unwrap_or("none 0").rsplit(' ').next().unwrap().parse().unwrap();
+        assert!(value > 0.0, "{figure}: {told:?}");
+    }
+    assert!(line(&["service_phase", "service=\"front\"", "phase=\"running\"", " 1"]));
+    assert!(line(&["service_phase", "service=\"back\"", "phase=\"starting\"", " 0"]));
+    assert!(line(&[
+        "service_dependency_state",
+        "dependency=\"store\"",
+        "state=\"degraded\"",
+        " 1"
+    ]));
+    assert!(line(&[
+        "service_dependency_state",
+        "dependency=\"store\"",
+        "state=\"ready\"",
+        " 0"
+    ]));
+    the_log_can_be_turned_up(front.ops_addr.unwrap()).await;
     for during in ["grpc", "answer"] {
         let counted = format!("during=\"{during}\"");
         let twice = metrics
@@ -217,9 +251,48 @@ async fn one_trace_through_http_and_grpc_and_its_metrics() {
     tokio::task::spawn_blocking(|| set_up.shutdown()).await.unwrap();
 }
 
+/// As an operator does it, who looks for something: for a while, and it comes back by itself.
+async fn the_log_can_be_turned_up(ops: SocketAddr) {
+    let present = || async move { http(ops, "/log").await.lines().last().unwrap_or_default().to_owned() };
+    let configured = TelemetryArgs::default().log;
+    assert_eq!(present().await, configured);
+    assert!(!tracing::enabled!(target: "gateway", tracing::Level::DEBUG));
+
+    let answer = send(ops, "PUT", "/log", "info,gateway=debug").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("info,gateway=debug\n"),
+        "{answer}"
+    );
+    assert!(tracing::enabled!(target: "gateway", tracing::Level::DEBUG));
+    for (path, filter, because) in [
+        ("/log", "=,=", "is not a level or a filter"),
+        ("/log", "info,h2=trace", "h2 carries requests"),
+        ("/log?for=soon", "debug", "for: "),
+    ] {
+        let answer = send(ops, "PUT", path, filter).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 400 ") && answer.contains(because),
+            "{answer}"
+        );
+    }
+    assert_eq!(
+        present().await,
+        "info,gateway=debug",
+        "what cannot be used changes nothing"
+    );
+
+    send(ops, "DELETE", "/log", "").await;
+    assert_eq!(present().await, configured);
+    send(ops, "PUT", "/log?for=300ms", "debug").await;
+    while present().await != configured {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(!tracing::enabled!(target: "gateway", tracing::Level::DEBUG));
+}
+
 #[tokio::test]
 async fn health_and_reflection_are_served() {
-    let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
+    let life = Lifecycle::start("test", &OpsArgs::default()).await.unwrap();
     let descriptors: &[&[u8]] = &[tonic_health::pb::FILE_DESCRIPTOR_SET];
     let store = life.readiness.dependency("store");
     let routes = grpc_routes(Routes::default(), &life.readiness, descriptors).unwrap();

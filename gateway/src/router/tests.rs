@@ -678,7 +678,9 @@ async fn an_identity_service_that_does_not_answer_is_504() {
 #[tokio::test]
 async fn readiness_follows_the_health_of_identity_service() {
     // A server with health, but without users: what a wrong address might lead to.
-    let lifecycle = service_runtime::Lifecycle::start(&Config::default().ops).await.unwrap();
+    let lifecycle = service_runtime::Lifecycle::start("test", &Config::default().ops)
+        .await
+        .unwrap();
     let store = lifecycle.readiness.dependency("store");
     let routes = service_runtime::grpc_routes(Default::default(), &lifecycle.readiness, &[]).unwrap();
     let listener = service_runtime::bind(([127, 0, 0, 1], 0).into()).await.unwrap();

@@ -7,12 +7,14 @@ use opentelemetry::metrics::Gauge;
 use super::Validity;
 use crate::{Dependency, Readiness};
 
+const SECONDS_A_DAY: f64 = 86_400.0;
+
 /// Tells how one certificate is.
 #[derive(Debug)]
 pub struct State {
     name: String,
     dependency: Dependency,
-    not_after: Gauge<i64>,
+    remaining: Gauge<f64>,
     /// What was wrong when it was told last.
     said: Option<String>,
 }
@@ -20,15 +22,15 @@ pub struct State {
 impl State {
     /// Names the dependency under which readiness tells of it.
     pub fn new(readiness: &Readiness, name: &str) -> Self {
-        let not_after = crate::meter("service-runtime")
-            .i64_gauge("tls.certificate.not_after")
-            .with_unit("s")
-            .with_description("When the certificate in force expires, in seconds since 1970.")
+        let remaining = crate::meter("service-runtime")
+            .f64_gauge("tls.certificate.remaining")
+            .with_unit("d")
+            .with_description("Days until the certificate in force expires; below 0, it has.")
             .build();
         Self {
             name: name.to_owned(),
             dependency: readiness.dependency(name),
-            not_after,
+            remaining,
             said: None,
         }
     }
@@ -53,7 +55,8 @@ impl State {
         }
         if let Some(validity) = in_force {
             let labels = [KeyValue::new("name", self.name.clone())];
-            self.not_after.record(validity.not_after.as_second(), &labels);
+            let left = validity.not_after.duration_since(now).as_secs_f64();
+            self.remaining.record(left / SECONDS_A_DAY, &labels);
         }
         if said != self.said {
             match &said {

@@ -66,7 +66,7 @@ async fn listener(life: &Lifecycle, files: &Files) -> Listener {
 
 /// A server that answers with the certificate of who asks.
 async fn start(files: &Files) -> Running {
-    let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
+    let life = Lifecycle::start("test", &OpsArgs::default()).await.unwrap();
     let listener = listener(&life, files).await;
     let who = |request: axum::extract::Request| async move {
         let peer = request.extensions().get::<PeerCertificates>();
@@ -207,7 +207,7 @@ async fn an_expired_certificate_is_told_and_still_served() {
 #[tokio::test]
 async fn files_that_cannot_be_used_keep_a_service_from_starting() {
     let authority = Authority::new();
-    let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
+    let life = Lifecycle::start("test", &OpsArgs::default()).await.unwrap();
     let folder = Folder::with(&authority.certify("localhost"), None);
     let says = |files: &Files, expected: &str| {
         let error = files.clone().serve(&life, "certificate").map(drop).unwrap_err();
@@ -252,7 +252,7 @@ async fn a_client_without_a_certificate_of_the_right_authority_is_refused() {
 async fn grpc_is_served_by_the_same_means() {
     let (authority, clients) = (Authority::new(), Authority::new());
     let folder = Folder::with(&authority.certify("localhost"), Some(&clients));
-    let life = Lifecycle::start(&OpsArgs::default()).await.unwrap();
+    let life = Lifecycle::start("test", &OpsArgs::default()).await.unwrap();
     let listener = listener(&life, &folder.files).await;
     let descriptors = [tonic_health::pb::FILE_DESCRIPTOR_SET];
     let routes = grpc_routes(Routes::default(), &life.readiness, &descriptors).unwrap();
