@@ -16,6 +16,7 @@
 #                       large one, and what is delivered, in some minutes; BENCH_USERS=1000000 for the whole; BENCH_CHANGES,
 #                       BENCH_BURST: how much is delivered; BENCH_ARGS for `load bench --help`
 #   make advisories     known faults of dependencies, where the advisory database can be reached   (deny.toml: what is ignored, and why)
+#   make docs           write the tables of docs/configuration.md anew, from the settings themselves
 #   make lint           formatting, clippy, dependency rules, documentation
 #   make install-tools  what the targets above need and the Rust toolchain does not bring
 
@@ -186,6 +187,11 @@ fmt:
 	$(CARGO) fmt --manifest-path scim/fuzz/Cargo.toml
 	$(CARGO) fmt --manifest-path gateway/fuzz/Cargo.toml
 	$(CARGO) fmt --manifest-path service-runtime/fuzz/Cargo.toml
+
+# `make test` says where a table is not what the settings say.
+.PHONY: docs
+docs:
+	UPDATE_DOCS=1 $(CARGO) test --locked --package all-in-one --test documented every_setting_is_documented_as_it_is
 
 # Not a part of `lint`: the database is fetched, and what it says changes without any change of ours.
 .PHONY: advisories

@@ -16,6 +16,7 @@ use secrecy::SecretString;
 use service_runtime::{
     Error, GrpcArgs, GrpcServerArgs, OpsArgs, TelemetryArgs, TenantsArgs,
     settings::{parse_duration, parse_secret},
+    tenants::PLATFORM,
 };
 
 pub use accounts::{AccountSettings, ChangeUserMode, ExtraField, FieldName, PasswordSource, PasswordSymbols};
@@ -210,7 +211,19 @@ impl Config {
             telemetry: TelemetryArgs::default(),
         }
     }
+
+    /// The section of a tenant, in the file of tenants, in which a setting may stand, by its id. What has none is the whole
+    /// service's.
+    pub fn section_of(id: &str) -> Option<&'static str> {
+        let of_platform = PlatformConfig::augment_args(clap::Command::new(""));
+        let mut of_platform = of_platform.get_arguments();
+        let is_one = of_platform.any(|argument| argument.get_id() == id) && !NOT_A_TENANTS.contains(&id);
+        is_one.then_some(PLATFORM)
+    }
 }
+
+/// What is not a tenant's to say: its name stands in the file, and how many adapters there are is the deployment's.
+const NOT_A_TENANTS: [&str; 2] = ["platform_tenant", "adapter_replicas"];
 
 impl PlatformConfig {
     /// The settings for a Platform reached by these credentials, all others at their defaults. The environment is not

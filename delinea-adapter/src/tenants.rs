@@ -22,8 +22,6 @@ use crate::{
     follow,
 };
 
-/// What is not a tenant's to say: its name stands in the file, and how many adapters there are is the deployment's.
-const NOT_A_TENANTS: [&str; 2] = ["platform_tenant", "adapter_replicas"];
 /// The tenant of a deployment that has one, unless it is called otherwise.
 const DEFAULT: &str = "default";
 
@@ -76,7 +74,7 @@ fn settings(
     common: &PlatformConfig,
 ) -> Result<Vec<(String, PlatformConfig, Digest)>, service_runtime::Error> {
     let each = file.tenants().map(|tenant| {
-        let said = tenant.over(PLATFORM, common, |id| !NOT_A_TENANTS.contains(&id))?;
+        let said = tenant.over(PLATFORM, common, |id| Config::section_of(id) == Some(PLATFORM))?;
         let config = PlatformConfig {
             platform_tenant: tenant.name().to_owned(),
             ..said.settings

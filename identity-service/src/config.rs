@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use service_runtime::{
     GrpcCallArgs, GrpcServerArgs, OpsArgs, TelemetryArgs, TenantsArgs,
     settings::{parse_bytes, parse_duration, parse_secret},
+    tenants::{CREDENTIALS, DIRECTORY},
 };
 
 pub use credentials::CredentialArgs;
@@ -411,15 +412,19 @@ pub enum ConfigError {
 const NOT_A_TENANTS: [&str; 2] = ["delivery_lease", "delivery_timeout"];
 
 impl Config {
-    /// Whether a setting, by its id, is one that each tenant of the file of tenants may have for itself.
-    pub(crate) fn is_a_tenants(id: &str) -> bool {
-        let command = DriftConfig::augment_args(DeliveryConfig::augment_args(Policy::augment_args(
-            clap::Command::new(""),
-        )));
-        let mut of_tenants = command.get_arguments();
-        let is_one =
-            of_tenants.any(|argument| argument.get_id() == id) || ["schemas_file", "audit_values"].contains(&id);
-        is_one && !NOT_A_TENANTS.contains(&id)
+    /// The section of a tenant, in the file of tenants, in which a setting may stand, by its id. What has none is the whole
+    /// service's.
+    pub fn section_of(id: &str) -> Option<&'static str> {
+        let known = |command: clap::Command| command.get_arguments().any(|argument| argument.get_id() == id);
+        let nothing = || clap::Command::new("");
+        if known(CredentialArgs::augment_args(nothing())) {
+            return Some(CREDENTIALS);
+        }
+        let of_directory = known(Policy::augment_args(nothing()))
+            || known(DeliveryConfig::augment_args(nothing()))
+            || known(DriftConfig::augment_args(nothing()))
+            || ["schemas_file", "audit_values"].contains(&id);
+        (of_directory && !NOT_A_TENANTS.contains(&id)).then_some(DIRECTORY)
     }
 
     /// Whether the settings go together; of several tenants, those that they have in common.
@@ -547,7 +552,7 @@ mod tests {
             "schemas_file",
             "audit_values",
         ] {
-            assert!(Config::is_a_tenants(id), "{id}");
+            assert_eq!(Config::section_of(id), Some(DIRECTORY), "{id}");
         }
         for id in [
             "listen",
@@ -559,12 +564,13 @@ mod tests {
             "delivery_lease",
             "log",
         ] {
-            assert!(!Config::is_a_tenants(id), "{id}");
+            assert_eq!(Config::section_of(id), None, "{id}");
         }
+        assert_eq!(Config::section_of("oauth_client_id"), Some(CREDENTIALS));
         let command = Config::augment_args(clap::Command::new(""));
         for argument in command
             .get_arguments()
-            .filter(|argument| Config::is_a_tenants(argument.get_id().as_str()))
+            .filter(|argument| Config::section_of(argument.get_id().as_str()).is_some())
         {
             let variable = argument.get_env().unwrap().to_str().unwrap().to_lowercase();
             assert_eq!(

@@ -67,8 +67,10 @@ pub(crate) async fn serve(
 fn all(file: &TenantsFile, common: &Config, before: Option<&All>) -> Result<All, service_runtime::Error> {
     let each = file.tenants().map(|tenant| {
         let name = tenant.name();
-        let directory = tenant.over(DIRECTORY, common, Config::is_a_tenants)?;
-        let credentials = tenant.over(CREDENTIALS, &common.credentials, |_| true)?;
+        let directory = tenant.over(DIRECTORY, common, |id| Config::section_of(id) == Some(DIRECTORY))?;
+        let credentials = tenant.over(CREDENTIALS, &common.credentials, |id| {
+            Config::section_of(id) == Some(CREDENTIALS)
+        })?;
         let digest = Sha256::new()
             .chain_update(directory.digest)
             .chain_update(credentials.digest);
