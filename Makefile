@@ -7,6 +7,7 @@
 #   make torture        kill everything while the Platform fails, as a seed has it, and compare in the end; SEED=n SEEDS=k for
 #                       k seeds from n on (a random one, and 1), STORE=embedded|redis|both, PROFILE=heritage: over another kind of
 #                       tenant   (docs/reliability.md)
+#   make test-rules     the alert rules of deploy/prometheus, by Prometheus' own tool; a part of make test
 #   make conformance    outside judges of SCIM (scim2-tester, from the Python registry) against a fresh all-in-one
 #   make compose-up     build the images and start docker-compose.yml with the engine that DOCKER_HOST names
 #   make compose-test   the same beside it, with containers killed under the simulated Entra; PROFILE=release: as deployed
@@ -37,7 +38,7 @@ run:
 	./target/debug/all-in-one --rehearse 50 --data-dir ./data $(if $(filter-out 0,$(ONCE)),--once) $(ARGS)
 
 # The binaries come first: some tests start them as processes of their own, to kill them.
-test: install-test-packages
+test: install-test-packages test-rules
 	$(CARGO) build --locked --workspace --bins
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		$(CARGO) nextest run --locked --workspace; \
@@ -46,6 +47,12 @@ test: install-test-packages
 		$(CARGO) test --locked --workspace --lib --bins --tests -- --skip long::; \
 	fi
 	$(CARGO) test --locked --doc --package scim
+
+# Each rule fires when it should and does not when it should not; and configuration and rules are what Prometheus takes.
+.PHONY: test-rules
+test-rules: install-test-packages
+	promtool check config deploy/prometheus/prometheus.yml deploy/prometheus/prometheus.hosts.yml
+	promtool test rules deploy/prometheus/tests/*.yml
 
 # The modules named `long`. They end after twenty minutes, done or not (nextest: .config/nextest.toml).
 .PHONY: test-long
@@ -77,7 +84,7 @@ torture: install-test-packages
 	./target/debug/torture $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --store $(STORE) $(if $(PROFILE),--profile $(PROFILE)) $(ARGS)
 
 # Chromium opens the simulated Platform's page as a person would; the Redis store is tested on real servers (7.0 or newer);
-# certificates come from Pebble.
+# certificates come from Pebble; Prometheus scrapes the services by the project's own rules, and its promtool tests these.
 .PHONY: install-test-packages
 install-test-packages:
 	@command -v redis-server >/dev/null 2>&1 && command -v redis-cli >/dev/null 2>&1 || { \
@@ -94,6 +101,11 @@ install-test-packages:
 		echo "make: installing pebble, the authority that issues certificates to tests"; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends pebble; \
+	}
+	@command -v prometheus >/dev/null 2>&1 && command -v promtool >/dev/null 2>&1 || { \
+		echo "make: installing prometheus, which tests start on ports of their own (its service is not needed)"; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends prometheus; \
 	}
 	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || { \
 		echo "make: installing chromium, which a test opens a page with"; \
