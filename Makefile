@@ -51,7 +51,7 @@ test: install-test-packages test-rules
 # Each rule fires when it should and does not when it should not; and configuration and rules are what Prometheus takes.
 .PHONY: test-rules
 test-rules: install-test-packages
-	promtool check config deploy/prometheus/prometheus.yml deploy/prometheus/prometheus.hosts.yml
+	promtool check config deploy/prometheus/prometheus*.yml
 	promtool test rules deploy/prometheus/tests/*.yml
 
 # The modules named `long`. They end after twenty minutes, done or not (nextest: .config/nextest.toml).
