@@ -2,7 +2,7 @@
 //! are collected; those of `/proc` are not there elsewhere than on Linux.
 
 use std::fs;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use opentelemetry::metrics::Meter;
 use tokio::runtime::{Handle, RuntimeMetrics};

@@ -145,7 +145,8 @@ impl Telemetry {
             .with_view(seconds);
         let mut traces = SdkTracerProvider::builder()
             .with_resource(resource)
-            .with_sampler(Share::new(share));
+            // Where nobody takes them, spans are there for the ids that logs and calls have, and cost little.
+            .with_sampler(Share::new(endpoint.map_or(0.0, |_| share)));
         let refused = |source: opentelemetry_otlp::ExporterBuildError| Error::Exporter {
             endpoint: endpoint.unwrap_or_default().to_owned(),
             source: source.into(),

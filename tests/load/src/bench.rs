@@ -5,6 +5,7 @@ mod groups;
 mod relay;
 mod size;
 mod speed;
+mod telemetry;
 mod waiting;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, thread};
@@ -27,7 +28,13 @@ const SAME: f64 = 0.85;
 const LARGE_GROUPS: [usize; 2] = [100_000, 500_000];
 
 /// The parts that need the small instance alone.
-const SMALL: [Section; 4] = [Section::Floor, Section::Flood, Section::Delivery, Section::Build];
+const SMALL: [Section; 5] = [
+    Section::Floor,
+    Section::Flood,
+    Section::Telemetry,
+    Section::Delivery,
+    Section::Build,
+];
 /// The parts that need the large instance, too.
 const LARGE: [Section; 6] = [
     Section::Size,
@@ -56,6 +63,8 @@ pub enum Section {
     Delivery,
     /// Requests beside a flood of wrong credentials.
     Flood,
+    /// Requests that are traced, against the same without a collector.
+    Telemetry,
     /// Deliveries a second.
     Rate,
     /// Calls of the Platform for Entra's requests.
@@ -145,6 +154,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
         engine: settings.engine,
         delivery: Delivery::Paused,
         answer_wait: None,
+        tracing: None,
         appendfsync: first.clone(),
         users: settings.small,
         groups: small_groups(settings),
@@ -184,6 +194,9 @@ impl Run<'_> {
         }
         if self.wants(Section::Flood) {
             self.flood(&small).await?;
+        }
+        if self.wants(Section::Telemetry) {
+            self.telemetry(setup, &small).await?;
         }
         if let Some(programs) = settings.against.as_ref().filter(|_| self.wants(Section::Build)) {
             say("starting the other build");

@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod client;
+pub mod collector;
 pub mod fill;
 pub mod floor;
 mod people;

@@ -48,6 +48,15 @@ pub enum Delivery {
     On(Answers),
 }
 
+/// Where a system sends its traces.
+#[derive(Clone, Debug)]
+pub struct Tracing {
+    /// The collector.
+    pub collector: String,
+    /// The share of traces that are sent, from 0 to 1.
+    pub share: f64,
+}
+
 /// What a system is made of.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -65,6 +74,8 @@ pub struct Setup {
     pub delivery: Delivery,
     /// How long an answer waits for the Platform's verdict, if not as long as by default.
     pub answer_wait: Option<Duration>,
+    /// Where its traces go, if anywhere.
+    pub tracing: Option<Tracing>,
     /// `appendfsync` of its redis-server, for a start.
     pub appendfsync: String,
     /// How many users.
@@ -139,6 +150,10 @@ impl System {
             identity_ops,
             gateway_ops,
         ] = addresses()?;
+        let traced = setup.tracing.as_ref().map_or_else(Vec::new, |tracing| {
+            let Tracing { collector, share } = tracing;
+            vec![format!("--otlp-endpoint={collector}"), format!("--trace-share={share}")]
+        });
         let start = |name: &str, listen: SocketAddr, more: Vec<String>| {
             let arguments = [vec![format!("--listen={listen}")], more].concat();
             Process::start(&program(name), arguments, setup.threads, folder.path())
@@ -157,7 +172,7 @@ impl System {
             Delivery::On(answers) => answers.max_rps,
         };
         let adapter = platform::adapter_settings(platform_at, max_rps);
-        let adapter = start("delinea-adapter", adapter_at, adapter)?;
+        let adapter = start("delinea-adapter", adapter_at, [adapter, traced.clone()].concat())?;
         let hash: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
         let mut identity = vec![
             store,
@@ -175,6 +190,7 @@ impl System {
         if let Some(wait) = setup.answer_wait {
             identity.push(format!("--answer-wait={}ms", wait.as_millis()));
         }
+        identity.extend(traced.clone());
         let mut identity = start("identity-service", identity_at, identity)?;
         let gateway = vec![
             format!("--ops-listen={gateway_ops}"),
@@ -182,6 +198,7 @@ impl System {
             // What it could do is measured, and not what it may.
             "--rate-limit=0".to_owned(),
         ];
+        let gateway = [gateway, traced].concat();
         let mut gateway = start("gateway", gateway_at, gateway)?;
         identity.ready(identity_ops).await?;
         gateway.ready(gateway_ops).await?;
