@@ -6,7 +6,7 @@
 #   make test-profiles  the use cases over each kind of tenant that the simulated Platform knows; PROFILES="modern hostile": these only
 #   make torture        kill everything while the Platform fails, as a seed has it, and compare in the end; SEED=n SEEDS=k for
 #                       k seeds from n on (a random one, and 1), STORE=embedded|redis|both, PROFILE=heritage: over another kind of
-#                       tenant   (docs/reliability.md)
+#                       tenant, TENANTS=2: two tenants of one deployment side by side   (docs/reliability.md)
 #   make test-rules     the alert rules of deploy/prometheus, by Prometheus' own tool; a part of make test
 #   make conformance    outside judges of SCIM (scim2-tester, from the Python registry) against a fresh all-in-one
 #   make compose-up     build the images and start docker-compose.yml with the engine that DOCKER_HOST names
@@ -77,11 +77,12 @@ test-profiles:
 SEED ?=
 SEEDS ?= 1
 STORE ?= both
+TENANTS ?=
 
 .PHONY: torture
 torture: install-test-packages
 	$(CARGO) build --locked --workspace --bins
-	./target/debug/torture $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --store $(STORE) $(if $(PROFILE),--profile $(PROFILE)) $(ARGS)
+	./target/debug/torture $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --store $(STORE) $(if $(PROFILE),--profile $(PROFILE)) $(if $(TENANTS),--tenants $(TENANTS)) $(ARGS)
 
 # Chromium opens the simulated Platform's page as a person would; the Redis store is tested on real servers (7.0 or newer);
 # certificates come from Pebble; Prometheus scrapes the services by the project's own rules, and its promtool tests these.

@@ -7,16 +7,17 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    plan::{Blow, Plan, What},
+    plan::{Blow, Cycle, Plan, What},
     process::Folders,
     services::Services,
     story::Story,
-    tenant::Tenant,
-    verdict::{Verdict, verdict},
+    tenant::{Passed, Tenant},
+    verdict::{Verdict, differences, verdict},
     weather::Weather,
 };
 
@@ -53,9 +54,11 @@ pub struct Outcome {
 
 /// Carries out a plan. An error means that nothing could be started, or that no file could be written.
 pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
-    let folder = settings
-        .out
-        .join(format!("seed-{}-{}-{}", plan.seed, plan.store, plan.profile));
+    let mut name = format!("seed-{}-{}-{}", plan.seed, plan.store, plan.profile);
+    if plan.tenants > 1 {
+        name += &format!("-{}-tenants", plan.tenants);
+    }
+    let folder = settings.out.join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
@@ -83,6 +86,7 @@ pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
         unheard,
         locked,
         second,
+        in_common,
         findings,
     } = result.unwrap_or_else(|error| Verdict {
         findings: vec![format!("it could not go on: {error:#}")],
@@ -96,12 +100,19 @@ pub async fn campaign(plan: &Plan, settings: &Settings) -> Result<Outcome> {
     if all_is_well && !settings.keep {
         fs::remove_dir_all(&folder)?;
     }
+    let mut summary = format!(
+        "{} kills, {hits} calls hit by faults, {acknowledged} writes acknowledged, {made} accounts and groups made, \
+         {unheard} unheard deletions, {locked} locked, {second} accounts by SCIM",
+        plan.kills()
+    );
+    if plan.tenants > 1 {
+        summary += &format!(
+            ", {} changes of the file of tenants, {in_common} names in common",
+            plan.edits()
+        );
+    }
     Ok(Outcome {
-        summary: format!(
-            "{} kills, {hits} calls hit by faults, {acknowledged} writes acknowledged, {made} accounts and groups made, \
-             {unheard} unheard deletions, {locked} locked, {second} accounts by SCIM",
-            plan.kills()
-        ),
+        summary,
         took: began.elapsed(),
         story: if all_is_well { Vec::new() } else { story.end(TOLD) },
         findings,
@@ -119,41 +130,83 @@ struct Campaign<'a> {
 
 impl Campaign<'_> {
     async fn run(&mut self, services: &mut Services) -> Result<Verdict> {
-        let mut tenant = Tenant::new(self.plan.seed, services)?;
+        let all = 0..self.plan.tenants;
+        let tenants = all.map(|nth| Tenant::new(self.plan.seed, nth, services));
+        let mut tenants = tenants.collect::<Result<Vec<_>>>()?;
         for (number, cycle) in self.plan.cycles.iter().enumerate() {
             if number > 0 {
-                for change in tenant.change() {
-                    self.story.tell(change);
+                for tenant in &mut tenants {
+                    for change in tenant.change() {
+                        tenant.tell(self.story, change);
+                    }
                 }
             }
             self.story.tell(format_args!("cycle {number}: {cycle}"));
-            tenant.speak(cycle.dialect);
-            self.hits += services.platform.weather(&cycle.weather).await?;
+            for (tenant, share) in tenants.iter_mut().zip(&cycle.shares) {
+                tenant.speak(share.dialect);
+                self.hits += services.platforms[tenant.nth].weather(&share.weather).await?;
+            }
             let over = CancellationToken::new();
             let story = self.story;
             let blows = async {
                 for blow in &cycle.blows {
-                    self.strike(services, blow, &cycle.weather).await?;
+                    self.strike(services, blow, cycle).await?;
                 }
                 over.cancel();
                 Ok(())
             };
-            let (passed, ()) = tokio::try_join!(tenant.cycle(cycle.until_clean, &over, story), blows)?;
-            self.story.tell(format_args!("cycle {number} is over: {passed}"));
+            let until_clean = cycle.shares.iter().map(|share| share.until_clean);
+            let cycles = cycles(&mut tenants, until_clean, &over, story);
+            let (passed, ()) = tokio::try_join!(cycles, blows)?;
+            for (tenant, passed) in tenants.iter().zip(passed) {
+                tenant.tell(story, format_args!("cycle {number} is over: {passed}"));
+            }
+            if let Some(away) = cycle.away {
+                let findings = self.all_but(away.tenant, &mut tenants, services).await?;
+                if !findings.is_empty() {
+                    return Ok(Verdict {
+                        findings,
+                        ..Verdict::default()
+                    });
+                }
+            }
         }
 
-        self.hits += services.platform.weather(&Weather::default()).await?;
+        for platform in &services.platforms {
+            self.hits += platform.weather(&Weather::default()).await?;
+        }
         services.ready().await?;
         self.story.tell("no faults any more");
         let over = CancellationToken::new();
-        let passed = tenant.cycle(true, &over, self.story).await?;
-        self.story.tell(format_args!("the last cycle is over: {passed}"));
-        verdict(services, &mut tenant, self.plan.store, self.story, self.folder).await
+        let until_clean = tenants.iter().map(|_| true).collect::<Vec<_>>();
+        for (tenant, passed) in (0..).zip(cycles(&mut tenants, until_clean, &over, self.story).await?) {
+            tenants[tenant].tell(self.story, format_args!("the last cycle is over: {passed}"));
+        }
+        verdict(services, &mut tenants, self.plan.store, self.story, self.folder).await
     }
 
-    async fn strike(&mut self, services: &mut Services, blow: &Blow, weather: &Weather) -> Result<()> {
+    /// While that tenant's Platform is away still, the others are as they shall be: nothing of theirs waits for it. Gives what is not.
+    async fn all_but(&self, away: usize, tenants: &mut [Tenant], services: &mut Services) -> Result<Vec<String>> {
+        services.ready().await?;
+        let mut findings = Vec::new();
+        for tenant in tenants.iter_mut().filter(|tenant| tenant.nth != away) {
+            let passed = tenant.cycle(true, &CancellationToken::new(), self.story).await?;
+            let (differences, waited) = differences(services, tenant).await?;
+            let told = format_args!("as it shall be after {waited:?}, while a neighbour's Platform is away: {passed}");
+            tenant.tell(self.story, told);
+            let name = tenant.name;
+            findings.extend(
+                differences
+                    .iter()
+                    .map(|difference| format!("{name}: while a neighbour's Platform is away, {difference}")),
+            );
+        }
+        Ok(findings)
+    }
+
+    async fn strike(&mut self, services: &mut Services, blow: &Blow, cycle: &Cycle) -> Result<()> {
         sleep(blow.after).await;
-        self.story.tell(&blow.what);
+        self.story.tell(blow.what.told(self.plan.names()));
         match &blow.what {
             What::Kill { victims, gone } => {
                 services.kill(victims, *gone, self.folder).await?;
@@ -163,14 +216,27 @@ impl Campaign<'_> {
                 services.freeze(*victim, *lasts).await?;
                 self.story.tell("goes on");
             }
-            What::TokensEnd => services.platform.end_tokens().await?,
-            What::Outage(lasts) => {
-                self.hits += services.platform.outage().await?;
+            What::TokensEnd { tenant } => services.platforms[*tenant].end_tokens().await?,
+            What::Outage { tenant, lasts } => {
+                let platform = &services.platforms[*tenant];
+                self.hits += platform.outage().await?;
                 sleep(*lasts).await;
-                self.hits += services.platform.weather(weather).await?;
+                self.hits += platform.weather(&cycle.shares[*tenant].weather).await?;
                 self.story.tell("the Platform is back");
             }
+            What::Edit(edit) => services.edit(edit).await?,
         }
         Ok(())
     }
+}
+
+/// A cycle of each tenant's Entra, all at the same time.
+async fn cycles(
+    tenants: &mut [Tenant],
+    until_clean: impl IntoIterator<Item = bool>,
+    over: &CancellationToken,
+    story: &Story,
+) -> Result<Vec<Passed>> {
+    let each = tenants.iter_mut().zip(until_clean);
+    try_join_all(each.map(|(tenant, until_clean)| tenant.cycle(until_clean, over, story))).await
 }

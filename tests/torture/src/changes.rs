@@ -13,7 +13,7 @@ use proto::identity::v1::{
 };
 use tokio::time::timeout;
 
-use crate::{PATIENCE, services::TENANT};
+use crate::PATIENCE;
 
 /// A watch that is silent for so long has told what there is; it looks by itself once a second.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -23,12 +23,12 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Changes(BTreeMap<String, Vec<Change>>);
 
 impl Changes {
-    /// Reads all of them.
-    pub(crate) async fn read(identity_url: &str) -> Result<Self> {
+    /// Reads all of a tenant's.
+    pub(crate) async fn read(identity_url: &str, tenant: &str) -> Result<Self> {
         let connection = service_runtime::connect(identity_url, PATIENCE)?;
         let mut client = ChangeServiceClient::new(connection);
         let request = WatchChangesRequest {
-            tenant: TENANT.to_owned(),
+            tenant: tenant.to_owned(),
             resume_token: Some(String::new()),
         };
         let mut feed = client.watch_changes(request).await?.into_inner();
@@ -79,14 +79,15 @@ impl Changes {
         })
     }
 
-    /// Resources whose last change is not applied on the Platform, as identity-service itself says.
-    pub(crate) async fn not_applied(&self, identity_url: &str) -> Result<Vec<String>> {
+    /// Resources whose last change is not applied on the Platform, as identity-service itself says; and the ids of all that is
+    /// linked there.
+    pub(crate) async fn applied(&self, identity_url: &str, tenant: &str) -> Result<(Vec<String>, BTreeSet<String>)> {
         let connection = service_runtime::connect(identity_url, PATIENCE)?;
         let mut client = DeliveryServiceClient::new(connection);
-        let mut findings = Vec::new();
+        let (mut findings, mut links) = (Vec::new(), BTreeSet::new());
         for (id, version) in self.present() {
             let request = GetDeliveryRequest {
-                tenant: TENANT.to_owned(),
+                tenant: tenant.to_owned(),
                 resource_id: id.to_owned(),
             };
             let delivery = client.get_delivery(request).await?.into_inner().delivery;
@@ -100,8 +101,9 @@ impl Changes {
                     "version {version} is the last in the change feed: {delivery:?}"
                 ));
             }
+            links.extend(delivery.platform_id);
         }
-        Ok(findings)
+        Ok((findings, links))
     }
 
     /// How many users and groups there ever were.

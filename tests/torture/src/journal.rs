@@ -2,7 +2,11 @@
 //! time, and nobody lost one without having left (P2). Where the Platform refused a part of a creation and it was taken back,
 //! the object is made once more; how often that was is told, to be compared with what identity-service says.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use anyhow::{Context, Result};
 use entra_simulator::Directory;
@@ -15,8 +19,10 @@ use crate::tenant::Names;
 pub(crate) struct Told {
     /// What speaks against us.
     pub(crate) findings: Vec<String>,
-    /// How many accounts and groups were ever made.
-    pub(crate) made: usize,
+    /// The Platform's ids of the accounts and groups that were ever made.
+    pub(crate) ids: BTreeSet<String>,
+    /// All of it, as it stands on disk.
+    pub(crate) text: String,
     /// How many were taken away of whom the directory still has.
     pub(crate) lost: usize,
 }
@@ -53,6 +59,7 @@ pub(crate) fn read(folder: &Path, names: &Names, directory: &Directory) -> Resul
             );
         }
     }
+    told.text = text;
     Ok(told)
 }
 
@@ -76,7 +83,7 @@ impl<'a> Kind<'a> {
         if self.objects.contains_key(id) {
             return;
         }
-        told.made += 1;
+        told.ids.insert(id.to_owned());
         let noun = self.noun;
         let Some(object) = self.names.get(&name.to_lowercase()) else {
             told.findings.push(format!(
@@ -127,9 +134,9 @@ mod tests {
     #[test]
     fn one_account_at_a_time_is_right_and_two_are_not() {
         let right = told(&[("1", "Ada@x"), ("1", "lovelace@x"), ("2", "bert@x"), ("2", "")]);
-        assert_eq!((right.findings.len(), right.made, right.lost), (0, 2, 0));
+        assert_eq!((right.findings.len(), right.ids.len(), right.lost), (0, 2, 0));
         let anew = told(&[("1", "ada@x"), ("1", ""), ("2", "ada@x")]);
-        assert_eq!((anew.findings.len(), anew.made, anew.lost), (0, 2, 1));
+        assert_eq!((anew.findings.len(), anew.ids.len(), anew.lost), (0, 2, 1));
         for (lines, finding) in [
             (&[("1", "ada@x"), ("2", "lovelace@x")][..], "two accounts at a time"),
             (

@@ -5,16 +5,19 @@
 //! says how to run one, and how to play one again. It starts the programs of this workspace as processes, talks to them as their
 //! clients and operators do, and must not know their code.
 
+mod apart;
 mod balancer;
 mod campaign;
 mod changes;
 mod journal;
 mod links;
+mod neighbours;
 mod plan;
 mod platform;
 mod process;
 mod profile;
 mod services;
+mod settings;
 mod store;
 mod story;
 mod tenant;
@@ -25,7 +28,7 @@ mod weather;
 use std::time::Duration;
 
 pub use campaign::{Outcome, Settings, campaign};
-pub use plan::{Blow, Cycle, Plan, ROUNDS, Victim, What};
+pub use plan::{Absence, Away, Blow, Cycle, Edit, Manner, NAMES, Plan, ROUNDS, Share, Victim, What};
 pub use profile::Profile;
 pub use store::Store;
 pub use weather::{Rule, Weather};

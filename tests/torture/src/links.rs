@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use proto::identity::v1::{GetDeliveryRequest, delivery_service_client::DeliveryServiceClient};
 
-use crate::{PATIENCE, services::TENANT, tenant::Tenant};
+use crate::{PATIENCE, tenant::Tenant};
 
 /// Begins the id of what is reached by the Platform's own SCIM endpoint.
-const MARK: &str = "scim:";
+pub(crate) const MARK: &str = "scim:";
 
 /// The login names, in lower case, of the users whose accounts are reached by the Platform's own SCIM endpoint.
 pub(crate) async fn of_the_second_interface(identity_url: &str, tenant: &Tenant) -> Result<BTreeSet<String>> {
@@ -18,7 +18,7 @@ pub(crate) async fn of_the_second_interface(identity_url: &str, tenant: &Tenant)
     for (object, user) in &tenant.directory.users {
         let Some(id) = tenant.job.linked(object) else { continue };
         let request = GetDeliveryRequest {
-            tenant: TENANT.to_owned(),
+            tenant: tenant.name.to_owned(),
             resource_id: id.to_owned(),
         };
         let delivery = client.get_delivery(request).await?.into_inner().delivery;

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use fault_campaign::{Outcome, Plan, Profile, Settings, Store, campaign};
+use fault_campaign::{NAMES, Outcome, Plan, Profile, Settings, Store, campaign};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -27,6 +27,9 @@ struct Arguments {
     /// Which kind of tenant the Platform is, by a name of the simulator's profiles.
     #[arg(long, value_parser = profile, default_value_t = Profile::Default)]
     profile: Profile,
+    /// How many tenants the deployment has; each has an Entra and a Platform of its own.
+    #[arg(long, default_value_t = 1, value_parser = tenants)]
+    tenants: usize,
     /// Show the plans, and do nothing.
     #[arg(long)]
     plan: bool,
@@ -66,6 +69,11 @@ fn profile(name: &str) -> Result<Profile, String> {
     known.ok_or_else(|| format!("it is one of {}", Profile::ALL.map(Profile::name).join(", ")))
 }
 
+fn tenants(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=NAMES.len()).contains(number));
+    number.ok_or_else(|| format!("it is a number from 1 to {}", NAMES.len()))
+}
+
 #[tokio::main(worker_threads = 2)]
 async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
@@ -82,13 +90,20 @@ async fn main() -> Result<ExitCode> {
     let mut failed = Vec::new();
     for seed in first..first.saturating_add(arguments.seeds) {
         for store in arguments.store.list() {
-            let plan = Plan::of(seed, store, arguments.profile);
+            let plan = Plan::of(seed, store, arguments.profile, arguments.tenants);
             if arguments.plan {
                 write!(io::stdout(), "{plan}")?;
                 continue;
             }
             if !run(plan, &settings).await? {
-                failed.push(format!("SEED={seed} STORE={store} PROFILE={}", arguments.profile));
+                let of_several = match arguments.tenants {
+                    1 => String::new(),
+                    several => format!(" TENANTS={several}"),
+                };
+                failed.push(format!(
+                    "SEED={seed} STORE={store} PROFILE={}{of_several}",
+                    arguments.profile
+                ));
             }
         }
     }

@@ -1,33 +1,32 @@
-//! The real programs, as a deployment has them: the simulated Platform, Redis if the store is there, and the three services; where
-//! several can share the store, two gateways and two identity-services, each pair behind a balancer.
+//! The real programs, as a deployment has them: a simulated Platform for each tenant, Redis if the store is there, and the three services;
+//! where several can share the store, two gateways and two identity-services, each pair behind a balancer.
 //! Times are short, so that a campaign of a minute has as many leases, retries and time-outs as a bad day.
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Result;
 use entra_simulator::{Client, Dialect, Knobs, TenantUrl};
 use redis_for_tests::{Appendfsync, Options, RedisServer, free_port};
-use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use crate::{
     balancer::Balancer,
-    plan::{Plan, Victim},
+    plan::{Edit, Manner, Plan, Victim},
     platform::Platform,
     process::{Folders, Process},
+    settings::{self, TenantsFile},
     store::Store,
 };
 
-/// The bearer token of the simulated Entra.
-const TOKEN: &str = "dlnscim_torture";
-/// The tenant's name.
-pub(crate) const TENANT: &str = "default";
 /// How long Entra waits for an answer.
 const ENTRAS_PATIENCE: Duration = Duration::from_secs(10);
 
-const ADAPTER: [&str; 9] = [
-    "--platform-client-id=scim-gateway@example.com",
-    "--platform-client-secret=simulated-secret",
+const ADAPTER: [&str; 7] = [
     "--max-rps=0",
     // Faults that are drawn say nothing of how much is called.
     "--pace-adapts=false",
@@ -54,10 +53,15 @@ const IDENTITY: [&str; 8] = [
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct Services {
-    pub(crate) platform: Platform,
+    /// What the tenants are called.
+    pub(crate) names: &'static [&'static str],
+    /// A tenant's each.
+    pub(crate) platforms: Vec<Platform>,
     pub(crate) identity_url: String,
     scim_base: String,
-    simulator: Process,
+    /// Where there are several.
+    file: Option<TenantsFile>,
+    simulators: Vec<Process>,
     adapter: Process,
     identities: Vec<Process>,
     gateways: Vec<Process>,
@@ -79,14 +83,17 @@ impl Services {
         };
         let address = || SocketAddr::from(([127, 0, 0, 1], free_port()));
         let addresses = || (0..store.replicas()).map(|_| address()).collect::<Vec<_>>();
-        let (platform, adapter, identities, gateways) = (address(), address(), addresses(), addresses());
+        let names = plan.names();
+        let platforms: Vec<SocketAddr> = names.iter().map(|_| address()).collect();
+        let (adapter, identities, gateways) = (address(), addresses(), addresses());
         let before_identities = Balancer::start(identities.clone()).await?;
         let before_gateways = Balancer::start(gateways.clone()).await?;
         let kept_in = match &redis {
             Some(redis) => format!("--redis-url={}", redis.url()),
             None => format!("--data-dir={}", folders.work.join("identity").display()),
         };
-        let hash: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
+        let urls: Vec<String> = platforms.iter().map(|platform| format!("http://{platform}")).collect();
+        let (file, of_tenants) = settings::of_tenants(names, &urls, folders.work)?;
         let service = |program, listen: SocketAddr, fixed: &[&str], own: &[String]| {
             let fixed = fixed.iter().map(|flag| (*flag).to_owned());
             let flags: Vec<String> = fixed
@@ -102,27 +109,34 @@ impl Services {
                 .map(|(nth, listen)| Ok(service(program, listen, fixed, own)?.numbered(nth, folders.work)));
             made.collect::<Result<Vec<_>>>()
         };
-        let of_simulator = [
-            format!("--data-dir={}", folders.work.join("platform").display()),
-            format!("--seed={seed}"),
-            format!("--profile={profile}"),
-        ];
+        let simulators = platforms.iter().enumerate().map(|(nth, listen)| {
+            let flags = [
+                format!("--data-dir={}", platform_folder(folders.work, nth).display()),
+                format!("--seed={}", seed.wrapping_add(nth as u64)),
+                format!("--profile={profile}"),
+            ];
+            let simulator = Process::simulator(&listen.to_string(), &flags, folders)?;
+            Ok(if names.len() == 1 {
+                simulator
+            } else {
+                simulator.numbered(nth, folders.work)
+            })
+        });
         let of_gateway = [
             format!("--identity-url=http://{}", before_identities.addr()),
             format!("--public-url=http://{}", before_gateways.addr()),
         ];
-        let mut of_adapter = vec![format!("--platform-url=http://{platform}")];
+        let mut of_adapter = of_tenants.adapter;
         of_adapter.extend(profile.adapter_flags().iter().map(|flag| (*flag).to_owned()));
-        let of_identity = [
-            format!("--adapter-url=http://{adapter}"),
-            format!("--bearer-token-sha256={hash}"),
-            kept_in,
-        ];
+        let mut of_identity = of_tenants.identity;
+        of_identity.extend([format!("--adapter-url=http://{adapter}"), kept_in]);
         let mut services = Self {
-            platform: Platform::at(format!("http://{platform}"))?,
+            names,
+            platforms: urls.into_iter().map(Platform::at).collect::<Result<_>>()?,
             identity_url: format!("http://{}", before_identities.addr()),
             scim_base: format!("http://{}/scim/v2", before_gateways.addr()),
-            simulator: Process::simulator(&platform.to_string(), &of_simulator, folders)?,
+            file,
+            simulators: simulators.collect::<Result<_>>()?,
             adapter: service("delinea-adapter", adapter, &ADAPTER, &of_adapter)?,
             identities: replicas("identity-service", identities, &IDENTITY, &of_identity)?,
             gateways: replicas("gateway", gateways, &[], &of_gateway)?,
@@ -138,8 +152,8 @@ impl Services {
 
     /// Callees before those who call them.
     fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
-        let two = [&mut self.simulator, &mut self.adapter];
-        two.into_iter().chain(&mut self.identities).chain(&mut self.gateways)
+        let first = self.simulators.iter_mut().chain([&mut self.adapter]);
+        first.chain(&mut self.identities).chain(&mut self.gateways)
     }
 
     /// Waits until every one of them is ready.
@@ -205,14 +219,35 @@ impl Services {
         }
     }
 
-    /// Entra's client for these services.
-    pub(crate) fn entra(&self, dialect: Dialect) -> Result<Client> {
+    /// Changes the file of tenants. It is whole again when this returns, and nothing is killed meanwhile: a service does not start with
+    /// one that is broken.
+    pub(crate) async fn edit(&mut self, edit: &Edit) -> Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.set(edit);
+        match edit.manner {
+            Manner::Replaced | Manner::Signalled => file.replace()?,
+            Manner::InHalves(lasts) => {
+                file.write_half()?;
+                sleep(lasts).await;
+                file.write()?;
+            }
+        }
+        if edit.manner == Manner::Signalled {
+            for reader in [&mut self.adapter].into_iter().chain(&mut self.identities) {
+                reader.signal("HUP").await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The client of a tenant's Entra for these services.
+    pub(crate) fn entra(&self, tenant: usize, dialect: Dialect) -> Result<Client> {
         let knobs = Knobs {
             timeout: ENTRAS_PATIENCE,
             ..Knobs::of(dialect)
         };
         let url = TenantUrl::parse(&self.scim_base)?;
-        Ok(Client::new(url, &TOKEN.to_owned().into(), knobs)?)
+        Ok(Client::new(url, &settings::token(self.names[tenant]).into(), knobs)?)
     }
 
     /// An error if one has ended by itself.
@@ -222,11 +257,8 @@ impl Services {
 
     /// Each process's name, and the file that it writes into.
     pub(crate) fn logs(&self) -> impl Iterator<Item = (&str, &Path)> {
-        let two = [&self.simulator, &self.adapter];
-        two.into_iter()
-            .chain(&self.identities)
-            .chain(&self.gateways)
-            .map(Process::log)
+        let first = self.simulators.iter().chain([&self.adapter]);
+        first.chain(&self.identities).chain(&self.gateways).map(Process::log)
     }
 
     /// Puts what Redis wrote, and what it has on disk, beside the others' logs.
@@ -242,6 +274,15 @@ impl Services {
         }
         Ok(())
     }
+}
+
+/// Where a tenant's simulated Platform keeps what it holds.
+pub(crate) fn platform_folder(work: &Path, tenant: usize) -> PathBuf {
+    work.join(if tenant == 0 {
+        "platform".to_owned()
+    } else {
+        format!("platform-{tenant}")
+    })
 }
 
 fn keep_redis_log(redis: Option<&RedisServer>, folder: &Path) -> Result<()> {

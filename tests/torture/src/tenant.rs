@@ -12,12 +12,13 @@ use entra_simulator::{Acknowledged, Client, Dialect, Directory, Error, Escrowed,
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{services::Services, story::Story};
+use crate::{neighbours::Neighbours, services::Services, story::Story};
 
-const USERS: usize = 300;
-const GROUPS: usize = 40;
+/// Users and groups of a tenant that is alone, and of one among several: together they have more.
+const ALONE: (usize, usize) = (300, 40);
+const ONE_OF_SEVERAL: (usize, usize) = (200, 25);
 /// How many members a group begins with at most: each is a request, and a campaign has little time.
-const MEMBERS: usize = 20;
+pub(crate) const MEMBERS: usize = 20;
 /// The pause between two passes of a cycle.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long a cycle may be repeated until nothing is left to be tried again.
@@ -25,6 +26,11 @@ const RETRY_FOR: Duration = Duration::from_secs(120);
 
 /// The tenant.
 pub(crate) struct Tenant {
+    /// Its place among the deployment's, and its name there.
+    pub(crate) nth: usize,
+    pub(crate) name: &'static str,
+    /// What it has in common with the deployment's other tenants, if there are any.
+    pub(crate) neighbours: Option<Neighbours>,
     pub(crate) directory: Directory,
     pub(crate) job: Job,
     clients: [Client; 2],
@@ -55,20 +61,32 @@ pub(crate) struct Passed {
 }
 
 impl Tenant {
-    pub(crate) fn new(seed: u64, services: &Services) -> Result<Self> {
+    pub(crate) fn new(seed: u64, nth: usize, services: &Services) -> Result<Self> {
         let acknowledged: Arc<Mutex<Vec<Acknowledged>>> = Arc::default();
-        let mut clients = [services.entra(Dialect::Default)?, services.entra(Dialect::Flagged)?];
+        let mut clients = [
+            services.entra(nth, Dialect::Default)?,
+            services.entra(nth, Dialect::Flagged)?,
+        ];
         for client in &mut clients {
             let heard = acknowledged.clone();
             client.on_acknowledged(Arc::new(move |promise| {
                 heard.lock().unwrap_or_else(PoisonError::into_inner).push(promise);
             }));
         }
-        let mut directory = Directory::generate(seed, USERS, GROUPS);
+        let (name, is_alone) = (services.names[nth], services.names.len() == 1);
+        let (users, groups) = if is_alone { ALONE } else { ONE_OF_SEVERAL };
+        let mut directory = Directory::generate(seed, users, groups);
         for group in directory.groups.values_mut() {
             group.members = std::mem::take(&mut group.members).into_iter().take(MEMBERS).collect();
         }
+        let neighbours = (!is_alone).then(|| Neighbours::of(seed, nth, name));
+        if let Some(neighbours) = &neighbours {
+            neighbours.mark(&mut directory);
+        }
         let mut tenant = Self {
+            nth,
+            name,
+            neighbours,
             directory,
             job: Job::new(clients[0].clone()),
             clients,
@@ -82,9 +100,20 @@ impl Tenant {
 
     /// One round of changes.
     pub(crate) fn change(&mut self) -> Vec<String> {
-        let changes = self.directory.advance();
+        let changes = match &mut self.neighbours {
+            None => self.directory.advance(),
+            Some(neighbours) => neighbours.advance(&mut self.directory),
+        };
         self.names.learn(&self.directory);
         changes
+    }
+
+    /// Adds a line to the story, which says whose it is if there are several.
+    pub(crate) fn tell(&self, story: &Story, what: impl std::fmt::Display) {
+        match &self.neighbours {
+            None => story.tell(what),
+            Some(_) => story.tell(format_args!("{}: {what}", self.name)),
+        }
     }
 
     /// Goes on in this dialect, as after an administrator has changed the tenant URL.
@@ -125,7 +154,10 @@ impl Tenant {
                 }
             }
             if began.elapsed() > RETRY_FOR {
-                bail!("the cycle is not clean after {RETRY_FOR:?}: {failures:#?}");
+                bail!(
+                    "the cycle of {} is not clean after {RETRY_FOR:?}: {failures:#?}",
+                    self.name
+                );
             }
             sleep(PAUSE).await;
         }
@@ -138,10 +170,11 @@ impl Tenant {
             let is_truth = matches!(escrowed.reason, Failure::Conflict(_)) && was_in_doubt;
             ensure!(
                 is_passing(&escrowed.reason) || is_truth,
-                "Entra was told that it did something wrong: {escrowed}"
+                "Entra was told that it did something wrong, in {}: {escrowed}",
+                self.name
             );
             if is_truth {
-                story.tell(format_args!("made after the next look-up: {escrowed}"));
+                self.tell(story, format_args!("made after the next look-up: {escrowed}"));
             }
         }
         self.in_doubt

@@ -1,7 +1,7 @@
 //! The audit trail, from its beginning: it tells of every change there was, who asked for it, and what became of it on the
 //! Platform. It is held against the change feed, which is held against what Entra was promised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use proto::identity::v1::{
@@ -9,7 +9,7 @@ use proto::identity::v1::{
     audit_service_client::AuditServiceClient,
 };
 
-use crate::{PATIENCE, changes::Changes, services::TENANT};
+use crate::{PATIENCE, changes::Changes};
 
 /// What the trail tells of one resource, oldest first.
 #[derive(Debug, Default)]
@@ -27,11 +27,11 @@ pub(crate) struct Trail {
 }
 
 impl Trail {
-    /// Reads all of it.
-    pub(crate) async fn read(identity_url: &str) -> Result<Self> {
+    /// Reads all of a tenant's.
+    pub(crate) async fn read(identity_url: &str, tenant: &str) -> Result<Self> {
         let connection = service_runtime::connect(identity_url, PATIENCE)?;
         let request = ExportAuditRequest {
-            tenant: TENANT.to_owned(),
+            tenant: tenant.to_owned(),
             ..ExportAuditRequest::default()
         };
         let mut export = AuditServiceClient::new(connection)
@@ -60,11 +60,32 @@ impl Trail {
         }
     }
 
+    /// The resources that it tells of.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.told.keys().map(String::as_str)
+    }
+
+    /// The credentials by which changes were asked for.
+    pub(crate) fn credentials(&self) -> BTreeSet<String> {
+        let changes = self.told.values().flat_map(|told| &told.changes);
+        changes.filter_map(|change| change.origin.clone()?.credential).collect()
+    }
+
+    /// All that it tells of changes, as text: values too, where the tenant has them told.
+    pub(crate) fn text(&self) -> String {
+        let changes = self.told.values().flat_map(|told| &told.changes);
+        changes.map(|change| format!("{change:?}\n")).collect()
+    }
+
     /// What the trail does not tell. Everything is applied, and nothing is left to be done.
     pub(crate) fn findings(&self, feed: &Changes) -> Vec<String> {
         let mut findings = Vec::new();
         if self.positions.windows(2).any(|two| two[0] == two[1]) {
             findings.push("two entries have one position".to_owned());
+        }
+        let known: BTreeSet<&str> = feed.each().map(|(id, _)| id).collect();
+        for id in self.told.keys().filter(|id| !known.contains(id.as_str())) {
+            findings.push(format!("it tells of {id}, of which the feed does not"));
         }
         for (id, changes) in feed.each() {
             let nothing = Told::default();

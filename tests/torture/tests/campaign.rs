@@ -6,7 +6,7 @@ mod long {
 
     use fault_campaign::{Plan, Profile, Settings, Store, campaign};
 
-    async fn is_equal(seed: u64, store: Store, profile: Profile) {
+    async fn is_equal(seed: u64, store: Store, profile: Profile, tenants: usize) {
         let test = std::env::current_exe().unwrap();
         // target/<profile>/deps/<test> stands beside target/<profile>/<program>.
         let programs = test.parent().and_then(Path::parent).unwrap().to_owned();
@@ -16,7 +16,9 @@ mod long {
             keep: false,
             log: "info,opentelemetry=warn".to_owned(),
         };
-        let outcome = campaign(&Plan::of(seed, store, profile), &settings).await.unwrap();
+        let outcome = campaign(&Plan::of(seed, store, profile, tenants), &settings)
+            .await
+            .unwrap();
         eprintln!(
             "SEED={seed} STORE={store} PROFILE={profile}: {:?}, {}",
             outcome.took, outcome.summary
@@ -32,34 +34,34 @@ mod long {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn seed_1_on_the_embedded_store() {
-        is_equal(1, Store::Embedded, Profile::Default).await;
+        is_equal(1, Store::Embedded, Profile::Default, 1).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn seed_2_on_redis() {
-        is_equal(2, Store::Redis, Profile::Default).await;
+        is_equal(2, Store::Redis, Profile::Default, 1).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn seed_3_on_redis() {
-        is_equal(3, Store::Redis, Profile::Default).await;
+        is_equal(3, Store::Redis, Profile::Default, 1).await;
     }
 
     /// Accounts by RPC and groups by the SCIM endpoint.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn seed_302_on_redis_where_groups_are_written_by_scim() {
-        is_equal(302, Store::Redis, Profile::NoRoleWrites).await;
+        is_equal(302, Store::Redis, Profile::NoRoleWrites, 1).await;
     }
 
     /// The older calls.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn seed_301_on_the_embedded_store_in_a_heritage_tenant() {
-        is_equal(301, Store::Embedded, Profile::Heritage).await;
+        is_equal(301, Store::Embedded, Profile::Heritage, 1).await;
     }
 
     /// Everything by the SCIM endpoint.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn seed_303_on_the_embedded_store_where_there_is_scim_alone() {
-        is_equal(303, Store::Embedded, Profile::ScimOnly).await;
+        is_equal(303, Store::Embedded, Profile::ScimOnly, 1).await;
     }
 }
