@@ -218,23 +218,23 @@ mod tests {
 
     #[test]
     fn who_is_apart_has_no_findings_and_whatever_is_crossed_is_found() {
+        type Cross = fn(&mut Traces);
+        fn put(set: &mut BTreeSet<String>, id: &str) {
+            set.insert(id.to_owned());
+        }
         let kestrel = || traces("kestrel", ["k1", "k2", "p1"]);
         let merlin = || traces("merlin", ["m1", "m2", "p2"]);
         assert_eq!(findings(&[kestrel(), merlin()]), [""; 0]);
-        let put = |set: &mut BTreeSet<String>, id: &str| {
-            set.insert(id.to_owned());
-        };
-        type Cross = dyn Fn(&mut Traces);
-        let crossings: [(&str, &Cross); 9] = [
-            ("a user in its list", &|of| put(&mut of.users, "m1")),
-            ("a group in its list", &|of| put(&mut of.groups, "m2")),
-            ("a change in its feed", &|of| put(&mut of.feed, "m1")),
-            ("an entry in its trail", &|of| put(&mut of.trail, "m2")),
-            ("a member", &|of| put(&mut of.members, "m1")),
-            ("a credential", &|of| put(&mut of.credentials, &credential("merlin"))),
-            ("a link", &|of| put(&mut of.links, "p2")),
-            ("an account", &|of| put(&mut of.made, "p2")),
-            ("a value", &|of| of.texts[2].1 += &mark("merlin")),
+        let crossings: [(&str, Cross); 9] = [
+            ("a user in its list", |of| put(&mut of.users, "m1")),
+            ("a group in its list", |of| put(&mut of.groups, "m2")),
+            ("a change in its feed", |of| put(&mut of.feed, "m1")),
+            ("an entry in its trail", |of| put(&mut of.trail, "m2")),
+            ("a member", |of| put(&mut of.members, "m1")),
+            ("a credential", |of| put(&mut of.credentials, &credential("merlin"))),
+            ("a link", |of| put(&mut of.links, "p2")),
+            ("an account", |of| put(&mut of.made, "p2")),
+            ("a value", |of| of.texts[2].1 += &mark("merlin")),
         ];
         for (what, cross) in crossings {
             let mut of = kestrel();
