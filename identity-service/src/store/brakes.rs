@@ -28,6 +28,9 @@ pub enum Brake {
 }
 
 impl Brake {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Removals, Self::Deactivations, Self::Alarm];
+
     /// The brake's name, in logs and metrics.
     pub fn name(self) -> &'static str {
         match self {

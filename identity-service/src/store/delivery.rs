@@ -25,6 +25,8 @@ pub struct Claim {
     pub stamp: u64,
     /// Tries since the last success, this one not counted.
     pub attempts: u32,
+    /// When the oldest change not yet applied was made.
+    pub since: Timestamp,
     /// The brake that is on: it allows what is less than what is wanted, or nothing.
     pub braked: Option<Brake>,
     /// Whether a person let it go on: no brake comes on for it any more.
@@ -197,6 +199,8 @@ pub struct Applied {
     pub gather_until: Option<Timestamp>,
     /// When to try again should the object turn out to be another resource's.
     pub contested_until: Option<Timestamp>,
+    /// All that was wanted at that moment was delivered: what is still to be done came later, but for what is refused or waits.
+    pub caught_up: Option<Timestamp>,
 }
 
 /// Why a delivery failed.
@@ -322,6 +326,11 @@ impl Work {
         }
     }
 
+    /// The brake that holds it, if it is held. A group that has held members and no brake of its own is held as they are.
+    pub fn held_by(&self) -> Option<Brake> {
+        (self.state == WorkState::Held).then(|| self.braked.unwrap_or(Brake::Removals))
+    }
+
     /// Has the refused members of a group tried again.
     pub fn retry_refused(&mut self) {
         self.refused_round += 1;
@@ -346,4 +355,10 @@ pub struct Summary {
     pub planned: u64,
     /// When the oldest change was made that is still pending.
     pub oldest_pending: Option<Timestamp>,
+    /// The same of what is refused.
+    pub oldest_refused: Option<Timestamp>,
+    /// The same of what is only planned.
+    pub oldest_planned: Option<Timestamp>,
+    /// The same of what each brake holds, in the order of [`Brake::ALL`].
+    pub oldest_held: [Option<Timestamp>; Brake::ALL.len()],
 }

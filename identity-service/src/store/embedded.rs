@@ -38,7 +38,7 @@ use tonic::async_trait;
 use self::{
     health::Health,
     log::Bounds,
-    tables::{Failed, META, Reading, Tables, create_all},
+    tables::{Failed, META, REST_AGES, Reading, Tables, create_all},
     writer::Writer,
 };
 use super::{
@@ -260,7 +260,13 @@ fn prepare(database: &Database) -> Result<Facts, redb::Error> {
         meta.insert("feed", facts.feed_id)?;
         facts
     };
+    let is_ordered = transaction
+        .list_tables()?
+        .any(|table| redb::TableHandle::name(&table) == redb::TableHandle::name(&REST_AGES));
     create_all(&transaction)?;
+    if !is_ordered {
+        work::order_by_age(&transaction)?;
+    }
     transaction.commit()?;
     Ok(facts)
 }

@@ -1,6 +1,7 @@
 //! The contract of `Store`: laws in plain words, held by every engine. An engine joins by implementing [`Engine`] and
 //! by one `contract!` line; the random test then drives it against the reference model, too.
 
+mod ages;
 mod audit;
 pub(crate) mod bench;
 mod brakes;
@@ -258,6 +259,11 @@ macro_rules! contract {
                 what_takes_access_away_is_taken_first
                 the_oldest_that_is_pending_is_told
                 nothing_is_claimed_of_a_tenant_that_is_paused
+            }
+            ages {
+                what_rests_is_as_old_as_its_oldest_change
+                what_each_brake_holds_has_an_age_of_its_own
+                what_was_delivered_makes_nothing_old
             }
             planned {
                 what_is_planned_is_told_and_not_due

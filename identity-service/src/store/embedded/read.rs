@@ -6,11 +6,11 @@ use super::{
     links, pending,
     tables::{
         AGES, COUNTERS, Counter, Failed, GROUPS_OF, INTENTS, LINKS, LOOKUPS, MEMBERS, NAMES, OWNERS, PENDING,
-        PENDING_COUNTS, PENDING_OF, RECORDS, REQUESTS, Reading, TOMBSTONES, WORK, WORK_STATES, from_json, get,
-        read_counter,
+        PENDING_COUNTS, PENDING_OF, RECORDS, REQUESTS, REST_AGES, Reading, TOMBSTONES, WORK, WORK_STATES, from_json,
+        get, read_counter,
     },
     tombstone,
-    work::subject,
+    work::{self, subject},
     write::requests,
 };
 use crate::{
@@ -18,8 +18,8 @@ use crate::{
     index::{Index, Key},
     record::Record,
     store::{
-        Claim, Delivery, Found, From, Groups, Link, Member, Order, Owner, PendingMember, RequestKey, Seen, Stage,
-        Summary, Which, Work, WorkState, WriteError, Written,
+        Brake, Claim, Delivery, Found, From, Groups, Link, Member, Order, Owner, PendingMember, RequestKey, Seen,
+        Stage, Summary, Which, Work, WorkState, WriteError, Written,
     },
 };
 
@@ -340,9 +340,7 @@ impl Reading {
         let mut ages = ages.range((tenant, 0, 0)..=(tenant, u64::MAX, u128::MAX))?;
         let Some(oldest) = ages.next() else { return Ok(None) };
         let (_, since, _) = oldest?.0.value();
-        Ok(i64::try_from(since)
-            .ok()
-            .and_then(|since| Timestamp::from_millisecond(since).ok()))
+        Ok(from_millis(since))
     }
 
     pub(super) fn summary(&self, tenant: &str) -> Result<Summary, Failed> {
@@ -356,8 +354,30 @@ impl Reading {
             held: read(Counter::Held)?,
             planned: read(Counter::Planned)?,
             oldest_pending: self.oldest_pending(tenant)?,
+            oldest_refused: self.oldest_at_rest(tenant, work::REFUSED)?,
+            oldest_planned: self.oldest_at_rest(tenant, work::PLANNED)?,
+            oldest_held: {
+                let [removals, deactivations, alarm] = Brake::ALL.map(work::held_by);
+                [
+                    self.oldest_at_rest(tenant, removals)?,
+                    self.oldest_at_rest(tenant, deactivations)?,
+                    self.oldest_at_rest(tenant, alarm)?,
+                ]
+            },
         })
     }
+
+    fn oldest_at_rest(&self, tenant: &str, why: u8) -> Result<Option<Timestamp>, Failed> {
+        let ages = self.table(REST_AGES)?;
+        let mut ages = ages.range((tenant, why, 0, 0)..=(tenant, why, u64::MAX, u128::MAX))?;
+        let Some(oldest) = ages.next() else { return Ok(None) };
+        let (_, _, since, _) = oldest?.0.value();
+        Ok(from_millis(since))
+    }
+}
+
+fn from_millis(at: u64) -> Option<Timestamp> {
+    Timestamp::from_millisecond(i64::try_from(at).ok()?).ok()
 }
 
 fn first_after(after: Option<ResourceId>) -> Option<u128> {

@@ -42,6 +42,9 @@ pub(super) const DUE: TableDefinition<'_, (&str, u64, u128), ()> = TableDefiniti
 pub(super) const URGENT: TableDefinition<'_, (&str, u64, u128), ()> = TableDefinition::new("urgent");
 /// (tenant, since in ms, id): pending work by its oldest change.
 pub(super) const AGES: TableDefinition<'_, (&str, u64, u128), ()> = TableDefinition::new("ages");
+/// (tenant, why it rests, since in ms, id): refused, planned and held work by its oldest change; see [`super::work`]. Made of the
+/// work where a file of an earlier version of this layout has none.
+pub(super) const REST_AGES: TableDefinition<'_, (&str, u8, u64, u128), ()> = TableDefinition::new("rest_ages");
 /// (tenant, state, id): the work by its state.
 pub(super) const WORK_STATES: TableDefinition<'_, (&str, u8, u128), ()> = TableDefinition::new("work_states");
 /// (tenant, group, stage, member) → stamp: members whose wanted state is not confirmed on the Platform.
@@ -118,6 +121,7 @@ pub(super) struct Tables<'t> {
     pub(super) due: Table<'t, (&'static str, u64, u128), ()>,
     pub(super) urgent: Table<'t, (&'static str, u64, u128), ()>,
     pub(super) ages: Table<'t, (&'static str, u64, u128), ()>,
+    pub(super) rest_ages: Table<'t, (&'static str, u8, u64, u128), ()>,
     pub(super) work_states: Table<'t, (&'static str, u8, u128), ()>,
     pub(super) pending: Table<'t, (&'static str, u128, u64, u128), u64>,
     pub(super) pending_of: Table<'t, (&'static str, u128, u128), u64>,
@@ -159,6 +163,7 @@ impl<'t> Tables<'t> {
             due: transaction.open_table(DUE)?,
             urgent: transaction.open_table(URGENT)?,
             ages: transaction.open_table(AGES)?,
+            rest_ages: transaction.open_table(REST_AGES)?,
             work_states: transaction.open_table(WORK_STATES)?,
             pending: transaction.open_table(PENDING)?,
             pending_of: transaction.open_table(PENDING_OF)?,

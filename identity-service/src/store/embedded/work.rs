@@ -6,7 +6,7 @@ mod told;
 mod waiting;
 
 use jiff::Timestamp;
-use redb::ReadableTable;
+use redb::{ReadableTable, WriteTransaction};
 
 pub(super) use self::{
     claim::{claim, record_intent, release_leases, renew, rewind, subject},
@@ -15,7 +15,7 @@ pub(super) use self::{
 };
 use super::{
     chores, log, pending,
-    tables::{Counter, Failed, Tables, millis, to_json},
+    tables::{Counter, Failed, REST_AGES, Tables, WORK, from_json, millis, to_json},
     tombstone,
 };
 use crate::{
@@ -156,6 +156,7 @@ pub(super) fn remove(tables: &mut Tables<'_>, tenant: &str, id: u128) -> Result<
     tables.work.remove((tenant, id))?;
     leave_order(tables, tenant, id, &work)?;
     leave_state(tables, tenant, id, &work)?;
+    leave_ages(tables, tenant, id, &work)?;
     Ok(Some(work))
 }
 
@@ -290,9 +291,16 @@ pub(super) fn put(
         }
         tables.work_states.insert((tenant, new.state.number(), id), ())?;
         tables.add(tenant, counter(new.state), 1)?;
-        if new.state == WorkState::Pending {
-            tables.ages.insert((tenant, millis(new.since), id), ())?;
+    }
+    let age = |work: &Work| (work.state, work.held_by(), work.since);
+    if old.map(age) != Some(age(new)) {
+        if let Some(old) = old {
+            leave_ages(tables, tenant, id, old)?;
         }
+        match at_rest(new) {
+            None => tables.ages.insert((tenant, millis(new.since), id), ())?,
+            Some(why) => tables.rest_ages.insert((tenant, why, millis(new.since), id), ())?,
+        };
     }
     if let Some(old) = old {
         leave_order(tables, tenant, id, old)?;
@@ -316,8 +324,54 @@ fn leave_order(tables: &mut Tables<'_>, tenant: &str, id: u128, work: &Work) -> 
 
 fn leave_state(tables: &mut Tables<'_>, tenant: &str, id: u128, work: &Work) -> Result<(), Failed> {
     tables.work_states.remove((tenant, work.state.number(), id))?;
-    tables.ages.remove((tenant, millis(work.since), id))?;
     tables.add(tenant, counter(work.state), -1)?;
+    Ok(())
+}
+
+fn leave_ages(tables: &mut Tables<'_>, tenant: &str, id: u128, work: &Work) -> Result<(), Failed> {
+    match at_rest(work) {
+        None => tables.ages.remove((tenant, millis(work.since), id))?,
+        Some(why) => tables.rest_ages.remove((tenant, why, millis(work.since), id))?,
+    };
+    Ok(())
+}
+
+/// Why work is not tried for now, as a number in keys: refused, planned, or held by which brake; `None` while it is pending.
+/// Never change a number.
+pub(super) fn at_rest(work: &Work) -> Option<u8> {
+    match work.state {
+        WorkState::Pending => None,
+        WorkState::Refused => Some(REFUSED),
+        WorkState::Planned => Some(PLANNED),
+        WorkState::Held => work.held_by().map(held_by),
+    }
+}
+
+/// The numbers of [`at_rest`].
+pub(super) const REFUSED: u8 = 1;
+pub(super) const PLANNED: u8 = 2;
+pub(super) fn held_by(brake: Brake) -> u8 {
+    match brake {
+        Brake::Removals => 3,
+        Brake::Deactivations => 4,
+        Brake::Alarm => 5,
+    }
+}
+
+/// Puts the work of a file that has none of it in order by its age, as [`put`] does.
+pub(super) fn order_by_age(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    let (work, mut rest_ages) = (transaction.open_table(WORK)?, transaction.open_table(REST_AGES)?);
+    for entry in work.iter()? {
+        let (key, value) = entry?;
+        let (tenant, id) = key.value();
+        // What cannot be read is told of when its turn comes.
+        let Ok(work) = from_json::<Work>(value.value(), "piece of work") else {
+            continue;
+        };
+        if let Some(why) = at_rest(&work) {
+            rest_ages.insert((tenant, why, millis(work.since), id), ())?;
+        }
+    }
     Ok(())
 }
 

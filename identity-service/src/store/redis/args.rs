@@ -367,7 +367,8 @@ fn settle_applied(args: Args, applied: &Applied) -> Args {
         .optional_id(applied.waits_for)
         .optional_time(applied.retry_at)
         .optional_time(applied.more_at)
-        .optional_time(applied.gather_until);
+        .optional_time(applied.gather_until)
+        .optional_time(applied.caught_up);
     let args = match &applied.refused_because {
         Some(failure) => args.failure(failure),
         None => args.nothing(),

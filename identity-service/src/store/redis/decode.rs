@@ -240,7 +240,7 @@ impl Reply {
             tracing::error!(scim.resource.id = %shown, "a piece of work cannot be read; it is left alone");
         }
         let claim = |value| {
-            let [of, kind, token, stamp, attempts, traceparent, braked, released] = parts(value)?;
+            let [of, kind, token, stamp, attempts, since, traceparent, braked, released] = parts(value)?;
             let traceparent = text(&traceparent)?;
             Ok(Claim {
                 tenant: tenant.clone(),
@@ -249,6 +249,7 @@ impl Reply {
                 token: number(&token)?,
                 stamp: number(&stamp)?,
                 attempts: number(&attempts)?,
+                since: time(number(&since)?)?,
                 braked: brake(&braked)?,
                 released: number::<u8>(&released)? == 1,
                 traceparent: (!traceparent.is_empty()).then_some(traceparent),
@@ -474,7 +475,19 @@ impl Reply {
     }
 
     pub(super) fn summary(self) -> Result<Summary, StoreError> {
-        let [users, groups, pending, refused, held, planned, oldest] = self.parts()?;
+        let [users, groups, pending, refused, held, planned, oldest @ ..]: [Value; 12] = self.parts()?;
+        let at = |value: &Value| match bytes(value)? {
+            b"" => Ok(None),
+            _ => Ok(Some(time(number::<f64>(value)? as i64)?)),
+        };
+        let [
+            oldest_pending,
+            oldest_refused,
+            oldest_planned,
+            by_removals,
+            by_deactivations,
+            by_alarm,
+        ] = &oldest;
         Ok(Summary {
             users: number(&users)?,
             groups: number(&groups)?,
@@ -482,10 +495,10 @@ impl Reply {
             refused: number(&refused)?,
             held: number(&held)?,
             planned: number(&planned)?,
-            oldest_pending: match bytes(&oldest)? {
-                b"" => None,
-                _ => Some(time(number::<f64>(&oldest)? as i64)?),
-            },
+            oldest_pending: at(oldest_pending)?,
+            oldest_refused: at(oldest_refused)?,
+            oldest_planned: at(oldest_planned)?,
+            oldest_held: [at(by_removals)?, at(by_deactivations)?, at(by_alarm)?],
         })
     }
 }

@@ -29,6 +29,7 @@
 //! | `due`, `urgent` | sorted set | ids by when their work is due, in ms; leased work stands at the end of its lease. What takes access away is `urgent`; what is held or planned is in neither |
 //! | `work:pending`, `work:refused`, `work:held`, `work:planned` | sorted set | ids by the state of their work |
 //! | `ages` | sorted set | ids of pending work by its oldest change, in ms |
+//! | `ages:refused`, `ages:planned`, `ages:held:B` | sorted set | the same of work in those states, what is held by its brake. Earlier versions of this layout had none |
 //! | `brake:B` | sorted set | what passed the brake on `removals` or `deactivations`, as `weight:stamp`, by when, in ms |
 //! | `pending:GROUP` | sorted set | members whose wanted state is not confirmed, by stage: 0 ready, 1 waiting, 2 + n refused in round n, 2^40 held |
 //! | `stamps:GROUP` | hash | the same members → the stamp of the change |

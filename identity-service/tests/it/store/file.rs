@@ -300,3 +300,30 @@ async fn a_file_that_was_emptied_is_made_smaller_and_keeps_the_rest() {
     EmbeddedStore::compact(&missing, Options::default()).unwrap_err();
     assert!(!missing.exists(), "nothing is made where nothing was");
 }
+
+#[tokio::test]
+async fn a_file_without_an_order_by_age_gets_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("identity.redb");
+    let bench = open(&path);
+    for name in ["odile", "hana"] {
+        bench.user(name).await;
+    }
+    for claim in bench.claim_all(at(2)).await {
+        bench.settle(&claim, refused(at(3_600)), at(3)).await;
+    }
+    let told = bench.summary().await;
+    assert!(told.oldest_refused.is_some());
+    drop(bench);
+    // As an earlier version left it.
+    let database = Database::create(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let ages: TableDefinition<'_, (&str, u8, u64, u128), ()> = TableDefinition::new("rest_ages");
+    assert!(transaction.delete_table(ages).unwrap());
+    transaction.commit().unwrap();
+    drop(database);
+    let bench = open(&path);
+    assert_eq!(bench.summary().await, told);
+    bench.deliver_all(at(3_601)).await;
+    assert_eq!(bench.summary().await.oldest_refused, None);
+}

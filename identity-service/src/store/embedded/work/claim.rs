@@ -97,6 +97,7 @@ fn take(
         token,
         stamp: work.stamp,
         attempts: work.attempts,
+        since: work.since,
         braked: work.braked,
         released: work.released,
         traceparent: work.traceparent,

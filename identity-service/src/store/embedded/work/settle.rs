@@ -201,7 +201,11 @@ fn settle_applied(
         .refused
         .then(|| applied.refused_because.clone().or_else(|| old.failure.clone()))
         .flatten();
+    // What was to be done is done: what is left was asked for while it was.
+    let is_behind = members.refused || members.waiting || members.held;
+    let caught_up = applied.caught_up.filter(|_| !is_behind);
     let done = Work {
+        since: caught_up.map_or(old.since, |at| at.max(old.since)),
         lease: None,
         not_before: None,
         attempts: 0,
@@ -241,6 +245,7 @@ fn settle_applied(
             .is_none();
         Work {
             due: if there || gone { now } else { later },
+            since: old.since,
             ..done
         }
     } else if let Some(until) = applied.gather_until {

@@ -20,7 +20,7 @@ for _, entry in ipairs(due) do
     work.lease, work.due, work.held_until, work.held_by = next_stamp(), lease_end, nil, nil
     if work.refused_due and work.refused_due <= now then retry_refused(work) end
     put_work(id, work, work.state)
-    claims[#claims + 1] = { id, work.kind, work.lease, work.stamp, work.attempts, work.traceparent or '',
+    claims[#claims + 1] = { id, work.kind, work.lease, work.stamp, work.attempts, work.since, work.traceparent or '',
       work.braked or '', work.released and 1 or 0 }
   elseif corrupt then
     -- It must hold up no other.

@@ -201,12 +201,51 @@ function read.pause()
   return call('HGET', META, 'pause')
 end
 
+-- When the oldest change was made of what is refused, planned and held, by the set in which it stands.
+local function oldest_at_rest()
+  local oldest = {}
+  local function see(ages, since)
+    if not oldest[ages] or since < oldest[ages] then oldest[ages] = since end
+  end
+  for state, sets in pairs({
+    refused = { 'ages:refused' },
+    planned = { 'ages:planned' },
+    held = { 'ages:held:removals', 'ages:held:deactivations', 'ages:held:alarm' },
+  }) do
+    local known = 0
+    for _, set in ipairs(sets) do
+      known = known + call('ZCARD', P .. set)
+      -- What a replica of an earlier version took out of the state stands there still.
+      local page = call('ZRANGE', P .. set, 0, 9, 'WITHSCORES')
+      for i = 1, #page, 2 do
+        if call('ZSCORE', P .. 'work:' .. state, page[i]) then
+          see(P .. set, tonumber(page[i + 1]))
+          break
+        end
+      end
+    end
+    -- What a replica of an earlier version put into the state stands nowhere by its age: some of it is looked at.
+    if known < call('ZCARD', P .. 'work:' .. state) then
+      for _, id in ipairs(call('ZRANGE', P .. 'work:' .. state, 0, 99)) do
+        local work = work_of(id)
+        if work then see(ages_of(work), work.since) end
+      end
+    end
+  end
+  return oldest
+end
+
 function read.summary()
+  local oldest = oldest_at_rest()
+  local function told(set)
+    return oldest[P .. set] and string.format('%.0f', oldest[P .. set]) or ''
+  end
   return {
     call('ZCARD', P .. 'user:ids'), call('ZCARD', P .. 'group:ids'),
     call('ZCARD', P .. 'work:pending'), call('ZCARD', P .. 'work:refused'), call('ZCARD', P .. 'work:held'),
     call('ZCARD', P .. 'work:planned'),
-    call('ZRANGE', AGES, 0, 0, 'WITHSCORES')[2] or '',
+    call('ZRANGE', AGES, 0, 0, 'WITHSCORES')[2] or '', told('ages:refused'), told('ages:planned'),
+    told('ages:held:removals'), told('ages:held:deactivations'), told('ages:held:alarm'),
   }
 end
 

@@ -154,7 +154,7 @@ local function applied(work, newer)
   local version, document_version, disabled = take_number(), take_number(), take_optional()
   local contested_until = take_optional_number()
   local waits_for, retry_at, more_at = take_optional(), take_optional_number() or now, take_optional_number()
-  local gather_until, failure = take_optional_number(), take_optional()
+  local gather_until, caught_up, failure = take_optional_number(), take_optional_number(), take_optional()
   local confirmed, refused_members = take_list(), take_list()
   local document, names = take_optional(), take_list()
 
@@ -183,7 +183,9 @@ local function applied(work, newer)
     is_waiting = has_stage(id, WAITING) or merging(id)
     is_held = has_stage(id, HELD)
   end
-  local old_state, attempts = work.state, work.attempts
+  local old_state, attempts, old_since = work.state, work.attempts, work.since
+  -- What was to be done is done: what is left was asked for while it was.
+  if caught_up and not (is_refused or is_waiting or is_held) then work.since = math.max(old_since, caught_up) end
   -- Those who were refused first are not kept waiting by those who were refused after them.
   work.refused_due = is_refused and math.min(work.refused_due or retry_at, retry_at) or nil
   if not is_refused then
@@ -204,6 +206,7 @@ local function applied(work, newer)
     work.state = 'held'
   elseif waits_for then
     add_waiter(waits_for, id)
+    work.since = old_since
     -- It may have got its object between the reading of the order and now, or be gone: then no bell will ring.
     local there, gone = link_of(waits_for).platform_id, call('HEXISTS', P .. 'user', waits_for) == 0
     work.due = (there or gone) and now or retry_at
@@ -213,6 +216,7 @@ local function applied(work, newer)
     return remove_work(id)
   end
   put_work(id, work, old_state)
+  if work.since ~= old_since then call('ZADD', AGES, work.since, id) end
 end
 
 local work = work_of(id)

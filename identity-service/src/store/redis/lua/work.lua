@@ -14,12 +14,30 @@ local function has_work(id)
   return call('HEXISTS', WORK, id) == 1
 end
 
+-- Where work stands by its oldest change: in one set while it is pending, and in others by why it rests.
+local function ages_of(work)
+  if work.state == 'pending' then return AGES end
+  if work.state == 'held' then return P .. 'ages:held:' .. (work.braked or 'removals') end
+  return P .. 'ages:' .. work.state
+end
+
+-- Takes work of that state out of them.
+local function leave_ages(id, state)
+  if state == 'pending' then return call('ZREM', AGES, id) end
+  if state ~= 'held' then return call('ZREM', P .. 'ages:' .. state, id) end
+  for _, brake in ipairs({ 'removals', 'deactivations', 'alarm' }) do call('ZREM', P .. 'ages:held:' .. brake, id) end
+end
+
 -- What is held or planned is not due.
 local function put_work(id, work, old_state)
-  if old_state ~= work.state then
-    if old_state then call('ZREM', P .. 'work:' .. old_state, id) end
+  -- What is held may come to be held by another brake.
+  if old_state ~= work.state or old_state == 'held' then
+    if old_state then
+      call('ZREM', P .. 'work:' .. old_state, id)
+      leave_ages(id, old_state)
+    end
     call('ZADD', P .. 'work:' .. work.state, 0, id)
-    if work.state == 'pending' then call('ZADD', AGES, work.since, id) else call('ZREM', AGES, id) end
+    call('ZADD', ages_of(work), work.since, id)
   end
   if work.state == 'held' or work.state == 'planned' then
     call('ZREM', DUE, id)
@@ -58,8 +76,10 @@ local function remove_work(id)
   call('HDEL', WORK, id)
   call('ZREM', DUE, id)
   call('ZREM', URGENT, id)
-  call('ZREM', AGES, id)
-  for _, state in ipairs({ 'pending', 'refused', 'held', 'planned' }) do call('ZREM', P .. 'work:' .. state, id) end
+  for _, state in ipairs(work and { work.state } or { 'pending', 'refused', 'held', 'planned' }) do
+    call('ZREM', P .. 'work:' .. state, id)
+    leave_ages(id, state)
+  end
   return work
 end
 
