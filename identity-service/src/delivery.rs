@@ -32,7 +32,10 @@ use crate::{
     config::DeliveryConfig,
     id::{Kind, Tenant},
     metrics,
-    store::{Applied, Brake, Claim, Held, Settlement, Store, StoreError, Tried},
+    store::{
+        Applied, Brake, Claim, Held, Settlement, Store, StoreError, Tried,
+        traces::{self, Asked},
+    },
     tenants::{Served, Tenants},
     wake::Wake,
 };
@@ -41,6 +44,9 @@ use crate::{
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How long deliveries that are under way may take when the relay is told to stop.
 const LAST_DELIVERIES: Duration = Duration::from_secs(3);
+/// For how long deliveries of a change, repeated ones too, belong to the trace of its request. What comes later is a trace of its own
+/// with a link: a trace of hours shows nothing, and whoever keeps traces has long decided about it.
+const ONE_TRACE: Duration = Duration::from_secs(60);
 /// How long the relay waits after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -251,13 +257,11 @@ impl Relay {
             delivery.attempt = claim.attempts + 1,
             delivery.outcome = tracing::field::Empty,
         );
-        if let Some(traceparent) = &claim.traceparent {
-            if claim.attempts == 0 {
-                trace_context::continue_from(&span, traceparent);
-            } else {
-                trace_context::link_to(&span, traceparent);
-            }
-        }
+        place(
+            &span,
+            claim.traceparent.as_deref().unwrap_or_default(),
+            Timestamp::now(),
+        );
         let settled = async {
             let Some(delivered) = self
                 .within_lease(&claim, claimed, Box::pin(self.try_deliver(&claim)))
@@ -335,6 +339,24 @@ impl Relay {
         };
         Ok((version, settlement))
     }
+}
+
+/// Has the span of a delivery continue the trace of the newest change, if that is recent, and link to those of the others.
+fn place(span: &tracing::Span, changes: &str, now: Timestamp) {
+    for (nth, change) in traces::changes(changes).enumerate() {
+        if nth == 0 && is_recent(&change, now) {
+            trace_context::continue_from(span, change.traceparent);
+        } else {
+            trace_context::link_to(span, change.traceparent);
+        }
+    }
+}
+
+fn is_recent(change: &Asked<'_>, now: Timestamp) -> bool {
+    // A clock may have been set; then the difference is below zero, or it is a trace of its own.
+    change
+        .at
+        .is_some_and(|at| now.duration_since(at).as_secs_f64() < ONE_TRACE.as_secs_f64())
 }
 
 /// What a tenant's deliveries need to go. Each tenant has its own, so that none waits for another's.

@@ -29,7 +29,7 @@ use crate::{
     record::{Record, bytes, etag, version_of_etag},
     store::{
         Action, AttributeChange, Brake, Origin, RequestKey, Seen, Store, StoreError, Usable, Which, Write, WriteError,
-        Written,
+        Written, traces,
     },
     tenants::Served,
     wake::Wake,
@@ -64,6 +64,14 @@ pub struct Caller {
     pub origin: Option<Origin>,
     /// For how long the request has been under way: it has waited that long already.
     pub age: Duration,
+}
+
+impl Caller {
+    /// The trace that a change of that time belongs to, as the outbox keeps it.
+    fn asked(&self, now: Timestamp) -> Option<String> {
+        let traceparent = self.traceparent.as_deref();
+        traceparent.map(|traceparent| traces::asked(traceparent, now))
+    }
 }
 
 impl Directory {
@@ -191,6 +199,7 @@ impl Directory {
             // A tag that we never issued matches no version.
             Some(tag) => Some(version_of_etag(tag).unwrap_or(0)),
         };
+        let now = Timestamp::now();
         Write {
             kind,
             id,
@@ -201,8 +210,8 @@ impl Directory {
             usable: Usable::ALWAYS,
             brakes: self.served.brakes(),
             deletion_disables: self.served.policy.delete_mode == DeleteMode::Disable,
-            now: Timestamp::now(),
-            traceparent: caller.traceparent.clone(),
+            now,
+            traceparent: caller.asked(now),
             diff,
             origin: caller.origin.clone(),
         }

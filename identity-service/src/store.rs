@@ -14,6 +14,7 @@ mod log;
 mod moving;
 pub mod redis;
 mod revert;
+pub mod traces;
 mod wanted;
 
 use std::time::Duration;

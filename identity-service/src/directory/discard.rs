@@ -61,6 +61,7 @@ impl Directory {
     ) -> Revert {
         let before = image.record.map(|before| before.document);
         let keys = |document: Option<&Value>| document.map_or_else(Vec::new, |document| keys(kind, document));
+        let now = Timestamp::now();
         Revert {
             kind,
             id,
@@ -73,8 +74,8 @@ impl Directory {
                 _ => Vec::new(),
             },
             request: None,
-            now: Timestamp::now(),
-            traceparent: caller.traceparent.clone(),
+            now,
+            traceparent: caller.asked(now),
             diff: self.diff(
                 kind,
                 present.unwrap_or(&Value::Null),

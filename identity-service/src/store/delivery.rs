@@ -31,7 +31,7 @@ pub struct Claim {
     pub braked: Option<Brake>,
     /// Whether a person let it go on: no brake comes on for it any more.
     pub released: bool,
-    /// The trace context of the newest change.
+    /// The traces of the changes that it is to deliver, see [`traces`](super::traces).
     pub traceparent: Option<String>,
 }
 
@@ -310,7 +310,7 @@ pub struct Work {
     /// The last failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// The trace context of the newest change.
+    /// The traces of the changes that it is to deliver, see [`traces`](super::traces).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }

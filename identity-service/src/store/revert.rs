@@ -53,7 +53,7 @@ pub struct Revert {
     pub request: Option<String>,
     /// The time of the change.
     pub now: Timestamp,
-    /// The W3C trace context of the caller.
+    /// The trace that asked for it, see [`traces::asked`](super::traces::asked).
     pub traceparent: Option<String>,
 }
 

@@ -33,7 +33,7 @@ pub struct Write {
     pub deletion_disables: bool,
     /// The time of the change.
     pub now: Timestamp,
-    /// The W3C trace context of the caller, kept with the work.
+    /// The trace that asked for it, see [`traces::asked`](super::traces::asked): kept with the work.
     pub traceparent: Option<String>,
     /// What the action changes in the document, for the log.
     pub diff: Vec<AttributeChange>,

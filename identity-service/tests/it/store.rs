@@ -235,7 +235,7 @@ macro_rules! contract {
                 the_longest_due_comes_first_and_the_limit_is_kept
                 the_next_due_time_is_told
                 many_claimers_share_the_work_without_overlap
-                a_claim_carries_the_newest_trace
+                a_claim_carries_the_traces_of_its_changes
                 a_claim_knows_what_is_wanted_now
                 a_tenants_work_is_its_own
             }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     id::{Kind, ResourceId},
-    store::{Brake, Chore, Deed, Link, Origin, Stage, Subject, Work, WorkState, Write},
+    store::{Brake, Chore, Deed, Link, Origin, Stage, Subject, Work, WorkState, Write, traces},
 };
 
 /// Says that a resource needs work now. Work under a lease stays where it is; its settlement sees the newer stamp. A change
@@ -109,7 +109,7 @@ fn marked(
         work.due = earliest.map_or(now, |earliest| earliest.max(now));
     }
     if let Some(traceparent) = traceparent {
-        work.traceparent = Some(traceparent.to_owned());
+        work.traceparent = Some(traces::joined(traceparent, work.traceparent.as_deref()));
     }
     Ok((old, work))
 }

@@ -151,7 +151,7 @@ pub(super) async fn many_claimers_share_the_work_without_overlap(engine: &dyn En
     assert_eq!((claims.len(), distinct.len(), tokens.len()), (40, 40, 40));
 }
 
-pub(super) async fn a_claim_carries_the_newest_trace(engine: &dyn Engine) {
+pub(super) async fn a_claim_carries_the_traces_of_its_changes(engine: &dyn Engine) {
     let bench = Bench::new(engine).await;
     let traced = |mut write: Write, trace: &str| {
         write.traceparent = Some(trace.to_owned());
@@ -167,9 +167,24 @@ pub(super) async fn a_claim_carries_the_newest_trace(engine: &dyn Engine) {
     let claim = bench.claim(at(1)).await;
     assert_eq!(
         claim.traceparent.as_deref(),
-        Some("00-33-44-01"),
-        "the newest that there is"
+        Some("00-33-44-01 00-11-22-01"),
+        "the newest first"
     );
+
+    // Of one that is changed on and on, only some are kept.
+    let created = bench
+        .write(traced(create(Kind::User, "inga", &[]), "00-55-66-01"))
+        .await;
+    let mut user = created.unwrap().record;
+    for number in 0..20 {
+        let another = update(&user, document(Kind::User, &format!("u{number}")));
+        let trace = format!("00-{number}-66-01");
+        user = bench.write(traced(another, &trace)).await.unwrap().record;
+    }
+    let claim = bench.claim(at(1)).await;
+    let traces = claim.traceparent.unwrap();
+    let traces: Vec<_> = traces.split(' ').collect();
+    assert_eq!((traces.len(), traces[0], traces[7]), (8, "00-19-66-01", "00-12-66-01"));
 }
 
 pub(super) async fn a_claim_knows_what_is_wanted_now(engine: &dyn Engine) {

@@ -55,6 +55,16 @@ local function hasten(id, work)
   call('ZREM', DUE, id)
 end
 
+-- The traces of the changes that work is to deliver, the newest first; no more than the embedded store keeps.
+local function joined(newer, older)
+  local traces, count = newer, 1
+  for trace in string.gmatch(older or '', '%S+') do
+    if count == 8 then break end
+    traces, count = traces .. ' ' .. trace, count + 1
+  end
+  return traces
+end
+
 -- Says that a resource needs work now. Work under a lease stays where it is; its settlement sees the newer stamp. A change
 -- is worth a try of its own, but not while the Platform wants a pause. `change` may say more of the work: what a brake holds is
 -- let go by a person, or by a change that takes back what it held.
@@ -66,7 +76,7 @@ local function mark(kind, id, now, traceparent, change)
   if work.state ~= 'held' or not work.braked then work.state = 'pending' end
   if change then change(work) end
   if not work.lease then work.due = math.max(now, work.not_before or now, work.held_until or now) end
-  if traceparent then work.traceparent = traceparent end
+  if traceparent then work.traceparent = joined(traceparent, work.traceparent) end
   put_work(id, work, old_state)
 end
 
