@@ -82,7 +82,9 @@ impl Job {
     /// Forgets links and watermark, as a restart with full reset does: the next cycle matches and reads everything
     /// (R03 or R04, then R05). References already sent are not asked for again, because Entra never asks for them.
     pub fn restart(&mut self) {
-        let Memory { users, groups, escrow } = &mut self.memory;
+        let Memory {
+            users, groups, escrow, ..
+        } = &mut self.memory;
         for (id, user) in users.iter_mut() {
             user.source = None;
             // A deletion that is still to be done needs its link.
@@ -158,6 +160,11 @@ impl Job {
             .get(object_id)
             .map(|memory| &memory.ledger)
             .filter(|ledger| !ledger.is_empty())
+    }
+
+    /// Login names of users whom the endpoint still has, and who are nobody's any more.
+    pub(crate) fn left_behind(&self) -> &BTreeSet<String> {
+        &self.memory.left_behind
     }
 
     /// The users this job has provisioned and not deleted.

@@ -23,7 +23,7 @@ use axum::{
 };
 use entra_simulator::{
     Acknowledged, Action, Client, CycleReport, Dialect, Directory, Error, Failure, Group, Job, Knobs, QueryCoding,
-    RequestKind, TenantUrl, User, VerifyOptions, verify,
+    RequestKind, SavedState, TenantUrl, User, VerifyOptions, verify,
 };
 use serde_json::{Value, json};
 
@@ -549,6 +549,74 @@ async fn what_became_of_a_change_without_a_verdict_is_seen_when_its_user_leaves(
         let verification = verify(&job, &directory, &options, None).await.unwrap();
         assert_eq!(verification.differences[0].attribute, "title", "taken: {taken}");
     }
+}
+
+/// Entra looks for the name that a user has now. One whose new name got no verdict before he left the scope, and who comes back, is made
+/// anew; what was released stays where it is, and is no difference.
+#[tokio::test]
+async fn who_left_under_an_earlier_name_is_made_anew_and_the_earlier_one_stays_behind() {
+    let held = Arc::new(Mutex::new(Vec::<Value>::new()));
+    let stored = held.clone();
+    let (_listener, url) = Listener::start(move |request| {
+        let mut held = stored.lock().unwrap();
+        match request.line.split(' ').next().unwrap() {
+            "POST" => {
+                let mut user = request.body.clone();
+                user["id"] = json!(format!("id-{}", held.len()));
+                held.push(user.clone());
+                (201, user)
+            }
+            "PATCH" if request.body["Operations"][0]["path"] == "active" => {
+                held[0]["active"] = json!(false);
+                (204, Value::Null)
+            }
+            "PATCH" => error(503, "nothing is taken"),
+            "GET" if request.line.contains("/id-0") => (200, held[0].clone()),
+            "GET" if request.line.contains("startIndex") && request.line.contains("Users") => {
+                let (status, mut page) = list(&json!(*held));
+                page["startIndex"] = json!(1);
+                (status, page)
+            }
+            _ => list(&json!([])),
+        }
+    })
+    .await;
+    let mut directory = directory(&[user("1", "alice")], &[]);
+    let mut job = job(&url, Knobs::default());
+    job.cycle(&directory).await.unwrap();
+    let alice = |directory: &mut Directory, assigned: bool| {
+        let alice = directory.users.get_mut("1").unwrap();
+        alice.user_principal_name = "alice.new@x.test".to_owned();
+        alice.assigned = assigned;
+    };
+    alice(&mut directory, true);
+    assert_eq!(job.cycle(&directory).await.unwrap().escrow.len(), 1);
+    alice(&mut directory, false);
+    assert_eq!(
+        job.cycle(&directory).await.unwrap().users,
+        [(Action::Disabled, 1)].into()
+    );
+    alice(&mut directory, true);
+    assert_eq!(
+        job.cycle(&directory).await.unwrap().users,
+        [(Action::Created, 1)].into()
+    );
+    assert_eq!(held.lock().unwrap().len(), 2);
+
+    let options = VerifyOptions {
+        settle: Duration::ZERO,
+        ..VerifyOptions::default()
+    };
+    let saved = SavedState::of(&directory, &job);
+    let (directory, job) = saved.resume(job.client().clone());
+    let verification = verify(&job, &directory, &options, None).await.unwrap();
+    assert_eq!(verification.differences, []);
+    // Anybody else is.
+    let mut stranger = held.lock().unwrap()[0].clone();
+    (stranger["id"], stranger["userName"]) = (json!("id-2"), json!("mallory@x.test"));
+    held.lock().unwrap().push(stranger);
+    let verification = verify(&job, &directory, &options, None).await.unwrap();
+    assert_eq!(verification.differences[0].attribute, "existence");
 }
 
 #[tokio::test]

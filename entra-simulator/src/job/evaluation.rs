@@ -65,10 +65,11 @@ impl Job {
         &mut self,
         directory: &Directory,
         id: String,
-        memory: UserMemory,
+        mut memory: UserMemory,
         result: Result<Action, Failure>,
         report: &mut CycleReport,
     ) {
+        self.memory.left_behind.extend(memory.left_behind.take());
         match result {
             Ok(action) => {
                 *report.users.entry(action).or_default() += 1;

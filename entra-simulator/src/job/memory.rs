@@ -18,6 +18,9 @@ pub(crate) struct Memory {
     pub(crate) users: BTreeMap<String, UserMemory>,
     pub(crate) groups: BTreeMap<String, GroupMemory>,
     pub(crate) escrow: BTreeMap<String, Escrowed>,
+    /// Login names of users whom the endpoint still has, and who are nobody's any more.
+    #[serde(default)]
+    pub(crate) left_behind: BTreeSet<String>,
 }
 
 /// An object connection: our id for the object, and what the endpoint last showed of it.
@@ -44,9 +47,21 @@ pub(crate) struct UserMemory {
     pub(crate) doubtful: BTreeMap<String, BTreeSet<String>>,
     /// Login names whose creation got no verdict: the user may exist under one of them.
     pub(crate) doubtful_names: BTreeSet<String>,
+    /// The name under which the endpoint keeps the user's former account, since this evaluation.
+    #[serde(skip)]
+    pub(crate) left_behind: Option<String>,
 }
 
 impl UserMemory {
+    /// Another account is linked than the one that was released: where that had kept an earlier name, because the new one got no
+    /// verdict before the user left the scope, the job never comes to it again (it looks for names that users have now).
+    pub(crate) fn leave_behind(&mut self, name: &str) {
+        let released = self.ledger.get(&Place::Top("userName").path());
+        self.left_behind = released
+            .filter(|released| self.link.is_none() && released.to_lowercase() != name.to_lowercase())
+            .cloned();
+    }
+
     /// Takes a resource that the endpoint has just shown as the last answer.
     pub(crate) fn saw(&mut self, id: String, resource: Value) {
         self.manager = mapping::shown_manager(&resource);

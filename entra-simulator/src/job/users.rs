@@ -107,6 +107,7 @@ impl Worker {
 
     /// Links a match. Where the directory has no value and nothing was sent before, what was found is what stays.
     fn adopt(&self, user: &User, memory: &mut UserMemory, id: String, resource: Value) {
+        memory.leave_behind(resource["userName"].as_str().unwrap_or_default());
         let unverified = memory.ledger.is_empty() || !memory.doubtful_names.is_empty();
         for (place, value) in mapping::user_values(user) {
             if let (None, true, Some(found)) = (value, unverified, place.read(&resource)) {
@@ -141,6 +142,7 @@ impl Worker {
             }
         };
         let id = id_of(&created)?;
+        memory.leave_behind(&user.user_principal_name);
         memory.doubtful_names.clear();
         memory.ledger.clear();
         memory.saw(id, created);

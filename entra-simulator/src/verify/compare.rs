@@ -35,7 +35,8 @@ pub(super) fn differences(
             .map(|name| name.to_lowercase())
             .collect()
     };
-    let users = known(expected.users.values().map(|user| &user.name).collect());
+    let names = expected.users.values().map(|user| &user.name);
+    let users = known(names.chain(&expected.left_behind).collect());
     found.extend(unexpected(
         "user",
         &users,
@@ -180,6 +181,7 @@ impl<'a> Systems<'a> {
             .members_of(id)
             .filter_map(|member| Some((self.scim_names.get(member)?.clone(), Want::Anything)))
             .collect();
+        wanted.extend(all.left_behind.iter().map(|name| (name.clone(), Want::Anything)));
         for user in expected.members.iter().filter_map(|id| all.users.get(id)) {
             let is_due = user.presence == Presence::Required && user.in_scope;
             let want = if is_due {

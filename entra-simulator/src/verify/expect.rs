@@ -1,7 +1,7 @@
 //! What must be found, by the rules of Entra: values that became empty stay, users who left are disabled, users who
 //! were disabled before being provisioned do not exist, references to what does not exist are not sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     directory::{Directory, User},
@@ -52,6 +52,8 @@ pub(super) struct ExpectedGroup {
 pub(super) struct Expected {
     pub(super) users: BTreeMap<String, ExpectedUser>,
     pub(super) groups: Vec<ExpectedGroup>,
+    /// Names of users, in lower case, whom the job has left behind: they may be there, and in groups.
+    pub(super) left_behind: BTreeSet<String>,
 }
 
 impl Expected {
@@ -87,7 +89,12 @@ impl Expected {
                 members: group.members.iter().cloned().collect(),
             })
             .collect();
-        Self { users, groups }
+        let left_behind = job.left_behind().iter().map(|name| name.to_lowercase()).collect();
+        Self {
+            users,
+            groups,
+            left_behind,
+        }
     }
 }
 
