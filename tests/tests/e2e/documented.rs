@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Where the tests of a crate stand, by the name that the page gives it.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("e2e", &["tests/tests/e2e"]),
     ("gateway", &["gateway/src", "gateway/tests"]),
     ("scim", &["scim/src", "scim/tests"]),
@@ -19,6 +19,7 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("runtime", &["service-runtime/src", "service-runtime/tests"]),
     ("proto", &["proto/src", "proto/tests"]),
     ("all-in-one", &["all-in-one/src", "all-in-one/tests"]),
+    ("torture", &["tests/torture/src", "tests/torture/tests"]),
 ];
 
 fn root() -> PathBuf {

@@ -1,4 +1,4 @@
-//! Campaigns whose seeds stay, three of them over other kinds of tenants: what they once went through they shall go through for ever. `make torture` runs others.
+//! Campaigns whose seeds stay, three of them over other kinds of tenants and one over two tenants of one deployment: what they once went through they shall go through for ever. `make torture` runs others.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod long {
@@ -20,12 +20,12 @@ mod long {
             .await
             .unwrap();
         eprintln!(
-            "SEED={seed} STORE={store} PROFILE={profile}: {:?}, {}",
+            "SEED={seed} STORE={store} PROFILE={profile} TENANTS={tenants}: {:?}, {}",
             outcome.took, outcome.summary
         );
         assert!(
             outcome.findings.is_empty(),
-            "SEED={seed} STORE={store} PROFILE={profile}:\n{}\nwhat was found:\n{}\nlogs are in {}",
+            "SEED={seed} STORE={store} PROFILE={profile} TENANTS={tenants}:\n{}\nwhat was found:\n{}\nlogs are in {}",
             outcome.story.join("\n"),
             outcome.findings.join("\n"),
             outcome.folder.display()
@@ -57,6 +57,12 @@ mod long {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn seed_301_on_the_embedded_store_in_a_heritage_tenant() {
         is_equal(301, Store::Embedded, Profile::Heritage, 1).await;
+    }
+
+    /// The same people on two Platforms that fail each in its own ways, by one deployment whose file of tenants changes meanwhile.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn seed_401_on_redis_with_two_tenants_side_by_side() {
+        is_equal(401, Store::Redis, Profile::Default, 2).await;
     }
 
     /// Everything by the SCIM endpoint.
