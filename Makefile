@@ -9,8 +9,11 @@
 #                       tenant, TENANTS=2: two tenants of one deployment side by side   (docs/reliability.md)
 #   make test-rules     the alert rules of deploy/prometheus, by Prometheus' own tool; a part of make test
 #   make conformance    outside judges of SCIM (scim2-tester, from the Python registry) against a fresh all-in-one
-#   make compose-up     build the images and start docker-compose.yml with the engine that DOCKER_HOST names
-#   make compose-test   the same beside it, with containers killed under the simulated Entra; PROFILE=release: as deployed
+#   make compose-up     build the images and start docker-compose.yml with the engine that DOCKER_HOST names; STACK=scale,observe (or
+#                       real, default) adds to it, from then on   (docs/deploying.md)
+#   make compose-test   the same beside it, with containers killed under the simulated Entra, then with two of each behind a balancer;
+#                       STACK=default or STACK=scale: one of them; PROFILE=release: as deployed
+#   make kubernetes     check deploy/kubernetes against Kubernetes's own schemas (kubernetes-validate, from the Python registry)
 #   make fuzz           random input for the SCIM language, and for what the gateway reads of strangers: bodies, credentials,
 #                       requests for tokens; FUZZ_SECONDS=60 for each target   (FUZZ_TARGETS: which)
 #   make bench          micro-benchmarks of the SCIM language, then the system against a floor and a small directory against a
@@ -121,17 +124,32 @@ conformance:
 # A person of 2021 has docker-compose, one of today `docker compose`.
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
+STACK ?=
+
 .PHONY: compose-up compose-test
 compose-up:
-	./scripts/compose-env.sh .env
-	$(COMPOSE) --profile entra build
-	$(COMPOSE) up -d
-	@echo "SCIM base URL       http://$$($(COMPOSE) port gateway 8080)/scim/v2"
-	@echo "bearer token        SCIM_TOKEN in .env"
-	@echo "simulated Platform  http://$$($(COMPOSE) port platform-simulator 8090)/_sim"
+	@set -eu; \
+		chosen() { files=$$(sed -n 's/^COMPOSE_FILE=//p' .env 2>/dev/null || true); echo "$${files:-docker-compose.yml}"; }; \
+		was=$$(chosen); \
+		./scripts/compose-env.sh .env $(STACK); \
+		$(COMPOSE) --profile entra build; \
+		if [ "$$was" != "$$(chosen)" ]; then \
+			echo "make: another choice: what ran by the last one is taken down; its data stays"; \
+			COMPOSE_FILE=$$was $(COMPOSE) --profile simulated down --remove-orphans; \
+		fi; \
+		$(COMPOSE) up -d --remove-orphans; \
+		at() { found=$$($(COMPOSE) port "$$2" "$$3" 2>/dev/null) && [ -n "$$found" ] && echo "$$1  http://$$found$$4"; }; \
+		at "SCIM base URL     " balancer 8080 /scim/v2 || at "SCIM base URL     " gateway 8080 /scim/v2; \
+		echo "bearer token        SCIM_TOKEN in .env"; \
+		at "simulated Platform" platform-simulator 8090 /_sim || true; \
+		at "Grafana           " grafana 3000 "  (admin, GRAFANA_PASSWORD in .env)" || true
 
 compose-test:
-	./scripts/compose-test.sh
+	STACK="$(STACK)" ./scripts/compose-test.sh
+
+.PHONY: kubernetes
+kubernetes:
+	./scripts/kubernetes.sh
 
 # On the stable toolchain: without a sanitizer, which Rust without `unsafe` has little need of. What is found stays in
 # target/fuzz; an input that breaks a target belongs into its folder's seeds, and a test, once it is understood.

@@ -1,29 +1,55 @@
 #!/usr/bin/env bash
 # Builds the images and starts docker-compose.yml with the engine that DOCKER_HOST names, lets the simulated Entra go through
-# it while one container after the other is killed, compares directory, SCIM and Platform, and takes everything down again.
-# Every step is bounded in time.
+# it while one container after the other is killed, compares directory, SCIM and Platform, and takes everything down again. Then
+# the same with docker-compose.scale.yml, where each replica is killed and the others serve meanwhile. Every step is bounded in
+# time.
 #
+#   STACK=default, STACK=scale   one of the two
 #   PROFILE=dev                  how the programs are built; `release` takes longer and is what a deployment has
-#   COMPOSE_BUILD_NETWORK=host   where a build cannot reach the crates' registry from a network of its own
+#   COMPOSE_BUILD_NETWORK=host   where a build cannot reach registries from a network of its own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export PROFILE=${PROFILE:-dev}
-# Beside whatever runs on this machine: secrets, names, images and ports of its own.
+if [ -z "${STACK:-}" ]; then
+    for stack in default scale; do STACK=$stack "$0"; done
+    exit
+fi
+# Beside whatever runs on this machine: secrets, names, images, ports and networks of its own.
 export IMAGE_TAG=test PUBLISH_ADDRESS=127.0.0.1 GATEWAY_PORT=${GATEWAY_PORT:-18080} PLATFORM_PORT=${PLATFORM_PORT:-18090}
+export EDGE_SUBNET=${EDGE_SUBNET:-10.203.113.16/28}
 scratch=$(mktemp -d)
 ./scripts/compose-env.sh "$scratch/env" >/dev/null
 if docker compose version >/dev/null 2>&1; then compose=(docker compose); else compose=(docker-compose); fi
-compose+=(--project-name "scim-gateway-test-$$" --env-file "$scratch/env" --profile entra)
-services=(redis platform-simulator delinea-adapter identity-service gateway)
-victims=(identity-service delinea-adapter gateway redis)
+project=scim-gateway-test-$$
+compose+=(--project-name "$project" --env-file "$scratch/env" --profile entra --file docker-compose.yml)
+# A victim is a service and the number of its container.
+case $STACK in
+default)
+    services=(redis platform-simulator delinea-adapter identity-service gateway)
+    victims=(identity-service:1 delinea-adapter:1 gateway:1 redis:1)
+    ;;
+scale)
+    compose+=(--file docker-compose.scale.yml)
+    services=(redis platform-simulator delinea-adapter identity-service gateway-replica balancer)
+    victims=(gateway-replica:1 identity-service:1 gateway-replica:2 identity-service:2)
+    ;;
+*)
+    echo "compose-test: STACK is default or scale" >&2
+    exit 64
+    ;;
+esac
 
-say() { echo "compose-test: $*"; }
+say() { echo "compose-test ($STACK): $*"; }
 within() { timeout --foreground --kill-after=10 "$@"; }
 compose() { within "$1" "${compose[@]}" "${@:2}"; }
 engine() { within 60 docker "$@"; }
-container() { compose 60 ps -q "$1"; }
-redis() { engine exec "$(container redis)" redis-cli "$@"; }
+container() {
+    engine ps --all --quiet --filter "label=com.docker.compose.project=$project" \
+        --filter "label=com.docker.compose.service=${1%:*}" --filter "label=com.docker.compose.oneoff=False" \
+        --filter "label=com.docker.compose.container-number=${1#*:}"
+}
+redis() { engine exec "$(container redis:1)" redis-cli "$@"; }
 entra() { compose 900 run --rm --no-deps -T entra-simulator "$@"; }
 
 finish() {
@@ -41,18 +67,42 @@ finish() {
 trap finish EXIT
 trap 'exit 1' INT TERM
 
-# Waits until the containers of these services are healthy.
+# Waits until all containers of these services are healthy.
 healthy() {
-    local service state
+    local service id state
     for service; do
-        for _ in $(seq 240); do
-            state=$(engine inspect --format '{{.State.Health.Status}}' "$(container "$service")")
-            [ "$state" != healthy ] || continue 2
-            sleep 0.5
+        for id in $(compose 60 ps -q "$service"); do
+            for _ in $(seq 240); do
+                state=$(engine inspect --format '{{.State.Health.Status}}' "$id")
+                [ "$state" != healthy ] || continue 2
+                sleep 0.5
+            done
+            say "$service is $state" >&2
+            return 1
         done
-        say "$service is $state" >&2
-        return 1
     done
+}
+
+# The published ports can be asked where the engine is on this machine.
+case ${DOCKER_HOST:-unix:} in unix:*) is_here=yes ;; *) is_here= ;; esac
+token=$(sed -n 's/^SCIM_TOKEN=//p' "$scratch/env")
+ask() { curl --fail --silent --show-error --max-time 30 --output /dev/null "$@"; }
+# A read of SCIM, of which some may fail: what was on its way to a container that was killed. Which way it takes is the balancer's choice,
+# so several in a row have to succeed.
+served() {
+    local row=0
+    [ -n "$is_here" ] || return 0
+    for _ in $(seq 200); do
+        if ask --header @- "http://127.0.0.1:$GATEWAY_PORT/scim/v2/Users?count=1" <<<"Authorization: Bearer $token" 2>/dev/null; then
+            row=$((row + 1))
+            [ "$row" -lt 8 ] || return 0
+        else
+            row=0
+            sleep 0.1
+        fi
+    done
+    say "nobody serves" >&2
+    return 1
 }
 
 # Lets a cycle of Entra's go through and kills what is left of `victims` meanwhile. Leaves those for which there was no time.
@@ -65,10 +115,15 @@ cycle() {
         kill -0 "$sync" 2>/dev/null || break
         say "killing ${victims[0]}"
         engine kill "$id" >/dev/null
-        sleep 1
-        # Engines differ in whether what was killed by hand is restarted by itself.
+        if [ "$STACK" = scale ]; then
+            # Engines differ in whether what was killed by hand is restarted by itself; here it stays away meanwhile.
+            engine stop "$id" >/dev/null
+            served
+        else
+            sleep 1
+        fi
         engine start "$id" >/dev/null
-        healthy "${victims[0]}"
+        healthy "${victims[0]%:*}"
         victims=("${victims[@]:1}")
     done
     wait "$sync" || {
@@ -83,15 +138,8 @@ say "starting"
 compose 600 up -d "${services[@]}"
 healthy "${services[@]}"
 
-# The published ports can be asked where the engine is on this machine.
-case ${DOCKER_HOST:-unix:} in
-unix:*)
-    token=$(sed -n 's/^SCIM_TOKEN=//p' "$scratch/env")
-    ask() { curl --fail --silent --show-error --max-time 30 --output /dev/null "$@"; }
-    ask --header @- "http://127.0.0.1:$GATEWAY_PORT/scim/v2/Users?count=1" <<<"Authorization: Bearer $token"
-    ask "http://127.0.0.1:$PLATFORM_PORT/_sim"
-    ;;
-esac
+served
+[ -z "$is_here" ] || ask "http://127.0.0.1:$PLATFORM_PORT/_sim"
 
 for _ in $(seq 10); do
     [ "${#victims[@]}" != 0 ] || break
