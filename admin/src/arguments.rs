@@ -183,7 +183,7 @@ pub(crate) struct NewClientArgs {
     /// Object id of the service principal that provisions, a UUID.
     #[arg(long, value_name = "UUID", requires = "entra_tenant")]
     pub(crate) subject: Option<String>,
-    /// Audience that its assertions have, as `api://ID` or `ID`; may be given several times.
+    /// Audience that its assertions have, as `api://ID` or `ID`, or as Entra shows it, `api://ID/.default`; may be given several times.
     #[arg(long, value_name = "ID", requires = "entra_tenant")]
     pub(crate) audience: Vec<String>,
     /// Application that its assertions are made for, a UUID; Entra's provisioning service, unless given.

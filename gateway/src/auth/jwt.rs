@@ -145,7 +145,11 @@ fn verify(rules: &Rules, trust: &Trust, token: &str, key: &DecodingKey) -> Resul
         format!("{}/{tenant}/v2.0", rules.authority),
         format!("{}/{tenant}/", rules.sts),
     ]);
-    let bare = |audience: &String| audience.strip_prefix("api://").unwrap_or(audience).to_owned();
+    let bare = |audience: &String| {
+        let bare = audience.strip_prefix("api://").unwrap_or(audience);
+        // Entra shows the audience with the scope that it asks for behind it; the token has it without.
+        bare.strip_suffix("/.default").unwrap_or(bare).to_owned()
+    };
     let audiences = trust.audiences.iter().flat_map(|audience| {
         let bare = bare(audience);
         [format!("api://{bare}"), bare]

@@ -38,7 +38,7 @@ pub struct CredentialArgs {
     /// Object id of the service principal that such an assertion must be about, a UUID.
     #[arg(long, env = "OAUTH_CLIENT_ENTRA_SUBJECT", value_name = "UUID")]
     pub oauth_client_entra_subject: Option<String>,
-    /// Audiences that such an assertion may have, separated by commas; `api://ID` and `ID` are the same.
+    /// Audiences that such an assertion may have, separated by commas; `api://ID`, `api://ID/.default` and `ID` are the same.
     #[arg(long, env = "OAUTH_CLIENT_ENTRA_AUDIENCE", value_name = "ID", value_delimiter = ',')]
     pub oauth_client_entra_audience: Vec<String>,
     /// Applications that such an assertion may be made for, separated by commas. The default is Entra's provisioning service.
