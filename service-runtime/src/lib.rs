@@ -46,7 +46,7 @@ pub use observe::{grpc_server_layer, http_server_layer};
 pub use ops::{OpsArgs, healthcheck};
 pub use panics::Panicked;
 pub use server::{ConnectionLimits, Lifecycle, Listener, Running, serve_grpc, serve_http};
-pub use service::{Service, main};
+pub use service::{Service, command, main};
 pub use shutdown::{EX_START, EX_USAGE, Hangups, Signals, drain, run_until_stopped, run_with};
 pub use tasks::Tasks;
 pub use telemetry::{LogFormat, Telemetry, TelemetryArgs, meter};

@@ -110,7 +110,8 @@ fn code(code: i32) -> ExitCode {
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-fn command<S: Service>() -> Command {
+/// A service's command line, as clap knows it.
+pub fn command<S: Service>() -> Command {
     let check = Arg::new("check")
         .long("check")
         .action(ArgAction::SetTrue)

@@ -16,7 +16,7 @@ use crate::deployment::{Deployment, Setup, TENANT};
 const AUDIENCE: &str = "api://6e1f0c46-0b7d-4c8d-9f4e-0c0fdb6c0003";
 
 /// An Entra, and a deployment that fetches its keys there and takes its own tokens.
-async fn with_entra(setup: Setup) -> (Arc<Issuer>, Deployment) {
+pub(crate) async fn with_entra(setup: Setup) -> (Arc<Issuer>, Deployment) {
     let issuer = Issuer::start(([127, 0, 0, 1], 0).into()).await.unwrap();
     let authority = issuer.authority();
     let setup = setup

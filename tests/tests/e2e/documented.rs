@@ -1,7 +1,11 @@
 //! docs/conformance.md and SECURITY.md promise tests by their names. Each must be there, and each request, quirk and attack must
-//! have its row.
+//! have its row. Commands, links and settings of all pages are held to the programs, and docs/entra-setup.md is walked through.
 
 mod attacks;
+mod commands;
+mod links;
+mod setup;
+mod walk_through;
 
 use std::{
     collections::BTreeSet,
