@@ -49,7 +49,7 @@ pub(crate) async fn serve(routes: Router, call: Call, request: Request) -> Resul
             otel.name = format!("bulk {} {}", next.method.name(), next.resource_type.endpoint()),
             otel.status_code = Empty,
             http.response.status_code = Empty,
-            operation = next.operation,
+            scim.bulk.operation = next.operation,
         );
         let outcome = operate(&routes, &extensions, &mut next).instrument(span).await;
         bulk.settle(&next, outcome);

@@ -256,6 +256,8 @@ impl Relay {
             scim.resource.id = %claim.id,
             delivery.attempt = claim.attempts + 1,
             delivery.outcome = tracing::field::Empty,
+            otel.status_code = tracing::field::Empty,
+            error.type = tracing::field::Empty,
         );
         place(
             &span,
@@ -420,7 +422,13 @@ fn note(claim: &Claim, settlement: &Settlement) {
         Settlement::Planned(_) => ("planned", None),
         Settlement::Refused { failure, .. } => ("refused", Some(failure)),
     };
-    tracing::Span::current().record("delivery.outcome", outcome);
+    let span = tracing::Span::current();
+    span.record("delivery.outcome", outcome);
+    if let Settlement::Refused { failure, .. } = settlement {
+        // A person has to look.
+        span.record("otel.status_code", "ERROR");
+        span.record("error.type", &*failure.reason);
+    }
     metrics::delivered(&claim.tenant, claim.kind, outcome);
     let Some(failure) = failure else { return };
     // The Platform's words may name people: they are kept with the work, for those who may read it, and not logged.

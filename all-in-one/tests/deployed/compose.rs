@@ -57,7 +57,12 @@ fn put_on(below: &mut Value, above: Value, key: &str) {
             }
         }
         (Value::Array(below), Value::Array(above)) if key != "command" => {
-            let at = |volume: &Value| volume.as_str().and_then(|text| text.split(':').nth(1)).map(str::to_owned);
+            let at = |volume: &Value| {
+                volume
+                    .as_str()
+                    .and_then(|text| text.split(':').nth(1))
+                    .map(str::to_owned)
+            };
             if key == "volumes" {
                 below.retain(|volume| above.iter().all(|other| at(other) != at(volume)));
             }
@@ -88,7 +93,10 @@ pub(crate) fn environment(stack: &Value, service: &Value, secrets: &tempfile::Te
         let Some(secret) = value.strip_prefix("/run/secrets/") else {
             return (name, value);
         };
-        assert!(entries(&service["secrets"]).any(|granted| granted == secret), "{secret}");
+        assert!(
+            entries(&service["secrets"]).any(|granted| granted == secret),
+            "{secret}"
+        );
         assert!(!stack["secrets"][secret]["file"].is_null(), "{secret}");
         let file = secrets.path().join(secret);
         fs::write(&file, "secret").unwrap();
@@ -103,7 +111,13 @@ pub(crate) fn variables(text: &str) -> impl Iterator<Item = (&str, Option<&str>)
         let inner = rest.split_once('}').unwrap().0;
         match inner.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
-            None => (inner.split_once(":?").unwrap_or_else(|| panic!("{inner}: neither a default nor a reason")).0, None),
+            None => (
+                inner
+                    .split_once(":?")
+                    .unwrap_or_else(|| panic!("{inner}: neither a default nor a reason"))
+                    .0,
+                None,
+            ),
         }
     })
 }
@@ -169,13 +183,22 @@ fn what_a_stack_mounts_joins_and_waits_for_is_there() {
                 assert!(is_there, "{name}: {source}");
             }
             let listed = entries(&service["networks"]).map(|network| network.as_str().unwrap());
-            for network in listed.chain(names(&service["networks"])).filter(|network| *network != "default") {
-                assert!(names(&stack["networks"]).any(|there| there == network), "{name}: {network}");
+            for network in listed
+                .chain(names(&service["networks"]))
+                .filter(|network| *network != "default")
+            {
+                assert!(
+                    names(&stack["networks"]).any(|there| there == network),
+                    "{name}: {network}"
+                );
             }
             for other in names(&service["depends_on"]) {
                 assert!(started(&stack).contains_key(other), "{name}: {other}");
                 assert_eq!(service["depends_on"][other]["condition"], "service_healthy");
-                assert!(super::hardening::tells_its_health(started(&stack)[other]), "{name}: {other}");
+                assert!(
+                    super::hardening::tells_its_health(started(&stack)[other]),
+                    "{name}: {other}"
+                );
             }
         }
     }
@@ -189,8 +212,14 @@ fn the_example_of_env_has_each_variable_with_a_sentence_and_its_default() {
     let mut above = "";
     for line in example.lines() {
         if let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) {
-            assert!(above.starts_with("# ") && above.ends_with('.') || above.ends_with("(scale)."), "{name}: {above}");
-            assert!(described.insert(name.to_owned(), value.to_owned()).is_none(), "{name} stands there twice");
+            assert!(
+                above.starts_with("# ") && above.ends_with('.') || above.ends_with("(scale)."),
+                "{name}: {above}"
+            );
+            assert!(
+                described.insert(name.to_owned(), value.to_owned()).is_none(),
+                "{name} stands there twice"
+            );
         }
         above = line;
     }
@@ -200,9 +229,14 @@ fn the_example_of_env_has_each_variable_with_a_sentence_and_its_default() {
     let mut used = BTreeMap::<String, Vec<Option<String>>>::new();
     for file in FILES {
         let text = text(file);
-        let text: Vec<_> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+        let text: Vec<_> = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'))
+            .collect();
         for (name, default) in variables(&text.join("\n")) {
-            used.entry(name.to_owned()).or_default().push(default.map(str::to_owned));
+            used.entry(name.to_owned())
+                .or_default()
+                .push(default.map(str::to_owned));
         }
     }
     let said: Vec<_> = described.keys().collect();

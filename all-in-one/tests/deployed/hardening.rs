@@ -40,7 +40,10 @@ fn each_container_tells_its_health_and_is_of_a_version_that_is_stated() {
         let (what, version) = image.split_once(':').unwrap();
         assert_ne!(tells_its_health(service), SILENT.contains(&what), "{name}");
         if program(service).is_none() {
-            assert!(version.contains(|digit: char| digit.is_ascii_digit()), "{name}: {version}");
+            assert!(
+                version.contains(|digit: char| digit.is_ascii_digit()),
+                "{name}: {version}"
+            );
         } else {
             assert_eq!(version, "${IMAGE_TAG:-latest}", "{name}");
         }
@@ -54,7 +57,10 @@ fn nothing_is_reached_from_other_machines_by_default() {
     for files in STACKS {
         for (name, service) in stack(files)["services"].as_object().unwrap() {
             for port in entries(&service["ports"]).map(plain) {
-                assert!(super::compose::substituted(&port).starts_with("127.0.0.1:"), "{name}: {port}");
+                assert!(
+                    super::compose::substituted(&port).starts_with("127.0.0.1:"),
+                    "{name}: {port}"
+                );
             }
         }
     }

@@ -23,7 +23,10 @@ pub(crate) fn operators_port() -> u64 {
 /// User and group that a service runs as.
 pub(crate) fn user() -> (u64, u64) {
     let dockerfile = text("Dockerfile");
-    let user = dockerfile.lines().filter_map(|line| line.strip_prefix("USER ")).next_back();
+    let user = dockerfile
+        .lines()
+        .filter_map(|line| line.strip_prefix("USER "))
+        .next_back();
     let (user, group) = user.unwrap().split_once(':').unwrap();
     (user.parse().unwrap(), group.parse().unwrap())
 }

@@ -16,7 +16,10 @@ const PLACEHOLDER: &str = "REPLACE-ME";
 
 /// The documents of a folder's files, in their order.
 pub(crate) fn documents(folder: &str) -> Vec<Value> {
-    let mut files: Vec<_> = fs::read_dir(super::path(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = fs::read_dir(super::path(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
     let documents = |file: &std::path::PathBuf| -> Vec<Value> {
@@ -38,7 +41,9 @@ pub(crate) fn chosen(file: &str) -> Vec<Value> {
 
 #[track_caller]
 pub(crate) fn named<'a>(documents: &'a [Value], kind: &str, name: &str) -> &'a Value {
-    let mut found = documents.iter().filter(|document| document["kind"] == kind && document["metadata"]["name"] == name);
+    let mut found = documents
+        .iter()
+        .filter(|document| document["kind"] == kind && document["metadata"]["name"] == name);
     let document = found.next().unwrap_or_else(|| panic!("there is no {kind} {name}"));
     assert!(found.next().is_none(), "{kind} {name} is there twice");
     document
@@ -63,13 +68,22 @@ fn environment(service: &str, choice: Option<&str>, secrets: &tempfile::TempDir)
     for source in entries(&container["envFrom"]) {
         let map = &source["configMapRef"];
         let name = plain(&map["name"]);
-        if map["optional"] == true && documents.iter().all(|it| it["kind"] != "ConfigMap" || it["metadata"]["name"] != name) {
+        if map["optional"] == true
+            && documents
+                .iter()
+                .all(|it| it["kind"] != "ConfigMap" || it["metadata"]["name"] != name)
+        {
             continue;
         }
         let data = named(&documents, "ConfigMap", &name)["data"].as_object().unwrap();
-        environment.extend(data.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())));
+        environment.extend(
+            data.iter()
+                .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())),
+        );
     }
-    let secret_files = environment.values_mut().filter(|value| value.starts_with("/etc/scim-gateway/"));
+    let secret_files = environment
+        .values_mut()
+        .filter(|value| value.starts_with("/etc/scim-gateway/"));
     for value in secret_files {
         let (folder, key) = value.rsplit_once('/').unwrap();
         let mount = entries(&container["volumeMounts"]).find(|mount| mount["mountPath"] == folder);
@@ -89,7 +103,14 @@ fn secrets(left: &str) -> tempfile::TempDir {
     for secret in chosen("secrets").iter().filter(|document| document["kind"] == "Secret") {
         for (key, placeholder) in secret["stringData"].as_object().unwrap() {
             let file = format!("{}-{key}", plain(&secret["metadata"]["name"]));
-            write(&file, if file == left { placeholder.as_str().unwrap() } else { TOKEN });
+            write(
+                &file,
+                if file == left {
+                    placeholder.as_str().unwrap()
+                } else {
+                    TOKEN
+                },
+            );
         }
     }
     folder
@@ -127,7 +148,9 @@ fn each_service_is_given_settings_that_it_knows_and_that_go_together() {
     // The keys of a secret of type kubernetes.io/tls.
     let secrets = secrets("");
     let tls = environment("gateway", Some("own-tls"), &secrets);
-    assert!(tls["TLS_CERT_FILE"].ends_with("/gateway-tls-tls.crt") && tls["TLS_KEY_FILE"].ends_with("/gateway-tls-tls.key"));
+    assert!(
+        tls["TLS_CERT_FILE"].ends_with("/gateway-tls-tls.crt") && tls["TLS_KEY_FILE"].ends_with("/gateway-tls-tls.key")
+    );
     settings::parse(&gateway::Config::augment_args(clap::Command::new("gateway")), &tls).unwrap();
 }
 
@@ -143,7 +166,10 @@ fn a_placeholder_that_is_left_is_refused_before_anything_starts() {
         ("identity-service", None, "REDIS_URL", ""),
         ("gateway", Some("ingress"), "TRUSTED_PROXIES", ""),
     ] {
-        assert!(check(service, choice, setting, secret).is_err(), "{service}: {setting}{secret}");
+        assert!(
+            check(service, choice, setting, secret).is_err(),
+            "{service}: {setting}{secret}"
+        );
     }
 }
 
@@ -171,11 +197,21 @@ fn addresses_ports_and_images_are_those_that_there_are() {
         let port = |name: &str| {
             let mut ports = entries(&container["ports"]);
             let found = ports.find(|port| port["name"] == name);
-            found.unwrap_or_else(|| panic!("{service}: no port {name}"))["containerPort"].as_u64().unwrap()
+            found.unwrap_or_else(|| panic!("{service}: no port {name}"))["containerPort"]
+                .as_u64()
+                .unwrap()
         };
         assert_eq!(port("operators"), images::operators_port());
-        for (probe, asks) in [("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")] {
-            assert_eq!(container[probe]["httpGet"], json!({"path": asks, "port": "operators"}), "{service}: {probe}");
+        for (probe, asks) in [
+            ("startupProbe", "/healthz"),
+            ("livenessProbe", "/healthz"),
+            ("readinessProbe", "/readyz"),
+        ] {
+            assert_eq!(
+                container[probe]["httpGet"],
+                json!({"path": asks, "port": "operators"}),
+                "{service}: {probe}"
+            );
         }
         let annotations = &named(&documents, "Deployment", service)["spec"]["template"]["metadata"]["annotations"];
         assert_eq!(annotations["prometheus.io/port"], images::operators_port().to_string());
@@ -203,9 +239,17 @@ fn drains_replicas_and_budgets_go_together() {
     for service in SERVICES {
         let spec = &named(&documents, "Deployment", service)["spec"];
         let data = &named(&documents, "ConfigMap", service)["data"];
-        let (linger, limit) = (seconds(&plain(&data["DRAIN_LINGER"])), seconds(&plain(&data["DRAIN_LIMIT"])));
-        let grace = spec["template"]["spec"]["terminationGracePeriodSeconds"].as_f64().unwrap();
-        assert!(linger + request < limit && linger <= limit / 2.0 && limit < grace, "{service}");
+        let (linger, limit) = (
+            seconds(&plain(&data["DRAIN_LINGER"])),
+            seconds(&plain(&data["DRAIN_LIMIT"])),
+        );
+        let grace = spec["template"]["spec"]["terminationGracePeriodSeconds"]
+            .as_f64()
+            .unwrap();
+        assert!(
+            linger + request < limit && linger <= limit / 2.0 && limit < grace,
+            "{service}"
+        );
         let probe = &container(named(&documents, "Deployment", service))["readinessProbe"];
         let noticed = probe["periodSeconds"].as_f64().unwrap() * probe["failureThreshold"].as_f64().unwrap();
         assert!(noticed < linger, "{service}: a stop is noticed late");
@@ -214,7 +258,10 @@ fn drains_replicas_and_budgets_go_together() {
         let budget = &named(&documents, "PodDisruptionBudget", service)["spec"];
         assert_eq!(budget["selector"], spec["selector"], "{service}");
         assert_eq!(spec["selector"]["matchLabels"]["app.kubernetes.io/name"], service);
-        assert_eq!(spec["template"]["metadata"]["labels"]["app.kubernetes.io/name"], service);
+        assert_eq!(
+            spec["template"]["metadata"]["labels"]["app.kubernetes.io/name"],
+            service
+        );
         let replicas = match spec["replicas"].as_u64() {
             Some(replicas) => replicas,
             None => {
@@ -241,13 +288,19 @@ fn pods_can_do_little() {
     let documents = applied();
     let (user, group) = images::user();
     let namespace = named(&documents, "Namespace", "scim-gateway");
-    assert_eq!(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted");
+    assert_eq!(
+        namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"],
+        "restricted"
+    );
     for service in SERVICES {
         let deployment = named(&documents, "Deployment", service);
         let pod = &deployment["spec"]["template"]["spec"];
         let context = &pod["securityContext"];
         assert_eq!(context["runAsNonRoot"], true);
-        assert_eq!((context["runAsUser"].as_u64(), context["runAsGroup"].as_u64()), (Some(user), Some(group)));
+        assert_eq!(
+            (context["runAsUser"].as_u64(), context["runAsGroup"].as_u64()),
+            (Some(user), Some(group))
+        );
         assert_eq!(context["seccompProfile"]["type"], "RuntimeDefault");
         let expected = json!({
             "allowPrivilegeEscalation": false,
@@ -257,13 +310,19 @@ fn pods_can_do_little() {
         assert_eq!(container(deployment)["securityContext"], expected);
         assert!(!container(deployment)["resources"]["limits"]["memory"].is_null());
         assert_eq!(pod["automountServiceAccountToken"], false);
-        assert_eq!(named(&documents, "ServiceAccount", &plain(&pod["serviceAccountName"]))["automountServiceAccountToken"], false);
+        assert_eq!(
+            named(&documents, "ServiceAccount", &plain(&pod["serviceAccountName"]))["automountServiceAccountToken"],
+            false
+        );
         assert_eq!(pod["enableServiceLinks"], false, "{service}");
         assert!(entries(&container(deployment)["volumeMounts"]).all(|mount| mount["readOnly"] == true));
     }
     // Applied again, nobody's secrets are replaced by examples.
     for document in &documents {
         assert_ne!(document["kind"], "Secret");
-        assert!(document["kind"] == "Namespace" || document["metadata"]["namespace"] == "scim-gateway", "{document}");
+        assert!(
+            document["kind"] == "Namespace" || document["metadata"]["namespace"] == "scim-gateway",
+            "{document}"
+        );
     }
 }

@@ -29,7 +29,9 @@ fn after(words: &[String], key: &str) -> String {
 /// A section of the balancer's configuration.
 #[track_caller]
 fn section<'a>(config: &'a str, head: &str) -> &'a str {
-    let (_, rest) = config.split_once(&format!("\n{head}\n")).unwrap_or_else(|| panic!("{BALANCER}: {head}"));
+    let (_, rest) = config
+        .split_once(&format!("\n{head}\n"))
+        .unwrap_or_else(|| panic!("{BALANCER}: {head}"));
     rest.split("\n\n").next().unwrap()
 }
 
@@ -38,12 +40,21 @@ fn the_balancer_leads_to_two_of_each_by_the_ports_that_they_have() {
     let config = text(BALANCER);
     let stack = stack(&[BASE, SCALE]);
     let services = started(&stack);
-    assert!(!services.contains_key("gateway"), "a published port cannot be there twice");
+    assert!(
+        !services.contains_key("gateway"),
+        "a published port cannot be there twice"
+    );
     let public = section(&config, "frontend scim");
     assert_eq!(words(public, "bind"), [":8080"]);
-    assert_eq!(stack["services"]["balancer"]["ports"], json!(["${PUBLISH_ADDRESS:-127.0.0.1}:${GATEWAY_PORT:-8080}:8080"]));
+    assert_eq!(
+        stack["services"]["balancer"]["ports"],
+        json!(["${PUBLISH_ADDRESS:-127.0.0.1}:${GATEWAY_PORT:-8080}:8080"])
+    );
 
-    for (backend, service) in [("gateways", "gateway-replica"), ("identity-services", "identity-service")] {
+    for (backend, service) in [
+        ("gateways", "gateway-replica"),
+        ("identity-services", "identity-service"),
+    ] {
         assert_eq!(services[service]["deploy"]["replicas"], 2);
         assert!(services[service]["ports"].is_null(), "{service}");
         let template = words(section(&config, &format!("backend {backend}")), "server-template");
@@ -61,23 +72,42 @@ fn the_balancer_leads_to_two_of_each_by_the_ports_that_they_have() {
 
     // It alone is believed, and it says over whatever a client says.
     let trusted = plain(&gateway["TRUSTED_PROXIES"]);
-    assert_eq!(stack["networks"]["edge"]["ipam"]["config"], json!([{"subnet": trusted}]));
+    assert_eq!(
+        stack["networks"]["edge"]["ipam"]["config"],
+        json!([{"subnet": trusted}])
+    );
     let on_edge = |service: &serde_json::Value| {
         service["networks"].get("edge").is_some() || entries(&service["networks"]).any(|network| network == "edge")
     };
-    let there: Vec<_> = services.iter().filter(|(_, service)| on_edge(service)).map(|(name, _)| *name).collect();
+    let there: Vec<_> = services
+        .iter()
+        .filter(|(_, service)| on_edge(service))
+        .map(|(name, _)| *name)
+        .collect();
     assert_eq!(there, ["balancer", "gateway-replica"]);
     for header in ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"] {
-        assert!(public.contains(&format!("http-request set-header {header} ")), "{header}");
+        assert!(
+            public.contains(&format!("http-request set-header {header} ")),
+            "{header}"
+        );
     }
     for header in ["X-Forwarded-Prefix", "Forwarded"] {
-        assert!(public.contains(&format!("http-request del-header {header}\n")), "{header}");
+        assert!(
+            public.contains(&format!("http-request del-header {header}\n")),
+            "{header}"
+        );
     }
-    assert_eq!(stack["services"]["entra-simulator"]["environment"]["SCIM_BASE_URL"], "http://balancer:8080/scim/v2");
+    assert_eq!(
+        stack["services"]["entra-simulator"]["environment"]["SCIM_BASE_URL"],
+        "http://balancer:8080/scim/v2"
+    );
     // Two of each have the same settings, but for what is said above.
     let (one, two) = (&stack["services"]["gateway"]["environment"], gateway);
     for (name, value) in two.as_object().unwrap() {
-        assert!(["IDENTITY_URL", "TRUSTED_PROXIES"].contains(&&**name) || one[name] == *value, "{name}");
+        assert!(
+            ["IDENTITY_URL", "TRUSTED_PROXIES"].contains(&&**name) || one[name] == *value,
+            "{name}"
+        );
     }
     assert_eq!(one.as_object().unwrap().len() + 1, two.as_object().unwrap().len());
 }
@@ -109,7 +139,9 @@ fn the_balancer_does_what_a_balancer_has_to_do() {
 #[test]
 fn whoever_is_stopped_has_time_to_drain() {
     for (name, service) in started(&stack(&FILES)) {
-        if super::compose::program(service).is_some_and(|program| program != "balancer" && !program.ends_with("-simulator")) {
+        if super::compose::program(service)
+            .is_some_and(|program| program != "balancer" && !program.ends_with("-simulator"))
+        {
             let grace = seconds(&plain(&service["stop_grace_period"]));
             assert!(grace > seconds(&default::<gateway::Service>("DRAIN_LIMIT")), "{name}");
         }
@@ -138,17 +170,32 @@ fn the_choice_of_a_stack_is_kept_and_secrets_stay() {
         found
     };
     assert!(choose(&file, ""));
-    let secrets = ["SCIM_TOKEN", "BEARER_TOKEN_SHA256", "PLATFORM_CLIENT_SECRET", "GRPC_TOKEN", "GRAFANA_PASSWORD"];
+    let secrets = [
+        "SCIM_TOKEN",
+        "BEARER_TOKEN_SHA256",
+        "PLATFORM_CLIENT_SECRET",
+        "GRPC_TOKEN",
+        "GRAFANA_PASSWORD",
+    ];
     let before = secrets.map(line);
     assert!(before.iter().all(Option::is_some));
     assert_eq!(line("COMPOSE_FILE"), None);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0);
 
     assert!(choose(&file, "observe,scale"));
-    assert_eq!(line("COMPOSE_FILE").unwrap(), format!("{BASE}:{SCALE}:{}", super::compose::OBSERVE));
-    assert_eq!(line("OTEL_EXPORTER_OTLP_ENDPOINT").as_deref(), Some("http://collector:4317"));
+    assert_eq!(
+        line("COMPOSE_FILE").unwrap(),
+        format!("{BASE}:{SCALE}:{}", super::compose::OBSERVE)
+    );
+    assert_eq!(
+        line("OTEL_EXPORTER_OTLP_ENDPOINT").as_deref(),
+        Some("http://collector:4317")
+    );
     assert!(choose(&file, ""));
-    assert!(line("COMPOSE_FILE").unwrap().contains(SCALE), "nothing is changed where nothing is asked");
+    assert!(
+        line("COMPOSE_FILE").unwrap().contains(SCALE),
+        "nothing is changed where nothing is asked"
+    );
     assert!(choose(&file, "default"));
     assert_eq!(line("COMPOSE_FILE").as_deref(), Some(BASE));
     assert_eq!(line("OTEL_EXPORTER_OTLP_ENDPOINT").as_deref(), Some(""));
@@ -164,9 +211,20 @@ fn the_choice_of_a_stack_is_kept_and_secrets_stay() {
         read(),
         secret.display()
     );
-    fs::write(&file, tenant.replace("OTEL_EXPORTER_OTLP_ENDPOINT=\n", "OTEL_EXPORTER_OTLP_ENDPOINT=http://mine:4317\n")).unwrap();
+    fs::write(
+        &file,
+        tenant.replace(
+            "OTEL_EXPORTER_OTLP_ENDPOINT=\n",
+            "OTEL_EXPORTER_OTLP_ENDPOINT=http://mine:4317\n",
+        ),
+    )
+    .unwrap();
     assert!(choose(&file, "real,scale,observe"));
     assert_eq!(line("COMPOSE_FILE").unwrap(), FILES.join(":"));
-    assert_eq!(line("OTEL_EXPORTER_OTLP_ENDPOINT").as_deref(), Some("http://mine:4317"), "a collector of one's own stays");
+    assert_eq!(
+        line("OTEL_EXPORTER_OTLP_ENDPOINT").as_deref(),
+        Some("http://mine:4317"),
+        "a collector of one's own stays"
+    );
     assert_eq!(secrets.map(line), before);
 }

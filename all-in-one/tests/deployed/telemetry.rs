@@ -30,7 +30,11 @@ fn the_collector_is_put_together_of_what_it_declares_and_no_more() {
     for part in ["receivers", "processors", "exporters"] {
         let declared: BTreeSet<_> = names(&collector[part]).collect();
         let used = names(pipelines).flat_map(|pipeline| entries(&pipelines[pipeline][part]));
-        assert_eq!(declared, used.map(|component| component.as_str().unwrap()).collect(), "{part}");
+        assert_eq!(
+            declared,
+            used.map(|component| component.as_str().unwrap()).collect(),
+            "{part}"
+        );
     }
     let extensions: Vec<_> = entries(&collector["service"]["extensions"]).collect();
     assert_eq!(extensions, names(&collector["extensions"]).collect::<Vec<_>>());
@@ -68,10 +72,16 @@ fn traces_go_from_the_services_to_the_collector_and_on_to_their_store() {
         assert!(plain(folder).starts_with("/var/tempo/"), "{folder}");
     }
     assert!(entries(&services["tempo"]["volumes"]).any(|volume| volume == "tempo:/var/tempo"));
-    for (service, file) in [("collector", "deploy/collector/config.yaml"), ("tempo", "deploy/tempo/tempo.yaml")] {
+    for (service, file) in [
+        ("collector", "deploy/collector/config.yaml"),
+        ("tempo", "deploy/tempo/tempo.yaml"),
+    ] {
         let command = plain(&services[service]["command"][0]);
         let at = command.split_once('=').unwrap().1;
-        assert!(entries(&services[service]["volumes"]).any(|volume| *volume == format!("./{file}:{at}:ro")), "{service}");
+        assert!(
+            entries(&services[service]["volumes"]).any(|volume| *volume == format!("./{file}:{at}:ro")),
+            "{service}"
+        );
     }
 }
 
@@ -80,7 +90,11 @@ fn shares_a_network(one: &Value, other: &Value) -> bool {
         let networks = &service["networks"];
         let listed = entries(networks).map(plain).chain(names(networks).map(str::to_owned));
         let listed: BTreeSet<_> = listed.collect();
-        if networks.is_null() { ["default".to_owned()].into() } else { listed }
+        if networks.is_null() {
+            ["default".to_owned()].into()
+        } else {
+            listed
+        }
     };
     !of(one).is_disjoint(&of(other))
 }
@@ -102,12 +116,18 @@ fn what_decides_which_traces_are_kept_stands_in_our_spans() {
     }
     assert!(attributes >= 4);
     let values = |key: &str| -> Vec<String> {
-        let of = policies.iter().find(|policy| policy["string_attribute"]["key"] == key).unwrap();
+        let of = policies
+            .iter()
+            .find(|policy| policy["string_attribute"]["key"] == key)
+            .unwrap();
         entries(&of["string_attribute"]["values"]).map(plain).collect()
     };
     let relay = text("identity-service/src/delivery.rs");
     for outcome in values("delivery.outcome") {
-        assert!(relay.contains(&format!("(\"{outcome}\", ")), "{outcome} is no outcome of a delivery");
+        assert!(
+            relay.contains(&format!("(\"{outcome}\", ")),
+            "{outcome} is no outcome of a delivery"
+        );
     }
     let route = format!("{}/Users/{{id}}", gateway::BASE_PATH);
     assert_eq!(values("http.route"), [route]);
@@ -130,20 +150,28 @@ fn with_parts(policy: &Value) -> Vec<Value> {
 
 /// Whether a span is made with such an attribute somewhere in the services.
 fn is_in_a_span(key: &str) -> bool {
-    ["service-runtime/src", "gateway/src", "identity-service/src", "delinea-adapter/src"]
-        .iter()
-        .any(|folder| is_made_in(&super::path(folder), key))
+    [
+        "service-runtime/src",
+        "gateway/src",
+        "identity-service/src",
+        "delinea-adapter/src",
+    ]
+    .iter()
+    .any(|folder| is_made_in(&super::path(folder), key))
 }
 
 fn is_made_in(folder: &Path, key: &str) -> bool {
-    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|file| {
-        if file.is_dir() {
-            return is_made_in(&file, key);
-        }
-        let text = fs::read_to_string(&file).unwrap();
-        let mut spans = text.split("_span!(").skip(1);
-        spans.any(|span| span.split(");").next().unwrap().contains(&format!("{key} = ")))
-    })
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .any(|file| {
+            if file.is_dir() {
+                return is_made_in(&file, key);
+            }
+            let text = fs::read_to_string(&file).unwrap();
+            let mut spans = text.split("_span!(").skip(1);
+            spans.any(|span| span.split(");").next().unwrap().contains(&format!("{key} = ")))
+        })
 }
 
 #[test]
@@ -157,8 +185,15 @@ fn metrics_are_scraped_from_every_service_once() {
         for found in entries(&job["dns_sd_configs"]) {
             assert_eq!(found["port"], images::operators_port(), "{name}");
             for host in entries(&found["names"]).map(plain) {
-                let is_there = |stack: &Value| started(stack).iter().any(|(service, it)| answers_to(service, it, &host));
-                assert!(is_there(&stack) && is_there(&super::compose::stack(&[BASE, OBSERVE])), "{host}");
+                let is_there = |stack: &Value| {
+                    started(stack)
+                        .iter()
+                        .any(|(service, it)| answers_to(service, it, &host))
+                };
+                assert!(
+                    is_there(&stack) && is_there(&super::compose::stack(&[BASE, OBSERVE])),
+                    "{host}"
+                );
             }
         }
         for target in entries(&job["static_configs"]).flat_map(|found| entries(&found["targets"])) {
@@ -179,7 +214,10 @@ fn metrics_are_scraped_from_every_service_once() {
     }
     // What is scraped is not kept a second time.
     let collector = collector();
-    assert_eq!(collector["service"]["pipelines"]["metrics"]["exporters"], json!(["nop"]));
+    assert_eq!(
+        collector["service"]["pipelines"]["metrics"]["exporters"],
+        json!(["nop"])
+    );
 }
 
 fn answers_to(service: &str, it: &Value, host: &str) -> bool {
@@ -196,15 +234,25 @@ fn grafana_finds_both_stores_and_its_dashboards() {
         let (host, port) = url.strip_prefix("http://").unwrap().split_once(':').unwrap();
         assert!(shares_a_network(services["grafana"], services[host]), "{host}");
         match plain(&source["type"]).as_str() {
-            "tempo" => assert_eq!(yaml("deploy/tempo/tempo.yaml")["server"]["http_listen_port"].to_string(), port),
+            "tempo" => assert_eq!(
+                yaml("deploy/tempo/tempo.yaml")["server"]["http_listen_port"].to_string(),
+                port
+            ),
             // Its own default, which the command leaves as it is.
             "prometheus" => assert_eq!(port, "9090"),
             other => panic!("{other}"),
         }
         uids.insert(plain(&source["uid"]));
     }
-    assert_eq!(uids.iter().map(String::as_str).collect::<Vec<_>>(), ["metrics", "traces"]);
-    let folder = yaml("deploy/grafana/provisioning/dashboards/scim-gateway.yml")["providers"][0]["options"]["path"].clone();
+    assert_eq!(
+        uids.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["metrics", "traces"]
+    );
+    let folder =
+        yaml("deploy/grafana/provisioning/dashboards/scim-gateway.yml")["providers"][0]["options"]["path"].clone();
     let mounted = format!("./deploy/grafana/dashboards:{}:ro", plain(&folder));
-    assert!(entries(&services["grafana"]["volumes"]).any(|volume| *volume == mounted), "{mounted}");
+    assert!(
+        entries(&services["grafana"]["volumes"]).any(|volume| *volume == mounted),
+        "{mounted}"
+    );
 }

@@ -286,8 +286,11 @@ impl Client {
             otel.kind = "client",
             scim.tenant = self.metrics.tenant(),
             otel.status_code = field::Empty,
-            outcome = field::Empty,
+            platform.outcome = field::Empty,
+            error.type = field::Empty,
+            http.request.method = field::Empty,
             http.response.status_code = field::Empty,
+            server.address = field::Empty,
             platform.transaction = field::Empty,
         );
         let started = Instant::now();
@@ -299,11 +302,12 @@ impl Client {
             Err(_) => {}
         }
         let outcome = result.as_ref().map_or_else(Failure::kind, |_| "ok");
-        span.record("outcome", outcome);
+        span.record("platform.outcome", outcome);
         if let Err(failure) = &result
             && !failure.is_about_object()
         {
             span.record("otel.status_code", "ERROR");
+            span.record("error.type", outcome);
         }
         self.metrics.call(method, outcome, started.elapsed());
         result
@@ -347,10 +351,8 @@ impl Client {
         let request = request.headers(headers).header(AUTHORIZATION, &*token.0);
         let sent = self.pace.sent(method);
         let answer = sent.ended(self.transport.exchange(method, request, limit).await)?;
-        let span = Span::current();
-        span.record("http.response.status_code", answer.status.as_u16());
         if let Some(transaction) = &answer.transaction {
-            span.record("platform.transaction", transaction.as_str());
+            Span::current().record("platform.transaction", transaction.as_str());
         }
         Ok(answer)
     }

@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::{sync::Mutex, time::Instant};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field};
 
 use crate::{config::PlatformConfig, metrics::Metrics};
 
@@ -158,7 +158,10 @@ impl Tokens {
             "platform call",
             otel.name = METHOD,
             otel.kind = "client",
-            scim.tenant = self.metrics.tenant()
+            scim.tenant = self.metrics.tenant(),
+            http.request.method = field::Empty,
+            http.response.status_code = field::Empty,
+            server.address = field::Empty,
         );
         let asked = Instant::now();
         let answer = async {

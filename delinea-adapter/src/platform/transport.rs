@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::{Method, StatusCode, Version, header::DATE};
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Url, redirect::Policy};
+use tracing::Span;
 
 use crate::record::Recorder;
 
@@ -117,9 +118,13 @@ impl Transport {
     ) -> Result<Answer, Failure> {
         let failed = |error| failure(method, error);
         let request = request.timeout(self.timeout).build().map_err(failed)?;
+        let span = Span::current();
+        span.record("http.request.method", request.method().as_str());
+        span.record("server.address", request.url().host_str());
         let sent = self.recorder.as_ref().and_then(|_| request.try_clone());
         let mut response = self.http.execute(request).await.map_err(failed)?;
         let status = response.status();
+        span.record("http.response.status_code", status.as_u16());
         let retry_after = retry_after::of(response.headers(), Timestamp::now());
         let transaction = response
             .headers()

@@ -2,29 +2,20 @@
 //! the logs, and in what the Platform is sent. And nobody who may read traces and logs learns from them whom they are
 //! about.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+mod collector;
+mod hops;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
-use opentelemetry_proto::tonic::{
-    collector::trace::v1::{
-        ExportTraceServiceRequest, ExportTraceServiceResponse,
-        trace_service_server::{TraceService, TraceServiceServer},
-    },
-    common::v1::any_value::Value as AttributeValue,
-    trace::v1::{Span, span::SpanKind},
-};
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use proto::identity::v1::audit_entry::Record;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, time::Instant};
-use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 
+use self::collector::{Collector, attribute, chain, hex, named};
 use crate::{
     deployment::{Answer, Scim, TOKEN, patch},
-    processes::{PATIENCE, Services},
+    processes::Services,
     users::audit,
 };
 
@@ -91,7 +82,9 @@ async fn a_change_is_one_trace_from_entra_to_the_platform() {
     send(&scim, LATER_TRACE, Method::PATCH, &path, &patch(json!([title, mail]))).await;
     let change = "CDirectoryService/ChangeUser";
     let spans = collector
-        .wait(|spans| named(spans, LATER_TRACE, change).is_some() && outcome(spans, REFUSED_TRACE) == Some("refused"))
+        .wait(|spans| {
+            named(spans, LATER_TRACE, change).is_some() && outcome(spans, REFUSED_TRACE).as_deref() == Some("refused")
+        })
         .await;
     assert!(named(&spans, TRACE, change).is_none(), "the first trace has ended");
 
@@ -147,6 +140,11 @@ fn user(local: &str) -> Value {
     })
 }
 
+/// What came of the delivery in a trace.
+fn outcome(spans: &[collector::Received], trace: &str) -> Option<String> {
+    attribute(named(spans, trace, "deliver")?, "delivery.outcome")
+}
+
 /// A request of a caller that traces; it must succeed, but for the one that the Platform refuses.
 async fn send(scim: &Scim, trace: &str, method: Method, path: &str, body: &Value) -> Value {
     let request = scim
@@ -165,111 +163,5 @@ fn silent(text: &str, what: &str) {
     let lower = text.to_lowercase();
     for word in PERSONAL {
         assert!(!lower.contains(word), "{what} says {word}: {text}");
-    }
-}
-
-/// A span, and the service that made it.
-#[derive(Clone, Debug)]
-struct Received {
-    service: String,
-    span: Span,
-}
-
-/// The way up from a trace's first span of that name: service, kind and name of each, the caller last.
-fn chain<'a>(spans: &'a [Received], trace: &str, name: &str) -> Vec<(&'a str, SpanKind, &'a str)> {
-    let mut way = Vec::new();
-    let mut next = named(spans, trace, name);
-    while let Some(Received { service, span }) = next {
-        way.push((service.as_str(), span.kind(), span.name.as_str()));
-        if hex(&span.parent_span_id) == CALLER {
-            way.push(CALLER_SPAN);
-        }
-        next = in_trace(spans, trace).find(|above| above.span.span_id == span.parent_span_id);
-    }
-    way
-}
-
-fn named<'a>(spans: &'a [Received], trace: &str, name: &str) -> Option<&'a Received> {
-    in_trace(spans, trace).find(|received| received.span.name == name)
-}
-
-/// What came of the delivery in a trace.
-fn outcome<'a>(spans: &'a [Received], trace: &str) -> Option<&'a str> {
-    let attributes = &named(spans, trace, "deliver")?.span.attributes;
-    let attribute = attributes.iter().find(|it| it.key == "delivery.outcome")?;
-    match attribute.value.as_ref()?.value.as_ref()? {
-        AttributeValue::StringValue(text) => Some(text),
-        _ => None,
-    }
-}
-
-fn in_trace<'a>(spans: &'a [Received], trace: &str) -> impl Iterator<Item = &'a Received> {
-    spans
-        .iter()
-        .filter(move |received| hex(&received.span.trace_id) == trace)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The receiving end of OTLP.
-struct Collector {
-    url: String,
-    received: Arc<Mutex<Vec<Received>>>,
-}
-
-impl Collector {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let received = Arc::<Mutex<Vec<Received>>>::default();
-        let service = TraceServiceServer::new(Receiver(Arc::clone(&received)));
-        let server = tonic::transport::Server::builder().add_service(service);
-        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-        Self { url, received }
-    }
-
-    /// Waits for spans; gives all that came.
-    async fn wait(&self, are_there: impl Fn(&[Received]) -> bool) -> Vec<Received> {
-        let began = Instant::now();
-        loop {
-            let spans = self.received.lock().unwrap().clone();
-            if are_there(&spans) {
-                return spans;
-            }
-            if began.elapsed() > PATIENCE {
-                let line = |it: &Received| format!("{} {} {}\n", hex(&it.span.trace_id), it.service, it.span.name);
-                let came: String = spans.iter().map(line).collect();
-                panic!("after {PATIENCE:?} only these spans came:\n{came}");
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-struct Receiver(Arc<Mutex<Vec<Received>>>);
-
-#[tonic::async_trait]
-impl TraceService for Receiver {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let mut spans = Vec::new();
-        for of_resource in request.into_inner().resource_spans {
-            let attributes = of_resource.resource.unwrap_or_default().attributes;
-            let name = attributes.into_iter().find(|it| it.key == "service.name");
-            let service = match name.and_then(|it| it.value?.value) {
-                Some(AttributeValue::StringValue(name)) => name,
-                other => return Err(Status::invalid_argument(format!("a service without a name: {other:?}"))),
-            };
-            for span in of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-                let service = service.clone();
-                spans.push(Received { service, span });
-            }
-        }
-        self.0.lock().unwrap().extend(spans);
-        Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
