@@ -46,6 +46,27 @@ pub(crate) struct Shown {
     pub(crate) last_used: Option<Timestamp>,
 }
 
+/// When a credential ends.
+pub(crate) struct End {
+    /// What people call it.
+    pub(crate) name: String,
+    /// What it is: `bearer_token`, `client_secret`.
+    pub(crate) kind: &'static str,
+    at: Timestamp,
+}
+
+impl End {
+    /// How many days it has left; less than 0 when it has ended.
+    pub(crate) fn days_left(&self, now: Timestamp) -> f64 {
+        self.at.duration_since(now).as_secs_f64() / 86_400.0
+    }
+
+    /// Whether it has less left than that.
+    pub(crate) fn is_within(&self, time: Duration, now: Timestamp) -> bool {
+        self.at < now + time
+    }
+}
+
 /// Who changes credentials, and when.
 pub(crate) struct By {
     pub(crate) origin: Option<Origin>,
@@ -106,6 +127,23 @@ impl Credentials {
             }
         }
         Ok(())
+    }
+
+    /// When those of a tenant's credentials end that do: of a client, when its last secret does.
+    pub(crate) async fn ends(&self, tenant: &Tenant) -> Result<Vec<End>, Error> {
+        let (_, kept) = self.read(tenant).await?;
+        let served = self.served(tenant)?;
+        let end = |credential: &Credential| {
+            let kind = match credential.what {
+                What::BearerToken { .. } => "bearer_token",
+                What::Client { .. } => "client_secret",
+                What::WorkloadIdentity { .. } | What::EntraToken { .. } => return None,
+            };
+            let (name, at) = (credential.name.clone(), credential.expires()?);
+            Some(End { name, kind, at })
+        };
+        let all = served.named.credentials.iter().chain(&kept.credentials);
+        Ok(all.filter_map(end).collect())
     }
 
     /// Every credential of a tenant, those that settings name first.

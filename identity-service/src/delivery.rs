@@ -148,7 +148,7 @@ impl Relays {
             self.rewind(tenant, config.delivery_lease, went_back.take().or(unseen))
                 .await;
             let allowed = breaker.allowed(Instant::now());
-            pulse.stands_still(breaker.is_open());
+            pulse.breaker_is(breaker.is_open());
             if let Allowed::NothingBefore(until) = allowed {
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -312,12 +312,13 @@ impl Relay {
             metrics::breaker(tenant, false);
             tracing::info!(scim.tenant = %tenant, "the Platform is back");
         }
-        self.served.pulse.stands_still(breaker.is_open());
+        self.served.pulse.breaker_is(breaker.is_open());
     }
 
     /// Delivers what is wanted now; gives its version, none of a removal, and how the claim ends.
     async fn try_deliver(&self, claim: &Claim) -> Result<(Option<u64>, Settlement), StoreError> {
-        let Some(order) = self.store.order(claim, self.served.delivery.member_batch).await? else {
+        let (read_at, most) = (Timestamp::now(), self.served.delivery.member_batch);
+        let Some(order) = self.store.order(claim, most).await? else {
             return Ok((None, Settlement::Applied(Applied::default())));
         };
         let version = order.record.as_ref().map(|record| record.version);
@@ -335,10 +336,14 @@ impl Relay {
                 }),
             ));
         }
-        let settlement = match claim.kind {
+        let is_all = order.batch.len() < most;
+        let mut settlement = match claim.kind {
             Kind::User => self.deliver_user(claim, order).await?,
             Kind::Group => self.deliver_group(claim, order).await?,
         };
+        if let Settlement::Applied(applied) = &mut settlement {
+            applied.caught_up = is_all.then_some(read_at);
+        }
         Ok((version, settlement))
     }
 }
@@ -429,7 +434,8 @@ fn note(claim: &Claim, settlement: &Settlement) {
         span.record("otel.status_code", "ERROR");
         span.record("error.type", &*failure.reason);
     }
-    metrics::delivered(&claim.tenant, claim.kind, outcome);
+    let reason = failure.map(|failure| failure.reason.as_str());
+    metrics::delivered(claim, outcome, reason, since(Some(claim.since)));
     let Some(failure) = failure else { return };
     // The Platform's words may name people: they are kept with the work, for those who may read it, and not logged.
     tracing::warn!(

@@ -13,6 +13,7 @@ use crate::{
     store::{
         Store, StoreError,
         embedded::{self, EmbeddedStore},
+        measured::{Measured, System},
         redis::{self, RedisStore},
     },
 };
@@ -62,8 +63,8 @@ impl Engine {
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         match &self.0 {
-            Kind::Embedded(store) => Arc::new(store.clone()),
-            Kind::Redis(store) => Arc::new(store.clone()),
+            Kind::Embedded(store) => Arc::new(Measured::new(store.clone(), System::Redb)),
+            Kind::Redis(store) => Arc::new(Measured::new(store.clone(), System::Redis)),
         }
     }
 

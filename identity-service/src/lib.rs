@@ -12,6 +12,7 @@ pub mod directory;
 pub mod drift;
 mod engine;
 pub mod error;
+mod figures;
 pub mod id;
 pub mod index;
 mod metrics;

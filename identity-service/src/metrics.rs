@@ -1,18 +1,51 @@
 //! The figures that identity-service tells of itself. Names are dotted, units stand in the unit field, labels are bounded.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
-use opentelemetry::{KeyValue, metrics::Counter};
+use opentelemetry::{
+    KeyValue,
+    metrics::{Counter, Histogram},
+};
+use proto::error::ErrorReason;
 
 use crate::{
-    drift::Report,
+    drift::{Counts, Report},
     id::{Kind, Tenant},
-    store::Brake,
+    store::{Brake, Claim},
 };
+
+/// Boundaries in seconds: a change is delivered in a part of one when all is well, and after days when a person had to act.
+const DELAYS: [f64; 12] = [
+    0.1, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0,
+];
+
+/// The outcomes that have no reason.
+const PLAIN: [&str; 3] = ["applied", "held", "planned"];
+/// Why deliveries are made later, as far as that is usual.
+const LATER: [ErrorReason; 6] = [
+    ErrorReason::PlatformUnavailable,
+    ErrorReason::PlatformThrottled,
+    ErrorReason::PlatformUncertain,
+    ErrorReason::PlatformCredentials,
+    ErrorReason::Contention,
+    ErrorReason::UnknownTenant,
+];
+/// Why deliveries are refused, as far as that is usual.
+const REFUSED: [ErrorReason; 6] = [
+    ErrorReason::PlatformRefused,
+    ErrorReason::PlatformObjectExists,
+    ErrorReason::PlatformAmbiguous,
+    ErrorReason::PlatformProtected,
+    ErrorReason::PlatformNotExposed,
+    ErrorReason::DirectoryPolicy,
+];
+/// A reason that is none of the contract's: another service's version may know more of them.
+const OTHER: &str = "OTHER";
 
 struct Instruments {
     members_dropped: Counter<u64>,
     deliveries: Counter<u64>,
+    delay: Histogram<f64>,
     braked: Counter<u64>,
     breaker_openings: Counter<u64>,
     comparisons: Counter<u64>,
@@ -33,12 +66,20 @@ static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| {
         deliveries: meter
             .u64_counter("scim.deliveries")
             .with_unit("{delivery}")
-            .with_description("Deliveries to the Platform by outcome: applied, later, refused, held, planned.")
+            .with_description(
+                "Deliveries to the Platform by outcome: applied, later, refused, held, planned; and why they were made later or refused.",
+            )
+            .build(),
+        delay: meter
+            .f64_histogram("scim.delivery.delay")
+            .with_unit("s")
+            .with_boundaries(DELAYS.to_vec())
+            .with_description("From the oldest change that a delivery brings to its outcome.")
             .build(),
         braked: meter
             .u64_counter("scim.brakes.held")
             .with_unit("{change}")
-            .with_description("Changes that a brake held, by brake: removals, deactivations.")
+            .with_description("Changes that a brake held, by brake: removals, deactivations, alarm.")
             .build(),
         breaker_openings: meter
             .u64_counter("scim.platform.breaker.changes")
@@ -91,16 +132,23 @@ pub(crate) fn breaker(tenant: &Tenant, open: bool) {
     );
 }
 
-/// Counts a delivery.
-pub(crate) fn delivered(tenant: &Tenant, kind: Kind, outcome: &'static str) {
-    INSTRUMENTS.deliveries.add(
-        1,
-        &[
-            KeyValue::new("scim.tenant", tenant.to_string()),
-            KeyValue::new("scim.resource.type", kind.name()),
-            KeyValue::new("outcome", outcome),
-        ],
-    );
+/// Counts a delivery, and how long ago the change was made that it was about.
+pub(crate) fn delivered(claim: &Claim, outcome: &'static str, reason: Option<&str>, took: Duration) {
+    let reason = reason.map_or("", |reason| {
+        ErrorReason::from_name(reason).map_or(OTHER, ErrorReason::name)
+    });
+    let [tenant, kind, outcome] = [
+        KeyValue::new("scim.tenant", claim.tenant.to_string()),
+        KeyValue::new("scim.resource.type", claim.kind.name()),
+        KeyValue::new("outcome", outcome),
+    ];
+    let delay = took.as_secs_f64();
+    INSTRUMENTS
+        .delay
+        .record(delay, &[tenant.clone(), kind.clone(), outcome.clone()]);
+    INSTRUMENTS
+        .deliveries
+        .add(1, &[tenant, kind, outcome, KeyValue::new("reason", reason)]);
 }
 
 /// Counts a comparison with the Platform and what it found.
@@ -115,8 +163,14 @@ pub(crate) fn compared(tenant: &Tenant, report: &Report) {
     };
     let of = |label: &'static str, value: &'static str| [tenant.clone(), KeyValue::new(label, value)];
     INSTRUMENTS.comparisons.add(1, &of("outcome", outcome));
-    let counts = &report.counts;
-    for (kind, count) in [
+    for (kind, count) in drift_kinds(&report.counts) {
+        INSTRUMENTS.drift.add(count, &of("kind", kind));
+    }
+}
+
+/// How much a comparison found of each kind.
+pub(crate) fn drift_kinds(counts: &Counts) -> [(&'static str, u64); 7] {
+    [
         ("changed", counts.changed),
         ("gone", counts.gone),
         ("member_missing", counts.members_missing),
@@ -124,7 +178,47 @@ pub(crate) fn compared(tenant: &Tenant, report: &Report) {
         ("foreign_member", counts.foreign_members),
         ("foreign_removed", counts.foreign_removed),
         ("repaired", counts.repaired),
-    ] {
-        INSTRUMENTS.drift.add(count, &of("kind", kind));
+    ]
+}
+
+/// Has what is counted of a tenant begin at 0, so that the first of each can be told from none.
+pub(crate) fn begin(tenant: &Tenant) {
+    let tenant = KeyValue::new("scim.tenant", tenant.to_string());
+    let of = |label: &'static str, value: &'static str| [tenant.clone(), KeyValue::new(label, value)];
+    let Instruments {
+        members_dropped,
+        deliveries,
+        delay: _,
+        braked,
+        breaker_openings,
+        comparisons,
+        drift,
+    } = &*INSTRUMENTS;
+    members_dropped.add(0, std::slice::from_ref(&tenant));
+    let later = LATER.map(|reason| ("later", reason.name()));
+    let refused = REFUSED.map(|reason| ("refused", reason.name()));
+    let outcomes = PLAIN
+        .map(|outcome| (outcome, ""))
+        .into_iter()
+        .chain(later)
+        .chain(refused);
+    for (outcome, reason) in outcomes {
+        for kind in Kind::ALL {
+            let [tenant, outcome] = of("outcome", outcome);
+            let kind = KeyValue::new("scim.resource.type", kind.name());
+            deliveries.add(0, &[tenant, kind, outcome, KeyValue::new("reason", reason)]);
+        }
+    }
+    for brake in Brake::ALL {
+        braked.add(0, &of("brake", brake.name()));
+    }
+    for state in ["open", "closed"] {
+        breaker_openings.add(0, &of("state", state));
+    }
+    for outcome in ["whole", "alarm", "failed"] {
+        comparisons.add(0, &of("outcome", outcome));
+    }
+    for (kind, none) in drift_kinds(&Counts::default()) {
+        drift.add(none, &of("kind", kind));
     }
 }

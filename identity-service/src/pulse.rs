@@ -22,6 +22,7 @@ pub struct Pulse(Arc<Seen>);
 struct Seen {
     behind_ms: AtomicU64,
     stands: AtomicBool,
+    breaker_is_open: AtomicBool,
     /// When members of a group were last delivered, of the groups for which that is not long ago.
     members: Mutex<HashMap<ResourceId, Instant>>,
 }
@@ -36,6 +37,17 @@ impl Pulse {
     /// Says whether nothing is delivered here for now: the circuit breaker is open, or this process delivers nothing at all.
     pub fn stands_still(&self, stands: bool) {
         self.0.stands.store(stands, Ordering::Relaxed);
+    }
+
+    /// Says whether the circuit breaker is open: then nothing is delivered here for now.
+    pub fn breaker_is(&self, open: bool) {
+        self.0.breaker_is_open.store(open, Ordering::Relaxed);
+        self.stands_still(open);
+    }
+
+    /// Whether the circuit breaker is open.
+    pub fn is_breaker_open(&self) -> bool {
+        self.0.breaker_is_open.load(Ordering::Relaxed)
     }
 
     /// Says that members of a group are delivered, and gives whether the last time was less than so long ago.

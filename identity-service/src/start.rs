@@ -27,6 +27,7 @@ use crate::{
     delivery::Relays,
     drift::{Drift, Schedule},
     engine::Engine,
+    figures::Figures,
     moving::{self, Origin},
     relink::Relink,
     service::{
@@ -179,7 +180,8 @@ pub async fn start_on(config: Config, engine: impl Into<Engine>) -> Result<Runni
         drift: drift.clone(),
         tenants: tenants.clone(),
     };
-    let keep = Keep::new(tenants.clone(), relays, sweep, schedule, &life);
+    let figures = Figures::new(store.clone(), credentials.clone(), tenants.clone());
+    let keep = Keep::new(tenants.clone(), relays, sweep, schedule, figures, &life);
     life.tasks.spawn("tenants", |stop| keep.run(stop));
 
     let directories = Directories::new(tenants, store.clone(), wake.clone());

@@ -11,6 +11,7 @@ pub mod embedded;
 mod error;
 mod kept;
 mod log;
+pub(crate) mod measured;
 mod moving;
 pub mod redis;
 mod revert;
