@@ -150,6 +150,7 @@ pub(crate) fn reach(adapter: &mut delinea_adapter::Config, simulator: &platform_
     platform.platform_client_id = Some(simulator.client_id.clone());
     platform.platform_client_secret = Some(SecretString::from(simulator.client_secret.clone()));
     platform.platform_client_secret_file = None;
+    platform.platform_client_secret_expires = None;
 }
 
 /// Lets token and client in, beside any that the settings name. Settings name one client at most: where they do, ours is

@@ -12,6 +12,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args as _, FromArgMatches as _};
 use http::HeaderMap;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use secrecy::SecretString;
 use service_runtime::{
     Error, GrpcArgs, GrpcServerArgs, OpsArgs, TelemetryArgs, TenantsArgs,
@@ -76,6 +77,10 @@ pub struct PlatformConfig {
     /// File with the secret of the service user; it is read anew for each token, so that the secret can be rotated.
     #[arg(long, env = "PLATFORM_CLIENT_SECRET_FILE", value_name = "FILE")]
     pub platform_client_secret_file: Option<PathBuf>,
+    /// The day on which the secret of the service user ends, such as 2027-03-31, in UTC: the Platform does not tell it, so that
+    /// metrics and log warn in time.
+    #[arg(long, env = "PLATFORM_CLIENT_SECRET_EXPIRES", value_name = "DATE")]
+    pub platform_client_secret_expires: Option<Date>,
     /// Path that every call begins with.
     #[arg(
         long,
@@ -313,6 +318,12 @@ impl PlatformConfig {
         }
     }
 
+    /// When the secret of the service user ends, if the settings say: as the day that they name begins.
+    pub(crate) fn secret_ends(&self) -> Option<Timestamp> {
+        let day = self.platform_client_secret_expires?;
+        TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()
+    }
+
     /// How many calls a second are made for the tenant; 0 sets no limit.
     pub(crate) fn calls_a_second(&self) -> u32 {
         const UNLESS_SET: u32 = 5;
@@ -401,6 +412,8 @@ pub(crate) mod tests {
             ("--extra-headers", "bad name=x"),
             ("--member-batch", "0"),
             ("--directory-policy", "perhaps"),
+            ("--platform-client-secret-expires", "2027-02-29"),
+            ("--platform-client-secret-expires", "soon"),
         ] {
             assert!(
                 platform(&[&secret[..], &[name, value]].concat()).is_err(),

@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, time::Duration};
 
+use jiff::Timestamp;
 use service_runtime::Dependency;
 use tokio_util::sync::CancellationToken;
 
@@ -9,6 +10,11 @@ use crate::platform::{Connection, capabilities::PAUSE, failure::Failure};
 
 /// How often readiness asks whether the Platform still gives a token.
 const READINESS_INTERVAL: Duration = Duration::from_secs(15);
+
+/// How long before its end a secret is spoken of, in days.
+const SOON: f64 = 30.0;
+/// How often it is spoken of.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Asks the tenant anew what it exposes: from time to time, and when a call turns out not to be there.
 pub(crate) async fn capabilities(platform: &Connection, interval: Duration, stop: &CancellationToken) {
@@ -64,6 +70,26 @@ pub(crate) async fn token(platform: &Connection, dependency: &Dependency, stop: 
             () = tokio::time::sleep(READINESS_INTERVAL) => {}
         }
     }
+}
+
+/// Says every day that the secret of the service user ends soon, or has ended.
+pub(crate) async fn secret(tenant: &str, ends: Timestamp) {
+    loop {
+        let days = days_left(ends, Timestamp::now());
+        if days < SOON {
+            tracing::warn!(
+                scim.tenant = tenant,
+                days = days.floor(),
+                "the secret of the Platform's service user ends soon, or has ended: make another there, put it into PLATFORM_CLIENT_SECRET_FILE, and say in PLATFORM_CLIENT_SECRET_EXPIRES when that ends"
+            );
+        }
+        tokio::time::sleep(DAY).await;
+    }
+}
+
+/// How many days are left; less than 0 when it is over.
+pub(crate) fn days_left(ends: Timestamp, now: Timestamp) -> f64 {
+    ends.duration_since(now).as_secs_f64() / DAY.as_secs_f64()
 }
 
 async fn is_usable(platform: &Connection) -> Result<(), Failure> {

@@ -1,17 +1,31 @@
 //! What is counted about calls to the Platform, for each tenant. Attributes are tenants, method names, outcome classes and paths
 //! of SCIM attributes, all from short lists: never an id, a name or a text of the Platform's.
 
+mod told;
+
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use opentelemetry::{
     KeyValue,
-    metrics::{Counter, Gauge, Histogram},
+    metrics::{Counter, Histogram},
 };
 
-use crate::platform::capabilities::State;
+use self::told::Told;
+use crate::platform::{capabilities::State, pace::Cause};
 
 /// Boundaries in seconds: a call takes milliseconds when all is well, and tens of seconds when it is not.
 const SECONDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// What may become of a request for a token: `ok`, or the kind of its failure.
+const TOKENS: [&str; 6] = [
+    "ok",
+    "credentials",
+    "throttled",
+    "unreachable",
+    "timeout",
+    "unavailable",
+];
 
 /// The instruments. A clone is the same instruments.
 #[derive(Clone, Debug)]
@@ -22,12 +36,11 @@ pub(crate) struct Metrics {
     duration: Histogram<f64>,
     tokens: Counter<u64>,
     read_backs: Counter<u64>,
-    capabilities: Gauge<u64>,
-    rate: Gauge<f64>,
-    concurrency: Gauge<u64>,
     slow_downs: Counter<u64>,
     unmapped: Counter<u64>,
     unknown_refusals: Counter<u64>,
+    /// What is so now, as long as the tenant is served.
+    told: Arc<Told>,
 }
 
 impl Metrics {
@@ -37,6 +50,7 @@ impl Metrics {
         Self {
             name: tenant.into(),
             tenant: KeyValue::new("scim.tenant", tenant.to_owned()),
+            told: Told::of(tenant),
             calls: meter
                 .u64_counter("platform.calls")
                 .with_description("Calls to the Platform by method and outcome")
@@ -55,19 +69,6 @@ impl Metrics {
                 .u64_counter("platform.read_backs")
                 .with_description("Writes whose outcome was looked for, by what came of it")
                 .build(),
-            capabilities: meter
-                .u64_gauge("platform.capability")
-                .with_description("1 for the state in which the last probe found a call, 0 for its other states")
-                .build(),
-            rate: meter
-                .f64_gauge("platform.pace.rate")
-                .with_unit("{call}/s")
-                .with_description("How many calls a second go out at most; 0 where there is no limit")
-                .build(),
-            concurrency: meter
-                .u64_gauge("platform.pace.concurrency")
-                .with_description("How many calls are under way at most")
-                .build(),
             slow_downs: meter
                 .u64_counter("platform.pace.slow_downs")
                 .with_description("Times that calls were made slower or fewer at once, by cause")
@@ -85,6 +86,22 @@ impl Metrics {
         }
     }
 
+    /// Has what is counted begin at 0, as far as its labels are known beforehand, so that the first of each can be told from none.
+    pub(crate) fn begin(&self) {
+        for outcome in TOKENS {
+            self.tokens.add(0, &self.with([KeyValue::new("outcome", outcome)]));
+        }
+        for cause in Cause::ALL {
+            self.slow_downs
+                .add(0, &self.with([KeyValue::new("cause", cause.name())]));
+        }
+    }
+
+    /// When the secret of the service user ends, if that is known.
+    pub(crate) fn secret_ends(&self, at: Option<Timestamp>) {
+        self.told.secret_ends(at);
+    }
+
     /// The tenant, for logs and spans.
     pub(crate) fn tenant(&self) -> &str {
         &self.name
@@ -99,10 +116,7 @@ impl Metrics {
 
     /// A probe found a call in a state.
     pub(crate) fn capability(&self, method: &'static str, state: State) {
-        for other in [State::Exposed, State::Denied, State::NotExposed, State::Unknown] {
-            let attributes = self.with([KeyValue::new("method", method), KeyValue::new("state", other.name())]);
-            self.capabilities.record(u64::from(other == state), &attributes);
-        }
+        self.told.capability(method, state);
     }
 
     /// A token was asked for.
@@ -119,12 +133,12 @@ impl Metrics {
 
     /// So many calls a second go out at most; 0 is no limit.
     pub(crate) fn rate(&self, calls_a_second: f64) {
-        self.rate.record(calls_a_second, &self.with([]));
+        self.told.rate(calls_a_second);
     }
 
     /// So many calls are under way at most.
     pub(crate) fn concurrency(&self, at_once: usize) {
-        self.concurrency.record(at_once as u64, &self.with([]));
+        self.told.concurrency(at_once);
     }
 
     /// Calls are made slower or fewer at once.

@@ -108,6 +108,10 @@ fn check_common(common: &PlatformConfig) -> Result<(), service_runtime::Error> {
             secret.as_ref().is_some_and(|secret| !secret.expose_secret().is_empty()),
         ),
         (
+            "PLATFORM_CLIENT_SECRET_EXPIRES",
+            common.platform_client_secret_expires.is_some(),
+        ),
+        (
             "PLATFORM_CLIENT_SECRET_FILE",
             common
                 .platform_client_secret_file
@@ -240,6 +244,12 @@ impl Care {
         self.workers.start(name, "platform readiness", |stop| async move {
             stop.run_until_cancelled(follow::token(&platform, &state, &stop)).await;
         });
+        if let Some(ends) = tenant.config.secret_ends() {
+            let of = name.to_owned();
+            self.workers.start(name, "platform secret", move |stop| async move {
+                stop.run_until_cancelled(follow::secret(&of, ends)).await;
+            });
+        }
         let (platform, interval) = (Arc::clone(&tenant.platform), tenant.config.backends.probe_interval);
         self.workers.start(name, "platform probe", move |stop| async move {
             stop.run_until_cancelled(follow::capabilities(&platform, interval, &stop))
@@ -292,14 +302,21 @@ mod tests {
 
     #[test]
     fn each_tenant_has_its_settings_and_what_all_have_in_common() {
-        let text =
-            section("kestrel", "max_rps = 7\nprotected_names = ['root', 'break-glass']") + &section("merlin", "");
+        let text = section(
+            "kestrel",
+            "max_rps = 7\nprotected_names = ['root', 'break-glass']\nplatform_client_secret_expires = 2027-03-31",
+        ) + &section("merlin", "");
         let (_folder, text) = with_secrets(&text);
         let tenants = of(&text, None).unwrap();
         let (kestrel, merlin) = (tenants.get("kestrel").unwrap(), tenants.get("merlin").unwrap());
         assert_eq!(kestrel.config.base_url().unwrap(), "https://kestrel.example");
         assert_eq!((kestrel.config.max_rps, merlin.config.max_rps), (Some(7), Some(3)));
         assert_eq!(kestrel.config.platform_tenant, "kestrel");
+        let end = kestrel.config.secret_ends().unwrap().to_string();
+        assert_eq!(
+            (end.as_str(), merlin.config.secret_ends()),
+            ("2027-03-31T00:00:00Z", None)
+        );
         assert!(kestrel.config.is_protected("break-glass") && !merlin.config.is_protected("break-glass"));
         assert!(matches!(tenants.get("default"), Err(ApplyError::UnknownTenant { .. })));
     }
@@ -363,6 +380,10 @@ mod tests {
             (
                 "--platform-client-secret-file=/run/secret",
                 "PLATFORM_CLIENT_SECRET_FILE",
+            ),
+            (
+                "--platform-client-secret-expires=2027-03-31",
+                "PLATFORM_CLIENT_SECRET_EXPIRES",
             ),
         ] {
             let refused = check_common(&common(&[argument])).unwrap_err().to_string();

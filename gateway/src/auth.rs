@@ -212,6 +212,20 @@ pub(crate) fn parse_bearer(header: &[u8]) -> Option<&str> {
 }
 
 impl Rejection {
+    /// All the names that there are.
+    pub(crate) const NAMES: [&'static str; 10] = [
+        "missing",
+        "malformed",
+        "unknown",
+        "expired",
+        "revoked",
+        "signature",
+        "claims",
+        "ambiguous",
+        "keys_unavailable",
+        "unavailable",
+    ];
+
     /// Its name in metrics and log.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -139,6 +139,7 @@ pub(crate) struct Limits {
 
 impl Limits {
     pub(crate) fn new(args: &LimitArgs) -> Self {
+        refusals::begin();
         Self {
             tenants: Tenants::new(args.rate_limit, args.tenant_concurrency),
             all: Pool::new(args.concurrency),

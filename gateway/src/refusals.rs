@@ -55,7 +55,25 @@ pub(crate) fn count(reason: Reason) {
 pub(crate) fn count_of(reason: Reason, tenant: &str) {
     let labels = [
         KeyValue::new("reason", reason.name()),
-        KeyValue::new("tenant", tenant.to_owned()),
+        KeyValue::new("scim.tenant", tenant.to_owned()),
     ];
     REFUSED.add(1, &labels);
+}
+
+/// Has refusals of requests that are nobody's yet begin at 0, so that the first can be told from none.
+pub(crate) fn begin() {
+    for reason in [Reason::Network, Reason::Url, Reason::Headers] {
+        REFUSED.add(0, &[KeyValue::new("reason", reason.name())]);
+    }
+}
+
+/// The same of a tenant's requests.
+pub(crate) fn begin_of(tenant: &str) {
+    for reason in [Reason::Rate, Reason::Concurrency, Reason::Overload] {
+        let labels = [
+            KeyValue::new("reason", reason.name()),
+            KeyValue::new("scim.tenant", tenant.to_owned()),
+        ];
+        REFUSED.add(0, &labels);
+    }
 }

@@ -70,6 +70,9 @@ pub(crate) enum State {
 }
 
 impl State {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Exposed, Self::Denied, Self::NotExposed, Self::Unknown];
+
     /// Its name in findings, logs and metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -63,6 +63,8 @@ impl Connection {
     /// A connection by these settings, whose exchanges a recorder takes in if there is one; nothing is called yet.
     pub(crate) fn new(config: &PlatformConfig, recorder: Option<&Recorder>) -> Result<Self, Error> {
         let metrics = Metrics::new(&config.platform_tenant);
+        metrics.begin();
+        metrics.secret_ends(config.secret_ends());
         let client = Arc::new(Client::new(config, metrics.clone(), recorder)?);
         Ok(Self {
             rpc: rpc::Rpc::new(config, Arc::clone(&client)),

@@ -57,6 +57,9 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Throttled, Self::Unavailable, Self::Latency, Self::Timeout];
+
     /// The cause's name, in logs and metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -3,6 +3,8 @@
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
 
+use super::Rejection;
+
 /// The instruments.
 pub(super) struct Metrics {
     refusals: Counter<u64>,
@@ -11,7 +13,7 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn new() -> Self {
         let meter = service_runtime::meter("gateway");
-        Self {
+        let metrics = Self {
             refusals: meter
                 .u64_counter("scim.credential.refusals")
                 .with_unit("{request}")
@@ -19,7 +21,12 @@ impl Metrics {
                     "Requests whose credential was refused, by reason; keys_unavailable and unavailable are faults of ours.",
                 )
                 .build(),
+        };
+        // So that the first of each can be told from none.
+        for reason in Rejection::NAMES {
+            metrics.refusals.add(0, &[KeyValue::new("reason", reason)]);
         }
+        metrics
     }
 
     pub(super) fn refused(&self, reason: &'static str) {

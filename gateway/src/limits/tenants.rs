@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::Kind;
 use super::bucket::Bucket;
 use super::pool::Pool;
+use crate::refusals;
 
 /// More tenants than ask at a time. Those beyond share one entry.
 const MOST: usize = 10_000;
@@ -82,6 +83,7 @@ impl Tenants {
         }
         let tenant = Arc::new(Tenant::new(self.rate, self.concurrency, now));
         known.insert(Arc::clone(name), Arc::clone(&tenant));
+        refusals::begin_of(name);
         tenant
     }
 }

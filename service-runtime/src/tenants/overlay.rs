@@ -167,7 +167,7 @@ fn plain(place: &str, value: &Value) -> Result<String, Error> {
         Value::Integer(number) => Ok(number.to_string()),
         Value::Float(number) => Ok(number.to_string()),
         Value::Boolean(truth) => Ok(truth.to_string()),
-        Value::Datetime(_) => Err(wrong(place, "is a date, which no setting is")),
+        Value::Datetime(date) => Ok(date.to_string()),
         Value::Array(_) | Value::Table(_) => Err(wrong(place, "a list has plain values")),
     }
 }
