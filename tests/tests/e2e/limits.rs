@@ -1,5 +1,7 @@
 //! Small requests that ask for much: each is refused with a reason or answered in parts, and nobody else is kept waiting.
 
+mod counted;
+
 use http::Method;
 use serde_json::{Value, json};
 
