@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     deployment::{Scim, TOKEN, fault, patch},
-    processes::Services,
+    processes::{PATIENCE, Services},
 };
 
 const CREATE: &str = "1af7651916cd43dd8448eb211c80319c";
@@ -167,17 +167,23 @@ async fn changes_that_are_delivered_together_are_all_linked() {
     let created = send(&scim, CREATE, Method::POST, "/Users", &user("ottoline")).await;
     services.settled().await;
     let path = format!("/Users/{}", created["id"].as_str().unwrap());
-    let change = |family: &str| patch(json!([{"op": "Replace", "path": "name.familyName", "value": family}]));
+    let change = |local: &str| {
+        let mail = format!("{local}@mail.vitrine.example");
+        patch(json!([{"op": "Replace", "path": "emails[type eq \"work\"].value", "value": mail}]))
+    };
     // While the first is under way, two more come: they are one delivery.
     let platform = services.platform_side();
     let slow = json!({"method": "CDirectoryService/ChangeUser", "fault": "slow", "times": 1, "delay_ms": 3000});
     platform.fault(slow).await;
-    let [first, second, third] = ["Vane", "Quill", "Feather"].map(change);
+    let [first, second, third] = ["vane", "quill", "feather"].map(change);
     let change = |trace, body| send(&scim, trace, Method::PATCH, &path, body);
     let others = async {
-        while platform.hits().await != [1] {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let under_way = async {
+            while platform.hits().await != [1] {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, under_way).await.unwrap();
         tokio::join!(change(FIRST, &second), change(SECOND, &third))
     };
     tokio::join!(change(CREATE, &first), others);
