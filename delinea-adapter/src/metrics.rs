@@ -12,6 +12,7 @@ use opentelemetry::{
 };
 
 use self::told::Told;
+pub(crate) use self::told::tell;
 use crate::platform::{capabilities::State, pace::Cause};
 
 /// Boundaries in seconds: a call takes milliseconds when all is well, and tens of seconds when it is not.

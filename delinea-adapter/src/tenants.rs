@@ -19,7 +19,7 @@ use crate::{
     apply::Tenant,
     config::{Config, PlatformConfig},
     error::ApplyError,
-    follow,
+    follow, metrics,
 };
 
 /// The tenant of a deployment that has one, unless it is called otherwise.
@@ -161,6 +161,7 @@ pub(crate) fn chosen(platform: PlatformConfig, file: Option<&TenantsFile>) -> Re
 
 /// Begins to serve the tenants of the settings, and follows what becomes of them.
 pub(crate) async fn serve(config: &Config, life: &Lifecycle) -> Result<Live<Tenants>, Error> {
+    metrics::tell();
     let (live, many) = if config.tenants.file().is_some() {
         check_common(&config.platform)?;
         let common = config.platform.clone();

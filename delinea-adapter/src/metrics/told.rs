@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak},
 };
 
 use jiff::Timestamp;
@@ -27,11 +27,14 @@ struct Known {
     secret_ends: Option<Timestamp>,
 }
 
-/// Everybody of whom something is told; the gauges are made with the first, from whatever meter the process has by then.
-static ALL: LazyLock<Mutex<Vec<Weak<Told>>>> = LazyLock::new(|| {
-    register(&service_runtime::meter("delinea-adapter"));
-    Mutex::default()
-});
+/// Everybody of whom something is told.
+static ALL: Mutex<Vec<Weak<Told>>> = Mutex::new(Vec::new());
+
+/// Makes the gauges, once. Not before the service starts: settings are checked, and tenants made for that, before there is telemetry.
+pub(crate) fn tell() {
+    static GAUGES: Once = Once::new();
+    GAUGES.call_once(|| register(&service_runtime::meter("delinea-adapter")));
+}
 
 impl Told {
     /// Of a tenant nothing is known yet.

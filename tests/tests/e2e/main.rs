@@ -28,6 +28,7 @@ mod groups;
 mod kills;
 mod limits;
 mod mapping;
+mod metrics;
 mod page;
 mod providers;
 mod rehearsal;

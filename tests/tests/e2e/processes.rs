@@ -50,6 +50,11 @@ impl Services {
     /// Starts all four with these flags for each of the three services; they are ready when this returns. Failed
     /// deliveries are tried again soon, or a test would mostly wait.
     pub(crate) async fn start(flags: &[&str]) -> Self {
+        Self::start_apart([flags; 3]).await
+    }
+
+    /// The same with flags of its own for each: gateway, identity-service, adapter.
+    pub(crate) async fn start_apart([of_gateway, of_identity, of_adapter]: [&[&str]; 3]) -> Self {
         service_runtime::install_crypto_provider();
         let folder = tempfile::tempdir().unwrap();
         let at = |port: u16| format!("127.0.0.1:{port}");
@@ -57,9 +62,14 @@ impl Services {
         let data = format!("--data-dir={}", folder.path().join("identity").display());
         let mut services = Self {
             platform: Process::simulator(&platform, folder.path()),
-            adapter: Process::adapter(&adapter, &platform, flags, folder.path()),
-            identity: Process::identity(&identity, &adapter, &[&[&*data][..], flags].concat(), folder.path()),
-            gateway: Process::gateway(&gateway, &identity, &gateway, flags, folder.path()),
+            adapter: Process::adapter(&adapter, &platform, of_adapter, folder.path()),
+            identity: Process::identity(
+                &identity,
+                &adapter,
+                &[&[&*data][..], of_identity].concat(),
+                folder.path(),
+            ),
+            gateway: Process::gateway(&gateway, &identity, &gateway, of_gateway, folder.path()),
             scim_base: format!("http://{gateway}{}", gateway::BASE_PATH),
             platform_url: format!("http://{platform}"),
             identity_url: format!("http://{identity}"),
@@ -97,6 +107,11 @@ impl Services {
     /// The base URL of the simulated Platform.
     pub(crate) fn platform_url(&self) -> &str {
         &self.platform_url
+    }
+
+    /// Where identity-service is called by gRPC.
+    pub(crate) fn identity_url(&self) -> &str {
+        &self.identity_url
     }
 
     /// The simulated Platform's own side.
@@ -219,7 +234,8 @@ impl Process {
         Self::service("gateway", listen, &[&own[..], flags].concat(), folder)
     }
 
-    fn service(program: &'static str, listen: &str, flags: &[&str], folder: &Path) -> Self {
+    /// A service with these flags beside its addresses.
+    pub(crate) fn service(program: &'static str, listen: &str, flags: &[&str], folder: &Path) -> Self {
         let ops = format!("127.0.0.1:{}", free_port());
         let addresses = [format!("--listen={listen}"), format!("--ops-listen={ops}")];
         let flags = flags.iter().map(|flag| (*flag).to_owned());
@@ -237,6 +253,19 @@ impl Process {
     /// Has it start with that in its environment.
     pub(crate) fn with(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Ends it as an orchestrator does, and starts it again.
+    pub(crate) async fn restart(&mut self) {
+        self.stop().await;
+        self.start();
+        self.ready().await;
+    }
+
+    /// The same with that flag in place of the one of the same name.
+    pub(crate) async fn restart_with(&mut self, flag: &str) {
+        self.set(flag);
+        self.restart().await;
     }
 
     /// Starts it; it is not ready yet.

@@ -67,6 +67,20 @@ async fn a_change_is_one_trace_from_entra_to_the_platform() {
         CALLER_SPAN,
     ];
     assert_eq!(chain(&spans, TRACE, create), expected);
+    // Each step of the store is a part of what it was for, and says nothing of whom.
+    for (step, whole) in [("write", expected[4]), ("order", expected[3]), ("settle", expected[3])] {
+        let way = chain(&spans, TRACE, step);
+        assert_eq!(
+            way[..2],
+            [("identity-service", SpanKind::Internal, step), whole],
+            "{step}"
+        );
+        let attributes = &named(&spans, TRACE, step).unwrap().span.attributes;
+        let mut told: Vec<_> = attributes.iter().map(|it| it.key.as_str()).collect();
+        told.retain(|key| !key.starts_with("busy_") && !key.starts_with("idle_"));
+        told.sort_unstable();
+        assert_eq!(told, ["db.operation.name", "db.system.name"], "{step}");
+    }
 
     // The Platform itself was told.
     let calls = platform.control(Method::GET, "calls", &Value::Null).await;
