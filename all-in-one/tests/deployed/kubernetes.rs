@@ -1,12 +1,12 @@
-//! The manifests of deploy/kubernetes: settings that services know, ports, probes, drains and replicas that go together, and
-//! placeholders that nobody can start with by mistake. That the manifests are such is checked by scripts/kubernetes.sh.
+//! The manifests of deploy/kubernetes, and the settings in them: those that services know, and placeholders that nobody can start with
+//! by mistake. That they are manifests at all is checked by scripts/kubernetes.sh.
 
 use std::{error::Error, fs};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::settings::{self, Environment, TOKEN, default, seconds};
+use super::settings::{self, Environment, TOKEN};
 use super::{entries, images, plain, text};
 
 const FOLDER: &str = "deploy/kubernetes";
@@ -49,7 +49,8 @@ pub(crate) fn named<'a>(documents: &'a [Value], kind: &str, name: &str) -> &'a V
     document
 }
 
-fn container(deployment: &Value) -> &Value {
+/// The one container of a deployment's pods.
+pub(crate) fn container(deployment: &Value) -> &Value {
     let containers = deployment["spec"]["template"]["spec"]["containers"].as_array().unwrap();
     assert_eq!(containers.len(), 1);
     &containers[0]
@@ -164,165 +165,12 @@ fn a_placeholder_that_is_left_is_refused_before_anything_starts() {
         ("delinea-adapter", None, "", "grpc-token"),
         ("identity-service", None, "", "grpc-token"),
         ("identity-service", None, "REDIS_URL", ""),
+        ("identity-service", None, "", "redis-password"),
         ("gateway", Some("ingress"), "TRUSTED_PROXIES", ""),
     ] {
         assert!(
             check(service, choice, setting, secret).is_err(),
             "{service}: {setting}{secret}"
-        );
-    }
-}
-
-/// This is found out when the store opens, before anything is served.
-#[tokio::test]
-async fn a_password_of_redis_that_is_left_out_is_refused_too() {
-    let secrets = secrets("redis-password");
-    let environment = decided(environment("identity-service", None, &secrets), "");
-    let config = settings::read::<identity_service::IdentityService>(&environment).unwrap();
-    let error = identity_service::start(config).await.err().unwrap();
-    assert!(format!("{error:?}").contains("is empty"), "{error:?}");
-}
-
-#[test]
-fn addresses_ports_and_images_are_those_that_there_are() {
-    let documents = applied();
-    let version = concat!(":", env!("CARGO_PKG_VERSION"));
-    for service in SERVICES {
-        let container = container(named(&documents, "Deployment", service));
-        let data = &named(&documents, "ConfigMap", service)["data"];
-        let image = plain(&container["image"]);
-        assert!(image.ends_with(&format!("/scim-gateway/{service}{version}")), "{image}");
-        assert!(text("Dockerfile").contains(&format!("--package {service}")));
-
-        let port = |name: &str| {
-            let mut ports = entries(&container["ports"]);
-            let found = ports.find(|port| port["name"] == name);
-            found.unwrap_or_else(|| panic!("{service}: no port {name}"))["containerPort"]
-                .as_u64()
-                .unwrap()
-        };
-        assert_eq!(port("operators"), images::operators_port());
-        for (probe, asks) in [
-            ("startupProbe", "/healthz"),
-            ("livenessProbe", "/healthz"),
-            ("readinessProbe", "/readyz"),
-        ] {
-            assert_eq!(
-                container[probe]["httpGet"],
-                json!({"path": asks, "port": "operators"}),
-                "{service}: {probe}"
-            );
-        }
-        let annotations = &named(&documents, "Deployment", service)["spec"]["template"]["metadata"]["annotations"];
-        assert_eq!(annotations["prometheus.io/port"], images::operators_port().to_string());
-
-        let exposed = &named(&documents, "Service", service)["spec"]["ports"][0];
-        let listen = plain(&data["LISTEN"]);
-        let listen: u64 = listen.strip_prefix("0.0.0.0:").unwrap().parse().unwrap();
-        assert_eq!(port(&plain(&exposed["targetPort"])), listen);
-        assert_eq!(exposed["port"], listen);
-    }
-    for (caller, setting, called) in [
-        ("gateway", "IDENTITY_URL", "identity-service"),
-        ("identity-service", "ADAPTER_URL", "delinea-adapter"),
-    ] {
-        let port = &named(&documents, "Service", called)["spec"]["ports"][0]["port"];
-        let url = format!("http://{called}:{port}");
-        assert_eq!(named(&documents, "ConfigMap", caller)["data"][setting], url);
-    }
-}
-
-#[test]
-fn drains_replicas_and_budgets_go_together() {
-    let documents = applied();
-    let request = seconds(&default::<gateway::Service>("REQUEST_TIMEOUT"));
-    for service in SERVICES {
-        let spec = &named(&documents, "Deployment", service)["spec"];
-        let data = &named(&documents, "ConfigMap", service)["data"];
-        let (linger, limit) = (
-            seconds(&plain(&data["DRAIN_LINGER"])),
-            seconds(&plain(&data["DRAIN_LIMIT"])),
-        );
-        let grace = spec["template"]["spec"]["terminationGracePeriodSeconds"]
-            .as_f64()
-            .unwrap();
-        assert!(
-            linger + request < limit && linger <= limit / 2.0 && limit < grace,
-            "{service}"
-        );
-        let probe = &container(named(&documents, "Deployment", service))["readinessProbe"];
-        let noticed = probe["periodSeconds"].as_f64().unwrap() * probe["failureThreshold"].as_f64().unwrap();
-        assert!(noticed < linger, "{service}: a stop is noticed late");
-        assert_eq!(spec["strategy"]["rollingUpdate"]["maxUnavailable"], 0, "{service}");
-
-        let budget = &named(&documents, "PodDisruptionBudget", service)["spec"];
-        assert_eq!(budget["selector"], spec["selector"], "{service}");
-        assert_eq!(spec["selector"]["matchLabels"]["app.kubernetes.io/name"], service);
-        assert_eq!(
-            spec["template"]["metadata"]["labels"]["app.kubernetes.io/name"],
-            service
-        );
-        let replicas = match spec["replicas"].as_u64() {
-            Some(replicas) => replicas,
-            None => {
-                let scaler = &named(&documents, "HorizontalPodAutoscaler", service)["spec"];
-                assert_eq!(scaler["scaleTargetRef"]["name"], service);
-                assert!(!container(named(&documents, "Deployment", service))["resources"]["requests"]["cpu"].is_null());
-                scaler["minReplicas"].as_u64().unwrap()
-            }
-        };
-        // A node can be emptied, and somebody serves meanwhile if there are two.
-        match budget["minAvailable"].as_u64() {
-            Some(least) => assert!(least < replicas, "{service}"),
-            None => assert_eq!((replicas, &budget["maxUnavailable"]), (1, &json!(1)), "{service}"),
-        }
-        if service == "delinea-adapter" {
-            assert_eq!(data["ADAPTER_REPLICAS"], replicas.to_string());
-        }
-    }
-}
-
-/// What the namespace's `restricted` asks for, and no way to the cluster's API.
-#[test]
-fn pods_can_do_little() {
-    let documents = applied();
-    let (user, group) = images::user();
-    let namespace = named(&documents, "Namespace", "scim-gateway");
-    assert_eq!(
-        namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"],
-        "restricted"
-    );
-    for service in SERVICES {
-        let deployment = named(&documents, "Deployment", service);
-        let pod = &deployment["spec"]["template"]["spec"];
-        let context = &pod["securityContext"];
-        assert_eq!(context["runAsNonRoot"], true);
-        assert_eq!(
-            (context["runAsUser"].as_u64(), context["runAsGroup"].as_u64()),
-            (Some(user), Some(group))
-        );
-        assert_eq!(context["seccompProfile"]["type"], "RuntimeDefault");
-        let expected = json!({
-            "allowPrivilegeEscalation": false,
-            "readOnlyRootFilesystem": true,
-            "capabilities": {"drop": ["ALL"]},
-        });
-        assert_eq!(container(deployment)["securityContext"], expected);
-        assert!(!container(deployment)["resources"]["limits"]["memory"].is_null());
-        assert_eq!(pod["automountServiceAccountToken"], false);
-        assert_eq!(
-            named(&documents, "ServiceAccount", &plain(&pod["serviceAccountName"]))["automountServiceAccountToken"],
-            false
-        );
-        assert_eq!(pod["enableServiceLinks"], false, "{service}");
-        assert!(entries(&container(deployment)["volumeMounts"]).all(|mount| mount["readOnly"] == true));
-    }
-    // Applied again, nobody's secrets are replaced by examples.
-    for document in &documents {
-        assert_ne!(document["kind"], "Secret");
-        assert!(
-            document["kind"] == "Namespace" || document["metadata"]["namespace"] == "scim-gateway",
-            "{document}"
         );
     }
 }

@@ -8,6 +8,7 @@ mod hardening;
 mod images;
 mod kubernetes;
 mod network_policies;
+mod pods;
 mod settings;
 mod stacks;
 mod telemetry;

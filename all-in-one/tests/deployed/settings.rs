@@ -10,23 +10,22 @@ pub(crate) type Environment = BTreeMap<String, String>;
 /// A token that services may share.
 pub(crate) const TOKEN: &str = "a-token-of-at-least-thirty-two-characters";
 
-/// The settings, checked as far as the service does before it starts.
-pub(crate) fn read<S: Service>(environment: &Environment) -> Result<S::Config, Box<dyn Error>> {
+/// Parses the settings, and checks them as the service does before it starts.
+fn read<S: Service>(environment: &Environment) -> Result<(), Box<dyn Error>> {
     let command = S::Config::augment_args(Command::new(S::NAME));
     let line = line(&command, environment);
     // What the machine of this test has set does not count.
     let command = command.mut_args(|argument| argument.env(Resettable::Reset));
     let config = S::Config::from_arg_matches(&command.try_get_matches_from(line)?)?;
-    S::check(&config)?;
-    Ok(config)
+    Ok(S::check(&config)?)
 }
 
-/// Checks a service by its name.
+/// The same by a service's name.
 pub(crate) fn check(service: &str, environment: &Environment) -> Result<(), Box<dyn Error>> {
     match service {
-        "gateway" => read::<gateway::Service>(environment).map(drop),
-        "identity-service" => read::<identity_service::IdentityService>(environment).map(drop),
-        "delinea-adapter" => read::<delinea_adapter::DelineaAdapter>(environment).map(drop),
+        "gateway" => read::<gateway::Service>(environment),
+        "identity-service" => read::<identity_service::IdentityService>(environment),
+        "delinea-adapter" => read::<delinea_adapter::DelineaAdapter>(environment),
         _ => panic!("there is no service {service}"),
     }
 }
