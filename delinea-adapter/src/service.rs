@@ -178,9 +178,9 @@ async fn within<T>(time: Option<Duration>, work: impl Future<Output = Result<T, 
 fn status(call: &'static str, (tenant, resource_id): (&str, &str), error: ApplyError) -> Status {
     let reason = Chain(&error);
     if error.is_later() {
-        tracing::warn!(scim.tenant = tenant, call, resource_id, %reason, "later");
+        tracing::warn!(scim.tenant = tenant, call, resource_id, %reason, "the Platform gave no verdict on what is wanted; it is tried again later");
     } else {
-        tracing::info!(scim.tenant = tenant, call, resource_id, %reason, "refused");
+        tracing::info!(scim.tenant = tenant, call, resource_id, %reason, "what is wanted was refused");
     }
     error.status()
 }

@@ -419,7 +419,7 @@ impl Credentials {
                 .await?
             {
                 if let Some(told) = told {
-                    tracing::info!(scim.tenant = %tenant, "credentials: {}", told.what);
+                    tracing::info!(scim.tenant = %tenant, act = told.what, "credentials have changed");
                 }
                 return Ok(changed);
             }

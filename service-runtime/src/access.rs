@@ -135,7 +135,7 @@ impl Access {
     /// Tells the operator what is to be told of the callers, and follows the files, until it is to stop.
     pub(crate) async fn follow(self, state: Dependency, stop: CancellationToken) {
         if let Some(open) = self.0.open {
-            tracing::warn!("{open}");
+            tracing::warn!(reason = open, "callers over gRPC are not asked who they are");
             state.degraded(open);
             stop.cancelled().await;
             return;

@@ -93,7 +93,11 @@ impl Tasks {
                 Ok(()) if endless && !stop.is_cancelled() => format!("background task {name} ended by itself"),
                 Ok(()) => return,
             };
-            tracing::error!(task = name, "{reason}");
+            tracing::error!(
+                task = name,
+                reason,
+                "background work has ended, and the service ends with it"
+            );
             // The first failure is the one that is reported.
             failed.send_if_modified(|first| first.is_none() && first.replace(reason).is_none());
         });

@@ -110,7 +110,11 @@ impl<T> Watched<T> {
             Err(reason) => {
                 let fault = format!("{setting}: {path}: {reason}; what it said before stays in force");
                 if state.fault.as_ref() != Some(&fault) {
-                    tracing::warn!("{fault}");
+                    tracing::warn!(
+                        setting,
+                        fault,
+                        "a file cannot be used; what it said before stays in force"
+                    );
                     state.fault = Some(fault);
                 }
             }

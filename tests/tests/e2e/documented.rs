@@ -3,6 +3,7 @@
 
 mod attacks;
 mod commands;
+mod events;
 mod links;
 mod setup;
 mod walk_through;
