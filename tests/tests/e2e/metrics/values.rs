@@ -111,7 +111,7 @@ async fn what_is_stuck_is_told_while_the_platform_is_away_and_gone_when_it_is_ba
 
 #[tokio::test]
 async fn brakes_pauses_and_a_dry_run_are_told() {
-    let mut services = Services::start_apart([&[], &[], &[]]).await;
+    let mut services = Services::start(&[]).await;
     services.identity.restart_with("--max-removals-per-hour=1").await;
     let scim = services.scim();
     let mut ids = Vec::new();
@@ -182,7 +182,10 @@ async fn brakes_pauses_and_a_dry_run_are_told() {
 
 #[tokio::test]
 async fn what_a_comparison_found_is_told_until_the_next() {
-    let services = Services::start(&["--delivery-lease=1s"]).await;
+    let mut services = Services::start(&[]).await;
+    // What was changed within a lease is not compared.
+    services.identity.restart_with("--delivery-lease=1s").await;
+    services.gateway.ready().await;
     let (scim, platform) = (services.scim(), services.platform_side());
     let id = scim.create_user("anna@kestrel.example").await;
     services.settled().await;
@@ -195,7 +198,6 @@ async fn what_a_comparison_found_is_told_until_the_next() {
     let account = platform.account("anna@kestrel.example").await;
     let by_hand = json!({"DisplayName": "Somebody else"});
     platform.edit(account["ID"].as_str().unwrap(), by_hand).await;
-    // What was changed a moment ago is not compared.
     let began = jiff::Timestamp::now().as_second() as f64;
     let compared = tokio::time::timeout(Duration::from_secs(60), async {
         loop {
@@ -232,7 +234,7 @@ async fn what_a_comparison_found_is_told_until_the_next() {
 async fn the_days_that_are_left_are_told_and_spoken_of() {
     let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(48);
     let expires = format!("--platform-client-secret-expires={}", &tomorrow.to_string()[..10]);
-    let services = Services::start_apart([&[], &[], &[&expires]]).await;
+    let mut services = Services::start_apart([&[], &[], &[&expires]]).await;
     let days = |told: &Metrics, credential: &str| {
         let labels = [OF, ("credential", credential), ("kind", "bearer_token")];
         told.value("scim_credential_remaining_days", &labels)
@@ -261,7 +263,6 @@ async fn the_days_that_are_left_are_told_and_spoken_of() {
         .collect();
     assert!(told.len() == 1 && told[0].contains("WARN"), "{log}");
     // The service speaks of what ends soon when it starts, and then once a day; not of what does not.
-    let mut services = services;
     services.identity.restart().await;
     let spoken = |process: &Process| {
         let log = process.log();

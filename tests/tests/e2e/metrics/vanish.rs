@@ -43,6 +43,7 @@ impl Metrics {
 
 #[tokio::test]
 async fn a_tenant_that_went_is_not_told_of() {
+    service_runtime::install_crypto_provider();
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("secret"), "simulated-secret").unwrap();
@@ -103,6 +104,7 @@ async fn a_tenant_that_went_is_not_told_of() {
 
 #[tokio::test]
 async fn replicas_tell_the_same_and_nothing_while_the_store_is_away() {
+    service_runtime::install_crypto_provider();
     let mut redis = RedisServer::start().await;
     let folder = tempfile::tempdir().unwrap();
     let at = |port: u16| format!("127.0.0.1:{port}");
