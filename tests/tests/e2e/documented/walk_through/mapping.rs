@@ -38,7 +38,8 @@ fn paths(user: &Value) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for (name, value) in user.as_object().unwrap() {
         match value {
-            _ if ["schemas", "id", "meta", "roles"].contains(&name.as_str()) || name.contains("Delivery") => {}
+            _ if ["schemas", "id", "meta", "roles", "groups"].contains(&name.as_str()) || name.contains("Delivery") => {
+            }
             Value::Array(elements) => all.extend(elements.iter().flat_map(|element| {
                 let parts = element.as_object().unwrap().keys();
                 let parts = parts.filter(|part| !["type", "primary"].contains(&part.as_str()));
@@ -63,7 +64,7 @@ async fn the_table_of_users_is_entras_default_mapping() {
     let mut directory = Directory::generate(7, 2, 0);
     let ids: Vec<_> = directory.users.keys().cloned().collect();
     for (user, boss) in directory.users.values_mut().zip(ids.iter().rev()) {
-        user.account_enabled = true;
+        (user.account_enabled, user.assigned, user.soft_deleted) = (true, true, false);
         user.manager = Some(boss.clone());
         for value in [
             &mut user.mail,
@@ -106,17 +107,25 @@ fn value(path: &str) -> &'static str {
     }
 }
 
-/// The account, without what changes by itself.
+/// The account, without the number that counts its changes.
 async fn account(it: &Deployment, id: &str) -> Value {
     it.settled().await;
     let accounts = it.platform.accounts().await;
-    accounts.into_iter().find(|account| account["ID"] == id).unwrap()
+    let mut account = accounts.into_iter().find(|account| account["ID"] == id).unwrap();
+    account.as_object_mut().unwrap().remove("Version");
+    account
 }
 
 #[tokio::test]
 async fn each_row_of_users_changes_the_field_that_it_says_and_no_other() {
     let it = Deployment::start().await;
-    let user = it.scim.create_user("odile@example.com").await;
+    // What is made of the login name where there is nothing else would change with it.
+    let odile = json!({
+        "userName": "odile@example.com",
+        "displayName": "Odile Marchetti",
+        "emails": [{"type": "work", "value": "odile.marchetti@example.com"}],
+    });
+    let user = it.scim.create("/Users", &odile).await;
     let boss = it.scim.create_user("boss@example.com").await;
     it.settled().await;
     let id = it.platform.account("odile@example.com").await["ID"]
@@ -141,7 +150,8 @@ async fn each_row_of_users_changes_the_field_that_it_says_and_no_other() {
         let before = account(&it, &id).await;
         let operation = json!([{"op": "Replace", "path": row.scim, "value": new}]);
         let path = format!("/Users/{user}");
-        it.scim.patch(&path, operation).await.expect(200);
+        let patched = it.scim.patch(&path, operation).await;
+        assert!(patched.status.is_success(), "{}: {patched:?}", row.scim);
         let read = it.scim.get(&path).await.expect(200);
         assert!(
             paths(&read).iter().any(|path| path.starts_with(&row.scim)),
