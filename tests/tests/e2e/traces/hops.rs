@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     CALLER_SPAN,
-    collector::{Collector, Received, all, attribute, chain_of, hex, in_trace, named},
+    collector::{Collector, Received, all, attribute, chain, chain_of, hex, in_trace, named},
     send, user,
 };
 use crate::{
@@ -76,7 +76,8 @@ async fn a_membership_is_one_trace_with_all_hops() {
     let spans = collector
         .wait(|spans| {
             let mut calls = in_trace(spans, MEMBER).filter(|of| is_call(of));
-            calls.any(|call| chain_of(spans, call)[1..] == expected)
+            let settled = chain(spans, MEMBER, "settle").last() == Some(&CALLER_SPAN);
+            settled && calls.any(|call| chain_of(spans, call)[1..] == expected)
         })
         .await;
     for call in in_trace(&spans, MEMBER).filter(|of| is_call(of)) {
@@ -96,6 +97,19 @@ async fn a_membership_is_one_trace_with_all_hops() {
             "{call:?}"
         );
         assert_eq!(attribute(call, "platform.outcome").as_deref(), Some("ok"), "{call:?}");
+    }
+    // The store's steps: the change itself below the call, and what became of it below the delivery.
+    let (below_the_call, below_the_delivery) = (&expected[3..], &expected[2..]);
+    for (step, below) in [("write", below_the_call), ("settle", below_the_delivery)] {
+        let way = chain(&spans, MEMBER, step);
+        assert_eq!(way.first(), Some(&("identity-service", SpanKind::Internal, step)));
+        assert_eq!(&way[1..], below, "{step}");
+        let of_step = named(&spans, MEMBER, step).unwrap();
+        assert_eq!(
+            attribute(of_step, "db.system.name").as_deref(),
+            Some("redb"),
+            "{of_step:?}"
+        );
     }
     let outermost = named(&spans, MEMBER, http).unwrap();
     for (name, value) in [
