@@ -31,10 +31,12 @@ mod bucket;
 mod head;
 mod pool;
 mod tenants;
+mod tokens;
 
 pub(crate) use head::check_head;
 use pool::Pool;
 use tenants::Tenants;
+use tokens::Tokens;
 
 /// What a marketplace of Microsoft's asks of every SCIM endpoint: so many requests a second of one tenant, for good.
 const LEAST_RATE: u32 = 25;
@@ -58,6 +60,10 @@ pub struct LimitArgs {
     /// The same for the requests of all tenants together, which are answered with 503.
     #[arg(long, env = "CONCURRENCY", value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub concurrency: u32,
+    /// Requests for access tokens (`POST /oauth2/token`) a second that each gateway takes of one address, or one /64 of IPv6, and gives
+    /// tokens for to one tenant; the next ones wait, QUEUE_TIMEOUT at most, and are answered with 429 after that. 0 means no limit.
+    #[arg(long, env = "TOKEN_RATE_LIMIT", value_name = "N", default_value_t = 10)]
+    pub token_rate_limit: u32,
     /// Time for which a request waits for its turn, such as 5s; a part of REQUEST_TIMEOUT. 0 refuses at once.
     #[arg(long, env = "QUEUE_TIMEOUT", value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
     pub queue_timeout: Duration,
@@ -86,6 +92,7 @@ impl Default for LimitArgs {
             rate_limit: 250,
             tenant_concurrency: 256,
             concurrency: 1024,
+            token_rate_limit: 10,
             queue_timeout: Duration::from_secs(5),
             max_url_size: 16 << 10,
             max_header_size: 32 << 10,
@@ -131,6 +138,7 @@ impl LimitArgs {
 /// The limits in force.
 pub(crate) struct Limits {
     tenants: Tenants,
+    pub(crate) tokens: Tokens,
     all: Option<Pool>,
     patience: Duration,
     max_url: u64,
@@ -142,6 +150,7 @@ impl Limits {
         refusals::begin();
         Self {
             tenants: Tenants::new(args.rate_limit, args.tenant_concurrency),
+            tokens: Tokens::new(args.token_rate_limit, args.queue_timeout),
             all: Pool::new(args.concurrency),
             patience: args.queue_timeout,
             max_url: args.max_url_size,

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -21,11 +22,11 @@ use proto::error::{Details, ErrorReason};
 use proto::identity::v1::IssueAccessTokenRequest;
 use serde_json::json;
 
-use crate::Gateway;
 use crate::auth::book::Client;
 use crate::auth::{Book, Credentials, Rejection, jwt};
 use crate::call::{Deadline, Terms};
 use crate::origin::RequestId;
+use crate::{Gateway, edge};
 
 /// Where tokens are given.
 pub const PATH: &str = "/oauth2/token";
@@ -45,6 +46,8 @@ enum Refusal {
     GrantType,
     /// The client is not believed, and whether it came by HTTP Basic.
     Client { rejection: Rejection, basic: bool },
+    /// Its address, or its tenant, asks for more than TOKEN_RATE_LIMIT; when to come again.
+    TooMany(Duration),
     /// A fault of ours.
     Unavailable(Rejection),
 }
@@ -75,6 +78,14 @@ pub(crate) async fn token(State(gateway): State<Arc<Gateway>>, request: Request)
 
 async fn give(gateway: &Gateway, request: Request) -> Result<Response, Refusal> {
     let deadline = request.extensions().get::<Deadline>().copied().unwrap_or_default();
+    // Before the body is read, and before anything is compared.
+    let client = request.extensions().get::<edge::Client>().and_then(|client| client.0);
+    gateway
+        .limits
+        .tokens
+        .of_source(client)
+        .await
+        .map_err(Refusal::TooMany)?;
     let (head, body) = request.into_parts();
     let shown = read(&head.headers, body, gateway).await?;
     let Gateway {
@@ -91,6 +102,13 @@ async fn give(gateway: &Gateway, request: Request) -> Result<Response, Refusal> 
         true => Refusal::Unavailable(rejection),
         false => Refusal::Client { rejection, basic },
     })?;
+    // Signing is identity-service's work, which all tenants share.
+    gateway
+        .limits
+        .tokens
+        .of_tenant(&who.tenant)
+        .await
+        .map_err(Refusal::TooMany)?;
     let message = IssueAccessTokenRequest {
         tenant: who.tenant.to_string(),
         credential_id: who.credential.to_string(),
@@ -276,6 +294,11 @@ impl IntoResponse for Refusal {
                 "The grant is client_credentials.",
             ),
             Self::Client { rejection, .. } => (StatusCode::UNAUTHORIZED, "invalid_client", client_words(*rejection)),
+            Self::TooMany(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "temporarily_unavailable",
+                "More tokens are asked for than the gateway's TOKEN_RATE_LIMIT lets through. Use each until it ends.",
+            ),
             Self::Unavailable(rejection) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",
@@ -288,6 +311,11 @@ impl IntoResponse for Refusal {
         match self {
             Self::Client { basic: true, .. } => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(r#"Basic realm="oauth2""#));
+            }
+            Self::TooMany(after) => {
+                // Whole seconds, and never before the moment.
+                let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
             }
             Self::Unavailable(_) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));

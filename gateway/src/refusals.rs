@@ -11,7 +11,7 @@ static REFUSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
         .u64_counter("scim.requests.refused")
         .with_unit("{request}")
         .with_description(
-            "Requests refused before they were looked at, by reason: network, url, headers, rate, concurrency, overload.",
+            "Requests refused before they were looked at, by reason: network, url, headers, rate, concurrency, overload, token_rate.",
         )
         .build()
 });
@@ -27,6 +27,8 @@ pub(crate) enum Reason {
     Headers,
     /// Its tenant sends too many in a second.
     Rate,
+    /// Its address, or its tenant, asks for too many access tokens in a second.
+    TokenRate,
     /// Its tenant has too many under way.
     Concurrency,
     /// There are too many under way altogether.
@@ -40,6 +42,7 @@ impl Reason {
             Self::Url => "url",
             Self::Headers => "headers",
             Self::Rate => "rate",
+            Self::TokenRate => "token_rate",
             Self::Concurrency => "concurrency",
             Self::Overload => "overload",
         }

@@ -71,6 +71,36 @@ async fn heads_that_are_too_large_are_scim_errors() {
         .error(414);
 }
 
+/// Who asks for tokens has shown nothing yet: a flood of it is refused for itself.
+#[tokio::test]
+async fn a_flood_of_requests_for_tokens_is_refused_and_starves_nobody() {
+    let limits = LimitArgs {
+        queue_timeout: Duration::ZERO,
+        ..LimitArgs::default()
+    };
+    let running = gateway(limits).await;
+    let form = "grant_type=client_credentials&client_id=nobody&client_secret=nothing";
+    let token = || async {
+        let request = ask("POST /oauth2/token").with("Content-Type", "application/x-www-form-urlencoded");
+        request.without("Authorization").body(form).of(&running).await
+    };
+    let answers = join_all((0..100).map(|_| token())).await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert!(refused.len() > 50, "{} of 100", refused.len());
+    for answer in refused {
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(told["error"], "temporarily_unavailable");
+        assert!(
+            told["error_description"].as_str().unwrap().contains("TOKEN_RATE_LIMIT"),
+            "{told}"
+        );
+    }
+    let scim = join_all((0..100).map(|_| ask("GET /scim/v2/Schemas").of(&running))).await;
+    assert!(scim.iter().all(|answer| answer.status == 200));
+}
+
 #[tokio::test]
 async fn a_rate_is_held_by_waiting_and_then_by_refusing() {
     let limits = |queue_timeout| LimitArgs {
