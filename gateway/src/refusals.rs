@@ -65,14 +65,14 @@ pub(crate) fn count_of(reason: Reason, tenant: &str) {
 
 /// Has refusals of requests that are nobody's yet begin at 0, so that the first can be told from none.
 pub(crate) fn begin() {
-    for reason in [Reason::Network, Reason::Url, Reason::Headers] {
+    for reason in [Reason::Network, Reason::Url, Reason::Headers, Reason::TokenRate] {
         REFUSED.add(0, &[KeyValue::new("reason", reason.name())]);
     }
 }
 
 /// The same of a tenant's requests.
 pub(crate) fn begin_of(tenant: &str) {
-    for reason in [Reason::Rate, Reason::Concurrency, Reason::Overload] {
+    for reason in [Reason::Rate, Reason::TokenRate, Reason::Concurrency, Reason::Overload] {
         let labels = [
             KeyValue::new("reason", reason.name()),
             KeyValue::new("scim.tenant", tenant.to_owned()),
