@@ -63,6 +63,7 @@ impl ObserveLayer {
         let duration = crate::meter("service-runtime")
             .f64_histogram(metric)
             .with_unit("s")
+            .with_boundaries(crate::telemetry::SECONDS.to_vec())
             .build();
         Self { side, duration }
     }

@@ -11,7 +11,7 @@ use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::{Aggregation, Instrument, InstrumentKind, SdkMeterProvider, Stream};
+use opentelemetry_sdk::metrics::{Instrument, SdkMeterProvider, Stream};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::level_filters::LevelFilter;
@@ -77,10 +77,14 @@ pub struct Telemetry {
     metrics: SdkMeterProvider,
 }
 
-/// Boundaries for durations in seconds, from the HTTP conventions, with room for slow deliveries.
-const SECONDS: [f64; 17] = [
+/// Boundaries for durations in seconds, from the HTTP conventions, with room for slow deliveries: the SDK's own are meant for
+/// milliseconds, so that every duration in seconds would fall into the first.
+pub(crate) const SECONDS: [f64; 17] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 ];
+/// How many series one metric has at most; those beyond share one, which has the label `otel_metric_overflow`. The SDK's 2,000
+/// would be used up by some tens of tenants.
+const MOST_SERIES: usize = 20_000;
 /// How long one export, and the last flush, may take.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -142,7 +146,7 @@ impl Telemetry {
         let mut metrics = SdkMeterProvider::builder()
             .with_resource(resource.clone())
             .with_reader(scraped)
-            .with_view(seconds);
+            .with_view(room);
         let mut traces = SdkTracerProvider::builder()
             .with_resource(resource)
             // Where nobody takes them, spans are there for the ids that logs and calls have, and cost little.
@@ -233,14 +237,54 @@ impl Telemetry {
     }
 }
 
-/// The SDK's default boundaries are meant for milliseconds; every duration in seconds would fall into the first.
-fn seconds(instrument: &Instrument) -> Option<Stream> {
-    if instrument.kind() != InstrumentKind::Histogram || instrument.unit() != "s" {
+/// Gives what is measured of each tenant room for many of them; what the runtime measures of itself has few labels. Room costs
+/// memory whether or not it is used.
+fn room(instrument: &Instrument) -> Option<Stream> {
+    let is_our_own = ["service-runtime", "process"].contains(&instrument.scope().name());
+    // Each tenant's Platform is a dependency.
+    if is_our_own && instrument.name() != "service.dependency.state" {
         return None;
     }
-    let aggregation = Aggregation::ExplicitBucketHistogram {
-        boundaries: SECONDS.to_vec(),
-        record_min_max: true,
-    };
-    Stream::builder().with_aggregation(aggregation).build().ok()
+    Stream::builder().with_cardinality_limit(MOST_SERIES).build().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_measured_of_each_tenant_has_room_for_many_and_keeps_its_boundaries() {
+        let registry = prometheus::Registry::new();
+        let scraped = opentelemetry_prometheus::exporter()
+            .with_registry(registry.clone())
+            .build()
+            .unwrap();
+        let provider = SdkMeterProvider::builder().with_reader(scraped).with_view(room).build();
+        let meter = provider.meter("identity-service");
+        let counter = meter.u64_counter("scim.things").build();
+        for tenant in 0..5_000 {
+            counter.add(1, &[KeyValue::new("scim.tenant", format!("tenant-{tenant}"))]);
+        }
+        let delay = meter.f64_histogram("scim.delay").with_unit("s");
+        delay.with_boundaries(vec![0.5, 86_400.0]).build().record(60.0, &[]);
+        let meter = provider.meter("service-runtime");
+        let own = meter.f64_histogram("own").with_unit("s");
+        own.with_boundaries(SECONDS.to_vec()).build().record(0.07, &[]);
+        let told = prometheus::TextEncoder::new()
+            .encode_to_string(&registry.gather())
+            .unwrap();
+        assert!(!told.contains("otel_metric_overflow"), "{told}");
+        assert_eq!(
+            told.lines()
+                .filter(|line| line.starts_with("scim_things_total{"))
+                .count(),
+            5_000
+        );
+        for bound in [
+            "scim_delay_seconds_bucket{otel_scope_name=\"identity-service\",le=\"86400\"} 1",
+            "le=\"0.075\"} 1",
+        ] {
+            assert!(told.contains(bound), "{told}");
+        }
+    }
 }

@@ -98,7 +98,8 @@ fn register(meter: &Meter) {
         .build();
     meter
         .f64_observable_gauge("platform.pace.rate")
-        .with_unit("{call}/s")
+        // Not `{call}/s`, which Prometheus would have as `_per_second` at the end of a name that dashboards know without.
+        .with_unit("{call}")
         .with_description("How many calls a second go out at most; 0 where there is no limit")
         .with_callback(|gauge| {
             for told in everybody() {

@@ -55,6 +55,7 @@ fn duration() -> Histogram<f64> {
     crate::meter("service-runtime")
         .f64_histogram("otel.sdk.exporter.operation.duration")
         .with_unit("s")
+        .with_boundaries(super::SECONDS.to_vec())
         .with_description("How long the collector took for an export; with an error.type, it did not take it.")
         .build()
 }

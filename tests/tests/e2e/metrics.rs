@@ -22,7 +22,7 @@ use serde_json::json;
 use service_runtime::Connection;
 use tokio::time::Instant;
 
-use self::text::{Metrics, Series};
+use self::text::Metrics;
 use crate::{
     deployment::{Scim, TENANT, TOKEN, fault, user},
     processes::{PATIENCE, Process, Services},
