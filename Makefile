@@ -8,6 +8,7 @@
 #                       k seeds from n on (a random one, and 1), STORE=embedded|redis|both, PROFILE=heritage: over another kind of
 #                       tenant, TENANTS=2: two tenants of one deployment side by side   (docs/reliability.md)
 #   make test-rules     the alert rules of deploy/prometheus, by Prometheus' own tool; a part of make test
+#   make check-dashboards  Grafana's own definitions (from the Python registry) read the dashboards of deploy/grafana
 #   make conformance    outside judges of SCIM (scim2-tester, from the Python registry) against a fresh all-in-one
 #   make compose-up     build the images and start docker-compose.yml with the engine that DOCKER_HOST names; STACK=scale,observe (or
 #                       real, default) adds to it, from then on   (docs/deploying.md)
@@ -51,10 +52,11 @@ test: install-test-packages test-rules
 	fi
 	$(CARGO) test --locked --doc --package scim
 
-# Each rule fires when it should and does not when it should not; and configuration and rules are what Prometheus takes.
+# Each rule fires when it should and does not when it should not; and configuration and rules are what Prometheus takes. Debian's
+# knows no Kubernetes, so that prometheus.kubernetes.yml is left to a test of tests/tests/e2e/observability.
 .PHONY: test-rules
 test-rules: install-test-packages
-	promtool check config deploy/prometheus/prometheus*.yml
+	promtool check config deploy/prometheus/prometheus.yml deploy/prometheus/prometheus.hosts.yml
 	promtool test rules deploy/prometheus/tests/*.yml
 
 # The modules named `long`. They end after twenty minutes, done or not (nextest: .config/nextest.toml).
@@ -116,6 +118,10 @@ install-test-packages:
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update -q && $$sudo apt-get install -y -q --no-install-recommends chromium; \
 	}
+
+.PHONY: check-dashboards
+check-dashboards:
+	./scripts/check-dashboards.sh
 
 .PHONY: conformance
 conformance:

@@ -20,9 +20,9 @@ SERVED = [
         kind="stat",
         queries=[
             (
-                'sum by (job) (min by (job, instance) (service_phase{phase="running"} or (1 - service_dependency_state{state="not_ready"})))'
-                ' or max by (job) (up{job=~"gateway|identity-service|delinea-adapter|all-in-one"}) * 0',
-                "{{job}}",
+                'sum by (service) (min by (service, instance) (service_phase{phase="running"} or (1 - service_dependency_state{state="not_ready"})))'
+                ' or label_replace(max by (job) (up{job=~"gateway|identity-service|delinea-adapter"}) * 0, "service", "$1", "job", "(.*)")',
+                "{{service}}",
             )
         ],
         unit="none",
@@ -129,7 +129,7 @@ REACHED = [
         kind="table",
         queries=[
             ('min by (scim_tenant, kind, credential) (scim_credential_remaining_days{scim_tenant=~"$tenant"})', "credential"),
-            ("min by (job, role) (tls_certificate_remaining_days)", "certificate"),
+            ("min by (job, name) (tls_certificate_remaining_days)", "certificate"),
             ('min by (scim_tenant) (platform_secret_remaining_days{scim_tenant=~"$tenant"})', "Platform secret"),
         ],
         unit="d",
@@ -150,7 +150,7 @@ STUCK = [
         kind="stat",
         queries=[
             (
-                'max by (scim_tenant) (scim_outbox_oldest_age_seconds{scim_tenant=~"$tenant", state!~"refused|held|planned"})',
+                'max by (scim_tenant) (scim_outbox_oldest_age_seconds{scim_tenant=~"$tenant", state="pending"})',
                 "{{scim_tenant}}",
             )
         ],

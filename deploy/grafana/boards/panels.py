@@ -151,7 +151,6 @@ def render_panel(panel, number, place):
                 "legendFormat": legend,
                 "range": not now,
                 "instant": now,
-                "exemplar": "histogram_quantile" in expr,
                 "format": "table" if panel.kind == "table" else "time_series",
             }
             for i, (expr, legend) in enumerate(panel.queries)

@@ -6,7 +6,7 @@ OF = 'scim_tenant=~"$tenant"'
 CALLS = '{ resource.service.name =~ "delinea-adapter|all-in-one" && kind = client && span.scim.tenant =~ "${tenant:pipe}" }'
 FAILED = '{ resource.service.name =~ "delinea-adapter|all-in-one" && kind = client && span.scim.tenant =~ "${tenant:pipe}" && status = error }'
 SLOW = '{ resource.service.name =~ "delinea-adapter|all-in-one" && kind = client && span.scim.tenant =~ "${tenant:pipe}" && duration > 1s }'
-THROTTLED = '{ resource.service.name =~ "delinea-adapter|all-in-one" && span.scim.tenant =~ "${tenant:pipe}" && span.outcome = "throttled" }'
+THROTTLED = '{ resource.service.name =~ "delinea-adapter|all-in-one" && span.scim.tenant =~ "${tenant:pipe}" && span.platform.outcome = "throttled" }'
 TOKENS = '{ resource.service.name =~ "delinea-adapter|all-in-one" && span.scim.tenant =~ "${tenant:pipe}" && name =~ ".*[Tt]oken.*" }'
 
 ANSWERS = [
@@ -168,7 +168,7 @@ RIGHTS = [
         normal="none; after a time-out, `found`.",
         do="many `not_found`: the Platform shows writes late (READ_BACK_TIMEOUT).",
         runbook="platformnotreached",
-        traces='{ resource.service.name =~ "delinea-adapter|all-in-one" && span.scim.tenant =~ "${tenant:pipe}" && span.outcome = "uncertain" }',
+        traces='{ resource.service.name =~ "delinea-adapter|all-in-one" && span.scim.tenant =~ "${tenant:pipe}" && span.platform.outcome = "uncertain" }',
         yellow=1,
     ),
     Panel(

@@ -19,9 +19,9 @@ READY = [
         kind="stat",
         queries=[
             (
-                f'min by (job, instance) (service_phase{{{OF}, phase="running"}} or (1 - service_dependency_state{{{OF}, state="not_ready"}}))'
-                f" or up{{{OF}}} * 0",
-                "{{job}} {{instance}}",
+                f'min by (job, service, instance) (service_phase{{{OF}, phase="running"}} or (1 - service_dependency_state{{{OF}, state="not_ready"}}))'
+                f' or label_replace(up{{{OF}, job!~"collector|tempo"}} == 0, "service", "$1", "job", "(.*)")',
+                "{{job}}: {{service}} {{instance}}",
             )
         ],
         unit="none",
@@ -35,7 +35,7 @@ READY = [
     Panel(
         title="Which dependency keeps whom from serving as usual?",
         kind="table",
-        queries=[(f'max by (job, instance, dependency, state) (service_dependency_state{{{OF}, state!="ready"}}) == 1', "")],
+        queries=[(f'max by (service, instance, dependency, state) (service_dependency_state{{{OF}, state!="ready"}}) == 1', "")],
         unit="none",
         normal="none.",
         do="*degraded* serves with a restriction, *not_ready* does not serve. `/readyz` says why.",
@@ -154,9 +154,9 @@ SERVE = [
     Panel(
         title="Were there faults of our own?",
         kind="timeseries",
-        queries=[(f"sum by (job, during) (increase(panics_total{{{OF}}}[$__rate_interval]))", "{{job}}: {{during}}")],
+        queries=[(f"sum by (job, during) (panics_total{{{OF}}})", "{{job}}: {{during}}")],
         unit="short",
-        normal="none, ever.",
+        normal="none, ever, since a service was started.",
         do="the log has it with a backtrace: report it.",
         runbook="panicked",
         traces=FAILED,
@@ -251,9 +251,9 @@ NEED = [
     Panel(
         title="When do certificates end?",
         kind="table",
-        queries=[(f"min by (job, instance, role) (tls_certificate_remaining_days{{{OF}}})", "")],
+        queries=[(f"min by (job, instance, name) (tls_certificate_remaining_days{{{OF}}})", "")],
         unit="d",
-        normal="more than thirty days; by ACME more than twenty-one.",
+        normal="more than thirty days; by ACME it is renewed when a third of its time is left.",
         do="put the new certificate and its key in place of the old ones: they are followed while the service runs.",
         runbook="certificateendssoon",
         traces=FAILED,
