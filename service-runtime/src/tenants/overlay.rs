@@ -360,7 +360,7 @@ mod tests {
             ("delete_mode = 3", "delete_mode: must be one of remove, disable"),
             ("pause = 'soon'", "pause: \"soon\" is not a duration"),
             ("pause = ['1s']", "pause: takes one value, not a list"),
-            ("pause = 1979-05-27", "pause: is a date"),
+            ("pause = 1979-05-27", "pause: \"1979-05-27\" is not a duration"),
             ("names = [['a']]", "names: a list has plain values"),
             ("names = ['a,b']", "names: a value of a list has no `,`"),
             ("dry_run = 'perhaps'", "dry_run: must be one of true, false"),
