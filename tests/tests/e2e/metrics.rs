@@ -168,7 +168,7 @@ async fn the_page_is_what_the_services_tell() {
             match told.kinds().get(row.name.as_str()) {
                 None if expected && row.always => wrong.push(format!("{service} does not tell {}", row.name)),
                 Some(_) if !expected => {
-                    wrong.push(format!("{service} tells {}, and the page does not say so", row.name))
+                    wrong.push(format!("{service} tells {}, and the page does not say so", row.name));
                 }
                 Some(kind) if *kind != row.kind => wrong.push(format!("{} is a {kind}, not a {}", row.name, row.kind)),
                 _ => {}

@@ -38,14 +38,11 @@ async fn nothing_that_clients_choose_makes_more_series() {
         let all = services.scrape().await;
         let of_clients = |series: &Series| {
             let (name, identity) = (series.name(), series.identity());
-            let begins = |one: &&str| name.starts_with(one);
+            let begins = |one: &&str| name.starts_with(*one);
             let is_own = ["CredentialService/", "SchemaService/"]
                 .iter()
                 .any(|one| identity.contains(one));
-            ["http_", "rpc_server", "scim_", "platform_call"]
-                .iter()
-                .any(|one| begins(&one))
-                && !is_own
+            ["http_", "rpc_server", "scim_", "platform_call"].iter().any(begins) && !is_own
         };
         let series = all.values().flat_map(Metrics::all).filter(|series| of_clients(series));
         series.map(Series::identity).collect()
