@@ -21,7 +21,7 @@ SERVED = [
         queries=[
             (
                 'sum by (service) (min by (service, instance) (service_phase{phase="running"} or (1 - service_dependency_state{state="not_ready"})))'
-                ' or label_replace(max by (job) (up{job=~"gateway|identity-service|delinea-adapter"}) * 0, "service", "$1", "job", "(.*)")',
+                ' or on (service) label_replace(max by (job) (up{job=~"gateway|identity-service|delinea-adapter"}) * 0, "service", "$1", "job", "(.*)")',
                 "{{service}}",
             )
         ],
