@@ -29,6 +29,7 @@ mod kills;
 mod limits;
 mod mapping;
 mod metrics;
+mod observability;
 mod page;
 mod providers;
 mod rehearsal;

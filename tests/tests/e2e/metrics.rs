@@ -2,7 +2,7 @@
 //! personal is in them; and nobody who calls can make more of them.
 
 mod long;
-mod page;
+pub(crate) mod page;
 mod text;
 mod values;
 mod vanish;

@@ -6,18 +6,18 @@ const PAGE: &str = include_str!("../../../../docs/metrics.md");
 const SERVICES: [&str; 3] = ["gateway", "identity-service", "delinea-adapter"];
 
 /// What the page says of a metric.
-pub(super) struct Row {
-    pub(super) name: String,
-    pub(super) services: Vec<&'static str>,
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) services: Vec<&'static str>,
     /// Whether it is there from the start, or only when something happened.
-    pub(super) always: bool,
-    pub(super) kind: String,
+    pub(crate) always: bool,
+    pub(crate) kind: String,
     /// Whether every series has the label, by label.
-    pub(super) labels: BTreeMap<String, bool>,
+    pub(crate) labels: BTreeMap<String, bool>,
 }
 
 /// Every row: `| name | service | type | unit | labels | what it answers |`.
-pub(super) fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let lines = PAGE.lines().filter(|line| line.starts_with("| `"));
     lines.map(row).collect()
 }
