@@ -134,6 +134,9 @@ pub(crate) struct NewTokenArgs {
     /// When it shall end, such as 365d; 0 is never.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "365d")]
     pub(crate) expires: Duration,
+    /// The id that was told when no answer came: the request is the same one, and what nobody received is replaced.
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<String>,
 }
 
 /// `token revoke` and `client revoke`.
@@ -177,6 +180,9 @@ pub(crate) struct NewClientArgs {
     /// When its secret shall end, such as 365d; 0 is never.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "365d")]
     pub(crate) expires: Duration,
+    /// The id that was told when no answer came: the request is the same one, and what nobody received is replaced.
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<String>,
     /// Entra tenant whose assertions stand in for a secret, a UUID.
     #[arg(long, value_name = "UUID", requires_all = ["subject", "audience"])]
     pub(crate) entra_tenant: Option<String>,
@@ -199,6 +205,9 @@ pub(crate) struct RotateArgs {
     /// When the new secret shall end, such as 365d; 0 is never.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "365d")]
     pub(crate) expires: Duration,
+    /// The id that was told when no answer came: the request is the same one, and what nobody received is replaced.
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<String>,
 }
 
 /// `relink`.

@@ -31,6 +31,17 @@ pub(crate) enum Error {
         /// What the connection said.
         status: Box<Status>,
     },
+    /// No answer came to a request whose answer is told once.
+    #[error(
+        "{source}\nit may have been done all the same: ask again with --request-id {request_id}, and what nobody received is replaced"
+    )]
+    AnswerLost {
+        /// The request's id.
+        request_id: String,
+        /// Why none came.
+        #[source]
+        source: Box<Error>,
+    },
     /// The service ended a stream before its end.
     #[error("identity-service at {0} ended the stream")]
     Ended(String),
@@ -99,6 +110,7 @@ impl Error {
         match self {
             Self::Usage(_) | Self::Address(_) => EX_USAGE,
             Self::Unreachable { .. } | Self::Ended(_) => EX_UNREACHABLE,
+            Self::AnswerLost { source, .. } => source.exit_code(),
             Self::NotFound(_) | Self::Attention | Self::Alarm => EX_FOUND,
             // Whoever reads has had enough, as with `| head`.
             Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,

@@ -71,6 +71,8 @@ impl End {
 pub(crate) struct By {
     pub(crate) origin: Option<Origin>,
     pub(crate) now: Timestamp,
+    /// Tells a repeat of the same request, whose answer may have been lost.
+    pub(crate) request_id: Option<String>,
 }
 
 impl By {
@@ -198,7 +200,7 @@ impl Credentials {
                 )
             }
             None => {
-                let (kept, secret) = make_secret(expires, by.now);
+                let (kept, secret) = make_secret(expires, &by);
                 let secrets = vec![kept];
                 (What::Client { client_id, secrets }, Some(secret))
             }
@@ -215,7 +217,7 @@ impl Credentials {
         by: By,
     ) -> Result<(Shown, SecretString), Error> {
         let now = by.now;
-        let (kept, secret) = make_secret(expires, now);
+        let (kept, secret) = make_secret(expires, &by);
         let told = by.told(format!("a secret of {called} was made"));
         let shown = self
             .change(tenant, Some(told), now, |all| {
@@ -228,6 +230,8 @@ impl Credentials {
                     });
                 };
                 secrets.retain(|secret| secret.expires.is_none_or(|end| end > now));
+                // Otherwise a repeat would end the secret that the client has.
+                secrets.retain(|secret| kept.made_by.is_none() || secret.made_by != kept.made_by);
                 let surplus = (secrets.len() + 1).saturating_sub(LIVE_SECRETS);
                 secrets.drain(..surplus);
                 secrets.push(kept.clone());
@@ -360,6 +364,7 @@ impl Credentials {
             id: Uuid::now_v7().to_string(),
             name: name.to_owned(),
             created: Some(now),
+            made_by: by.request_id.clone(),
             what,
         };
         let served = self.served(tenant)?;
@@ -369,6 +374,10 @@ impl Credentials {
             // What has ended makes room, under its name too.
             all.credentials
                 .retain(|one| one.expires().is_none_or(|end| end > now) || one.name != name);
+            // A repeat comes in place of what nobody may have received.
+            let is_repeat =
+                |one: &Credential| one.name == name && one.made_by.is_some() && one.made_by == credential.made_by;
+            all.credentials.retain(|one| !is_repeat(one));
             if named.iter().chain(&all.credentials).any(|one| one.is_called(name)) {
                 return Err(Error::CredentialExists(name.to_owned()));
             }
@@ -447,13 +456,14 @@ impl Credentials {
     }
 }
 
-fn make_secret(expires: Option<Timestamp>, now: Timestamp) -> (Secret, SecretString) {
+fn make_secret(expires: Option<Timestamp>, by: &By) -> (Secret, SecretString) {
     let secret = new_secret();
     let kept = Secret {
         id: Uuid::now_v7().to_string(),
         sha256: SecretHash::of(&secret),
-        created: Some(now),
+        created: Some(by.now),
         expires,
+        made_by: by.request_id.clone(),
     };
     (kept, secret)
 }

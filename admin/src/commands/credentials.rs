@@ -11,6 +11,7 @@ use proto::{
     },
     time::{from_proto, to_proto},
 };
+use uuid::Uuid;
 
 use crate::{
     arguments::{NewClientArgs, NewTokenArgs, RevokeArgs, RotateArgs},
@@ -23,12 +24,15 @@ use crate::{
 
 /// Makes a bearer token.
 pub(crate) async fn new_token(service: &Service, output: &Output, arguments: &NewTokenArgs) -> Result<(), Error> {
+    let request_id = request_id(arguments.request_id.as_deref());
     let request = CreateBearerTokenRequest {
         tenant: service.tenant.clone(),
         name: arguments.name.clone(),
         expires_at: end(arguments.expires)?,
+        request_id: Some(request_id.clone()),
     };
-    let answer = service.answer(service.credentials().create_bearer_token(service.act(request)).await)?;
+    let answer = service.credentials().create_bearer_token(service.act(request)).await;
+    let answer = told_once(service.answer(answer), request_id)?;
     if output.json {
         return output.message(&answer);
     }
@@ -44,13 +48,16 @@ pub(crate) async fn new_client(service: &Service, output: &Output, arguments: Ne
         audiences: arguments.audience,
         applications: arguments.application,
     };
+    let request_id = request_id(arguments.request_id.as_deref());
     let request = CreateClientRequest {
         tenant: service.tenant.clone(),
         name: arguments.name,
         expires_at: end(arguments.expires)?,
         assertion: arguments.entra_tenant.map(trust),
+        request_id: Some(request_id.clone()),
     };
-    let answer = service.answer(service.credentials().create_client(service.act(request)).await)?;
+    let answer = service.credentials().create_client(service.act(request)).await;
+    let answer = told_once(service.answer(answer), request_id)?;
     if output.json {
         return output.message(&answer);
     }
@@ -60,12 +67,15 @@ pub(crate) async fn new_client(service: &Service, output: &Output, arguments: Ne
 
 /// Makes another secret of a client.
 pub(crate) async fn rotate(service: &Service, output: &Output, arguments: &RotateArgs) -> Result<(), Error> {
+    let request_id = request_id(arguments.request_id.as_deref());
     let request = RotateClientSecretRequest {
         tenant: service.tenant.clone(),
         credential: arguments.client.clone(),
         expires_at: end(arguments.expires)?,
+        request_id: Some(request_id.clone()),
     };
-    let answer = service.answer(service.credentials().rotate_client_secret(service.act(request)).await)?;
+    let answer = service.credentials().rotate_client_secret(service.act(request)).await;
+    let answer = told_once(service.answer(answer), request_id)?;
     if output.json {
         return output.message(&answer);
     }
@@ -151,6 +161,22 @@ async fn all(service: &Service) -> Result<Vec<Credential>, Error> {
     };
     let answer = service.answer(service.credentials().list_credentials(request).await)?;
     Ok(answer.credentials)
+}
+
+/// The id by which a request is known to be the same again.
+fn request_id(given: Option<&str>) -> String {
+    given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// What is told once may be lost on its way: then the request's id is what helps.
+fn told_once<T>(answer: Result<T, Error>, request_id: String) -> Result<T, Error> {
+    answer.map_err(|error| match error {
+        Error::Unreachable { .. } => Error::AnswerLost {
+            request_id,
+            source: Box::new(error),
+        },
+        error => error,
+    })
 }
 
 /// When what is to be good for so long ends; 0 is never.

@@ -33,6 +33,9 @@ pub(crate) struct Credential {
     /// When it was made; `None` where settings name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) created: Option<Timestamp>,
+    /// The id of the request that made it, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) made_by: Option<String>,
     /// What it is.
     #[serde(flatten)]
     pub(crate) what: What,
@@ -70,6 +73,9 @@ pub(crate) struct Secret {
     pub(crate) created: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<Timestamp>,
+    /// The id of the request that made it, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) made_by: Option<String>,
 }
 
 /// Which tokens of Entra are believed.

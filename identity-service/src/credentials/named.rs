@@ -112,6 +112,7 @@ fn bearer_tokens(args: &CredentialArgs) -> Result<Vec<Credential>, NamedError> {
         id: format!("settings-{}", sha256.short()),
         name: name.map_or_else(|| format!("bearer-{}", sha256.short()), str::to_owned),
         created: None,
+        made_by: None,
         what: What::BearerToken { sha256, expires: None },
     };
     let mut tokens = Vec::new();
@@ -162,6 +163,7 @@ fn client(args: &CredentialArgs) -> Result<Option<Credential>, NamedError> {
             sha256,
             created: None,
             expires: None,
+            made_by: None,
         });
     }
     let tenant = args.oauth_client_entra_tenant.as_deref().filter(|id| !id.is_empty());
@@ -200,6 +202,7 @@ fn client(args: &CredentialArgs) -> Result<Option<Credential>, NamedError> {
         id: "settings-client".to_owned(),
         name: "client".to_owned(),
         created: None,
+        made_by: None,
         what,
     }))
 }
@@ -218,6 +221,7 @@ fn entra_token(args: &CredentialArgs) -> Result<Option<Credential>, NamedError> 
         id: "settings-entra-token".to_owned(),
         name: "entra-token".to_owned(),
         created: None,
+        made_by: None,
         what: What::EntraToken { trust },
     }))
 }

@@ -34,6 +34,7 @@ const MOST_USES: usize = 1_000;
 /// How many audiences or applications one trust may name, and how long each may be.
 const MOST_NAMES: usize = 16;
 const LONGEST_NAME: usize = 256;
+const LONGEST_REQUEST_ID: usize = 64;
 
 /// The service.
 pub(crate) struct CredentialBook {
@@ -118,6 +119,7 @@ impl CredentialService for CredentialBook {
         let request = request.into_inner();
         let tenant = self.credentials.tenant(&request.tenant)?;
         let expires = expiry(request.expires_at, by.now)?;
+        let by = with_id(by, request.request_id)?;
         let made = self.credentials.new_bearer_token(&tenant, &request.name, expires, by);
         let (credential, token) = made.await?;
         Ok(Response::new(CreateBearerTokenResponse {
@@ -135,6 +137,7 @@ impl CredentialService for CredentialBook {
         let tenant = self.credentials.tenant(&request.tenant)?;
         let expires = expiry(request.expires_at, by.now)?;
         let trust = request.assertion.map(trust).transpose()?;
+        let by = with_id(by, request.request_id)?;
         let made = self.credentials.new_client(&tenant, &request.name, trust, expires, by);
         let (credential, secret) = made.await?;
         Ok(Response::new(CreateClientResponse {
@@ -151,6 +154,7 @@ impl CredentialService for CredentialBook {
         let request = request.into_inner();
         let tenant = self.credentials.tenant(&request.tenant)?;
         let expires = expiry(request.expires_at, by.now)?;
+        let by = with_id(by, request.request_id)?;
         let rotated = self
             .credentials
             .rotate_secret(&tenant, &request.credential, expires, by);
@@ -192,7 +196,17 @@ fn by(metadata: &MetadataMap) -> By {
     By {
         origin: origin(metadata),
         now: Timestamp::now(),
+        request_id: None,
     }
+}
+
+/// The same, of a request that may be a repeat.
+fn with_id(by: By, request_id: Option<String>) -> Result<By, Error> {
+    let request_id = request_id.filter(|id| !id.is_empty());
+    if request_id.as_ref().is_some_and(|id| id.len() > LONGEST_REQUEST_ID) {
+        return Err(invalid("request_id", "has at most 64 bytes"));
+    }
+    Ok(By { request_id, ..by })
 }
 
 fn invalid(field: &'static str, problem: &str) -> Error {

@@ -51,6 +51,7 @@ impl Deployment {
             name: name.to_owned(),
             expires_at: None,
             assertion,
+            request_id: None,
         };
         let made = self.credentials().create_client(request).await.unwrap().into_inner();
         (made.credential.unwrap().client_id, made.client_secret)

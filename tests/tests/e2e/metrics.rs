@@ -83,6 +83,7 @@ impl Services {
             tenant: TENANT.to_owned(),
             name: name.to_owned(),
             expires_at: Some(proto::time::to_proto(end)),
+            request_id: None,
         };
         let mut credentials = CredentialServiceClient::new(self.connection());
         credentials

@@ -36,10 +36,15 @@ impl Bench {
     }
 
     async fn new_token(&self, name: &str) -> Result<String, Status> {
+        self.new_token_as(name, None).await
+    }
+
+    async fn new_token_as(&self, name: &str, request_id: Option<&str>) -> Result<String, Status> {
         let request = CreateBearerTokenRequest {
             tenant: TENANT.to_owned(),
             name: name.to_owned(),
             expires_at: None,
+            request_id: request_id.map(str::to_owned),
         };
         let answer = self.service.clone().create_bearer_token(request).await;
         answer.map(|answer| answer.into_inner().token)
@@ -51,16 +56,22 @@ impl Bench {
             name: "entra".to_owned(),
             expires_at: None,
             assertion,
+            request_id: None,
         };
         let answer = self.service.clone().create_client(request).await.unwrap().into_inner();
         (answer.credential.unwrap(), answer.client_secret)
     }
 
     async fn rotate(&self) -> String {
+        self.rotate_as(None).await
+    }
+
+    async fn rotate_as(&self, request_id: Option<&str>) -> String {
         let request = RotateClientSecretRequest {
             tenant: TENANT.to_owned(),
             credential: "entra".to_owned(),
             expires_at: None,
+            request_id: request_id.map(str::to_owned),
         };
         let answer = self.service.clone().rotate_client_secret(request).await.unwrap();
         answer.into_inner().client_secret
@@ -173,6 +184,35 @@ async fn a_token_is_told_once_and_kept_as_its_hash() {
         reason(&fixed),
         (Code::FailedPrecondition, ErrorReason::CredentialReadOnly)
     );
+}
+
+/// Whose answer was lost, asks again with the request's id.
+#[tokio::test]
+async fn a_repeat_replaces_what_nobody_received_and_nothing_else() {
+    let bench = Bench::new().await;
+    let lost = bench.new_token_as("azure", Some("r-1")).await.unwrap();
+    let told = bench.new_token_as("azure", Some("r-1")).await.unwrap();
+    let verifiers = bench.verifiers().await;
+    let hashes: Vec<_> = verifiers.bearer_tokens.iter().map(|one| one.sha256.clone()).collect();
+    assert_eq!(
+        hashes,
+        [hash("dsg_of-settings"), hash(&told)],
+        "one token, and not {lost}"
+    );
+    let another = bench.new_token_as("azure", Some("r-2")).await.unwrap_err();
+    assert_eq!(reason(&another), (Code::AlreadyExists, ErrorReason::CredentialExists));
+    let long = bench.new_token_as("other", Some(&"r".repeat(65))).await.unwrap_err();
+    assert_eq!(reason(&long), (Code::InvalidArgument, ErrorReason::InvalidRequest));
+
+    // A client keeps the secret that it has, however often it is asked for the next.
+    let (_, first) = bench.new_client(None).await;
+    for _ in 0..3 {
+        let next = bench.rotate_as(Some("r-3")).await;
+        let verifiers = bench.verifiers().await;
+        let secrets = verifiers.clients[0].secrets.iter();
+        let hashes: Vec<_> = secrets.map(|secret| secret.sha256.clone()).collect();
+        assert_eq!(hashes, [hash(&first), hash(&next)]);
+    }
 }
 
 #[tokio::test]

@@ -173,6 +173,7 @@ async fn two_secrets_are_good_at_once_and_a_token_ends_with_its_own() {
         tenant: TENANT.to_owned(),
         credential: "entra".to_owned(),
         expires_at: None,
+        request_id: None,
     };
     let rotated = it
         .credentials()
