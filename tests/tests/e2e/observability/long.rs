@@ -233,7 +233,7 @@ fn hurried(file: &Path) -> String {
         let indent = line.len() - line.trim_start().len();
         let waits = line.trim_start().starts_with("for: ");
         if waits {
-            format!("{}for: 5s\n", &line[..indent])
+            format!("{}for: 15s\n", &line[..indent])
         } else {
             format!("{line}\n")
         }
