@@ -180,7 +180,7 @@ fn status(call: &'static str, (tenant, resource_id): (&str, &str), error: ApplyE
     if error.is_later() {
         tracing::warn!(scim.tenant = tenant, call, resource_id, %reason, "the Platform gave no verdict on what is wanted; it is tried again later");
     } else {
-        tracing::info!(scim.tenant = tenant, call, resource_id, %reason, "what is wanted was refused");
+        tracing::info!(scim.tenant = tenant, call, resource_id, %reason, "what is wanted is refused");
     }
     error.status()
 }
