@@ -25,6 +25,8 @@ const QUEUE: usize = 4096;
 const BATCH: usize = 512;
 /// How long a span waits for others to be sent with.
 const DELAY: Duration = Duration::from_secs(1);
+/// The `error.type` of a span that found no room.
+const QUEUE_FULL: &str = "queue_full";
 
 /// The queue, and the way to have it emptied.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ pub(super) struct SpanQueue<E> {
     spans: mpsc::Sender<SpanData>,
     flushes: mpsc::UnboundedSender<Flush>,
     counts: Counts,
-    /// Until the first span, when the resource is known.
+    /// What will send them, until it is known in whose name.
     idle: Mutex<Option<Sender<E>>>,
 }
 
@@ -81,10 +83,10 @@ impl<E: SpanExporter + 'static> SpanProcessor for SpanQueue<E> {
         if !span.span_context.is_sampled() {
             return;
         }
-        // Not sent, because the process is about to end: nothing is measured any more either.
         match self.spans.try_send(span) {
             Ok(()) => self.counts.processed.add(1, &[]),
             Err(mpsc::error::TrySendError::Full(_)) => self.counts.dropped(),
+            // The process is about to end: nothing is measured any more either.
             Err(mpsc::error::TrySendError::Closed(_)) => {}
         }
     }
@@ -217,5 +219,3 @@ impl Counts {
         }
     }
 }
-
-const QUEUE_FULL: &str = "queue_full";
