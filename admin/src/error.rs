@@ -33,7 +33,7 @@ pub(crate) enum Error {
     },
     /// No answer came to a request whose answer is told once.
     #[error(
-        "{source}\nit may have been done all the same: ask again with --request-id {request_id}, and what nobody received is replaced"
+        "no answer came, and it may have been done all the same; ask again with --request-id {request_id}, and what nobody received is replaced"
     )]
     AnswerLost {
         /// The request's id.
@@ -176,6 +176,16 @@ mod tests {
             let shown = format!("{status:?}");
             assert_eq!(Error::of(status, "http://x").exit_code(), code, "{shown}");
         }
+        let lost = Error::AnswerLost {
+            request_id: "r-1".to_owned(),
+            source: Box::new(Error::of(Status::unavailable("connection refused"), "http://x")),
+        };
+        assert_eq!(lost.exit_code(), 69);
+        let told = service_runtime::Chain(&lost).to_string();
+        assert!(
+            told.contains("--request-id r-1") && told.matches("connection refused").count() == 1,
+            "{told}"
+        );
         let said = Error::of(ours(ErrorReason::NotHeld, Code::FailedPrecondition), "http://x");
         assert_eq!(said.to_string(), "NOT_HELD: words");
     }

@@ -149,7 +149,7 @@ impl Limits {
     pub(crate) fn new(args: &LimitArgs) -> Self {
         refusals::begin();
         Self {
-            tenants: Tenants::new(args.rate_limit, args.tenant_concurrency),
+            tenants: Tenants::beginning(args.rate_limit, args.tenant_concurrency, refusals::begin_of),
             tokens: Tokens::new(args.token_rate_limit, args.queue_timeout),
             all: Pool::new(args.concurrency),
             patience: args.queue_timeout,

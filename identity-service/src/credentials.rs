@@ -32,6 +32,8 @@ use signing::Bearer;
 const RACES: usize = 16;
 /// How many secrets of a client are live.
 const LIVE_SECRETS: usize = 2;
+/// For how long the repeat of a request is known to be one, as of every write.
+const REPEATED_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The credentials of all tenants.
 #[derive(Clone)]
@@ -231,7 +233,7 @@ impl Credentials {
                 };
                 secrets.retain(|secret| secret.expires.is_none_or(|end| end > now));
                 // Otherwise a repeat would end the secret that the client has.
-                secrets.retain(|secret| kept.made_by.is_none() || secret.made_by != kept.made_by);
+                secrets.retain(|secret| !by_same(&secret.made_by, secret.created, &kept.made_by, now));
                 let surplus = (secrets.len() + 1).saturating_sub(LIVE_SECRETS);
                 secrets.drain(..surplus);
                 secrets.push(kept.clone());
@@ -374,10 +376,12 @@ impl Credentials {
             // What has ended makes room, under its name too.
             all.credentials
                 .retain(|one| one.expires().is_none_or(|end| end > now) || one.name != name);
-            // A repeat comes in place of what nobody may have received.
-            let is_repeat =
-                |one: &Credential| one.name == name && one.made_by.is_some() && one.made_by == credential.made_by;
-            all.credentials.retain(|one| !is_repeat(one));
+            // A repeat comes in place of what nobody received. What was used, somebody has.
+            let Kept { credentials, used, .. } = all;
+            credentials.retain(|one| {
+                let is_repeat = by_same(&one.made_by, one.created, &credential.made_by, now);
+                one.name != name || !is_repeat || used.contains_key(&one.id)
+            });
             if named.iter().chain(&all.credentials).any(|one| one.is_called(name)) {
                 return Err(Error::CredentialExists(name.to_owned()));
             }
@@ -466,6 +470,12 @@ fn make_secret(expires: Option<Timestamp>, by: &By) -> (Secret, SecretString) {
         made_by: by.request_id.clone(),
     };
     (kept, secret)
+}
+
+/// Whether something was made by the same request, not longer ago than that is known of any request.
+fn by_same(made_by: &Option<String>, made: Option<Timestamp>, request_id: &Option<String>, now: Timestamp) -> bool {
+    let is_recent = made.is_some_and(|made| now < made + REPEATED_WITHIN);
+    is_recent && request_id.is_some() && made_by == request_id
 }
 
 /// Whether a credential may be called so. What is no name cannot be taken for an id, or spoil a log.

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use super::Kind;
 use super::bucket::Bucket;
 use super::pool::Pool;
-use crate::refusals;
 
 /// More tenants than ask at a time. Those beyond share one entry.
 const MOST: usize = 10_000;
@@ -55,12 +54,20 @@ pub(super) struct Tenants {
     concurrency: u32,
     known: Mutex<HashMap<Arc<str>, Arc<Tenant>>>,
     beyond: Arc<Tenant>,
+    /// Told of each that was not known.
+    begin: fn(&str),
 }
 
 impl Tenants {
     /// So many requests a second and so many at a time for each; zero means no limit.
     pub(super) fn new(rate: u32, concurrency: u32) -> Self {
+        Self::beginning(rate, concurrency, |_| ())
+    }
+
+    /// The same; `begin` is told the name of each that was not known.
+    pub(super) fn beginning(rate: u32, concurrency: u32, begin: fn(&str)) -> Self {
         Self {
+            begin,
             rate,
             concurrency,
             known: Mutex::default(),
@@ -83,7 +90,7 @@ impl Tenants {
         }
         let tenant = Arc::new(Tenant::new(self.rate, self.concurrency, now));
         known.insert(Arc::clone(name), Arc::clone(&tenant));
-        refusals::begin_of(name);
+        (self.begin)(name);
         tenant
     }
 }

@@ -108,12 +108,13 @@ impl LogFilter {
     }
 
     fn put(&self, present: &mut Present, filter: &str, parsed: EnvFilter) -> Result<(), Unusable> {
+        // Before it is so: nobody shall silence the log without a record of it.
+        tracing::warn!(filter, "another filter decides what is logged");
         self.handle.reload(parsed).map_err(|_| Unusable::NotOurs)?;
         present.filter = filter.to_owned();
         if let Some(end) = present.end.take() {
             end.abort();
         }
-        tracing::warn!(filter, "another filter decides what is logged");
         Ok(())
     }
 }

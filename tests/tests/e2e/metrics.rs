@@ -204,9 +204,21 @@ async fn the_page_is_what_the_services_tell() {
 async fn nothing_personal_is_told() {
     let services = Services::start(&[]).await;
     a_working_day(&services).await;
+    // Whoever asks for an access token is counted by address, which is nobody's to see.
+    let token_url = services.scim_base().replace(gateway::BASE_PATH, gateway::TOKEN_PATH);
+    let request = reqwest::Client::new()
+        .post(token_url)
+        .basic_auth("nobody", Some("wrong"));
+    let request = request.form(&[("grant_type", "client_credentials")]);
+    assert_eq!(request.send().await.unwrap().status(), 401);
     for (service, told) in services.scrape().await {
         for series in told.all() {
             for (label, value) in series.pairs() {
+                assert!(
+                    label != "scim_tenant" || value == TENANT,
+                    "{service}: {label}={value:?} of {}",
+                    series.name()
+                );
                 let value = value.to_lowercase();
                 for personal in [
                     "anna", "bert", "annie", "racks", "cora", "moon", "chief", "kestrel", "@", "dsg_",

@@ -204,6 +204,12 @@ async fn a_repeat_replaces_what_nobody_received_and_nothing_else() {
     let long = bench.new_token_as("other", Some(&"r".repeat(65))).await.unwrap_err();
     assert_eq!(reason(&long), (Code::InvalidArgument, ErrorReason::InvalidRequest));
 
+    // Who has used it has received it, and keeps it.
+    let id = bench.list().await[1].id.clone();
+    bench.used(&id, 1_800_000_000).await;
+    let late = bench.new_token_as("azure", Some("r-1")).await.unwrap_err();
+    assert_eq!(reason(&late), (Code::AlreadyExists, ErrorReason::CredentialExists));
+
     // A client keeps the secret that it has, however often it is asked for the next.
     let (_, first) = bench.new_client(None).await;
     for _ in 0..3 {
